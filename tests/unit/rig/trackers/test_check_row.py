@@ -13,8 +13,8 @@ from rig.check.run import run_checks
 from rig.check.table import CHECKS, look
 from rig.ports.trackers.tracker import TrackerStatus
 from rig.session.folder import open_session
+from tests.unit.rig.check.asked import WIRED
 from tests.unit.rig.ports import FaultyDisplay, Screen
-from tests.unit.rig.test_check import WIRED
 
 PLAUSIBLE = {"cm_per_px": 0.5}
 
