@@ -11,10 +11,11 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
-from closedloop.errors import OptionError, SessionError, StudyError
-from closedloop.plain_text.printed import command_line
+from closedloop.errors import SessionError, StudyError
+from closedloop.plain_text.printed import capitalized, command_line
 from closedloop.storage import remove_file, sha256_file
-from closedloop.study.amending.decide import Decision, decide
+from closedloop.study.amending.decide import Decision, decide, refuse_other_day
+from closedloop.study.amending.recorded import is_sealed
 from closedloop.study.process.lock import study_lock
 
 
@@ -42,13 +43,13 @@ def close_day(
     ClosedLoopError
         The session is not there, or is at its end; nothing of it was shown; or the day is closed already.
     """
-    _refuse_other_days(protocol, day)
+    refuse_other_day(protocol, day)
     if study.simulated and not study.sessions_are_brought:
         raise StudyError(
             f"{paths.root}: expected a study of an animal, found a simulated one. Its sessions go to their end."
         )
     place = JOURNAL.published(paths, day)
-    if (place.parent / MANIFEST_NAME).is_file():
+    if is_sealed(paths, "present", day):
         raise StudyError(
             f"{place.parent}: expected a session that waits to be taken over, found one that was. Nothing is left."
         )
@@ -86,11 +87,10 @@ def close_day(
             },
         )
 
-    decision(read_amendments(paths.amendments))  # refused before anything is written
     line = decide(paths, study, by=by, why=why, decision=decision)
     closed = closed_day((line,), paths.block(day))
     lines = [
-        f"{closed.said[0].upper()}{closed.said[1:]}; they count." if closed else "",
+        f"{capitalized(closed.said)}; they count." if closed else "",
         "Images that were never shown are offered to the next day.",
     ]
     if paths.block(day) == FIRST:
@@ -125,8 +125,8 @@ def reopen_day(
     ClosedLoopError
         The day is not closed, or is ingested.
     """
-    _refuse_other_days(protocol, day)
-    if (paths.folder("ingest", day) / MANIFEST_NAME).is_file():
+    refuse_other_day(protocol, day)
+    if is_sealed(paths, "ingest", day):
         raise StudyError(
             f"{paths.folder('ingest', day)}: expected a day from which nothing was computed, found it ingested. It "
             "stays closed: what was shown counts."
@@ -142,18 +142,12 @@ def reopen_day(
             kind="reopen_day", day=day, block=paths.block(day).number, before={JOURNAL_SHA256: before.journal_sha256}
         )
 
-    decision(read_amendments(paths.amendments))  # refused before anything is written
+    decision(read_amendments(paths.amendments))  # refused before the lock is waited for
     with study_lock(paths.root):  # nobody takes it over meanwhile
         decide(paths, study, by=by, why=why, decision=decision)
         for stage in reversed(BROUGHT):
             remove_file(paths.folder(stage, day) / MANIFEST_NAME)  # what was brought lies there, and more may come
-    said = paths.block(day).said
     return [
-        f"{said[0].upper()}{said[1:]} is open again: go on with its session by `rig present --resume`, and bring "
-        "its output and the recording again, whole."
+        f"{capitalized(paths.block(day).said)} is open again: go on with its session by `rig present --resume`, and "
+        "bring its output and the recording again, whole."
     ]
-
-
-def _refuse_other_days(protocol: Protocol, day: int) -> None:
-    if day >= protocol.days:
-        raise OptionError(f"--day: expected a day from 0 to {protocol.days - 1}, found {day}. Correct it.")
