@@ -118,10 +118,22 @@ def include(
 
 
 @left_out_app.command("close-day")
-def close_day(study: StudyFolder, day: OneDay, why: Why, by: By = None, block: BlockNumber = 1) -> None:
+def close_day(
+    study: StudyFolder,
+    day: OneDay,
+    why: Why,
+    *,
+    by: By = None,
+    block: BlockNumber = 1,
+    killed: Annotated[
+        bool,
+        typer.Option("--killed", help="the rig was killed: its journal has no end, and the session ended there"),
+    ] = False,
+) -> None:
     """Close a day whose session ended early: what was shown counts, the rest is offered to the next day.
 
-    Once the rig's output lies in the day's folder `present`. Appends a line to the study's amendments.jsonl.
+    Once the rig's output lies in the day's folder `present`. With --killed the summary that the rig did not write is
+    counted from the journal. Appends a line to the study's amendments.jsonl.
     """
     from closedloop.commands.amending.left_out import decide_of  # noqa: PLC0415
     from closedloop.commands.days import refuse_other_blocks  # noqa: PLC0415
@@ -130,7 +142,7 @@ def close_day(study: StudyFolder, day: OneDay, why: Why, by: By = None, block: B
     said = decide_of(
         study,
         lambda paths, document, protocol: closing.close_day(
-            refuse_other_blocks(paths, day, block), document, protocol, day=day, by=by, why=why
+            refuse_other_blocks(paths, day, block), document, protocol, day=day, by=by, why=why, killed=killed
         ),
     )
     typer.echo(printed(said))

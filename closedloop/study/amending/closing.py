@@ -6,21 +6,30 @@ from closedloop.artifacts.amended.closing import JOURNAL as JOURNAL_SHA256
 from closedloop.artifacts.amended.closing import closed_day
 from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMARY
 from closedloop.artifacts.day.journal_checks import check_ended, check_journal, planned_session
+from closedloop.artifacts.day.session_summary import summarize_cut
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
-from closedloop.errors import SessionError, StudyError
+from closedloop.errors import OptionError, SessionError, StudyError
 from closedloop.plain_text.printed import capitalized, command_line
 from closedloop.storage import remove_file, sha256_file
 from closedloop.study.amending.decide import Decision, decide, refuse_other_day
 from closedloop.study.amending.recorded import is_sealed
 from closedloop.study.process.lock import study_lock
+from closedloop.study.session_checks import remedy_of_no_end
 
 
 def close_day(
-    paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, by: str | None, why: str
+    paths: StudyPaths,
+    study: StudyDocument,
+    protocol: Protocol,
+    *,
+    day: int,
+    by: str | None,
+    why: str,
+    killed: bool = False,
 ) -> list[str]:
     """Note that a day's session will not go on, and say what counts.
 
@@ -32,6 +41,8 @@ def close_day(
         Which.
     by, why
         Who decides, by the account's name where None, and the reason.
+    killed
+        Whether the rig was killed: its journal has no end, and the summary that it did not write is counted from it.
 
     Returns
     -------
@@ -56,9 +67,13 @@ def close_day(
     session, journal = SESSION.read(SESSION.published(paths, day)), JOURNAL.read(place)
     plan = planned_session(session, PRESENTATIONS.read(PRESENTATIONS.published(paths, day)))
     check_journal(journal, place, plan=plan)
-    check_ended(journal, place)
-    summary = SUMMARY.read(SUMMARY.published(paths, day))
-    if summary.outcome != "stopped":
+    if killed and journal.ended is not None:
+        raise OptionError(f"--killed: expected {place} without an end, found its session's end. Leave it out.")
+    if not killed:
+        check_ended(journal, place, remedy=remedy_of_no_end(paths, day=day))
+    summary_place = SUMMARY.published(paths, day)
+    summary = summarize_cut(session, journal) if killed else SUMMARY.read(summary_place)
+    if summary.outcome != "stopped" and not killed:
         raise SessionError(
             f"{place.parent}: expected a session that was stopped, found one at its end. It is taken over as it is."
         )
@@ -87,12 +102,20 @@ def close_day(
             },
         )
 
+    if killed:
+        decision(read_amendments(paths.amendments))  # refused before anything is written
+        summary.write(summary_place)  # first: who is killed in between closes the day by the same command
     line = decide(paths, study, by=by, why=why, decision=decision)
     closed = closed_day((line,), paths.block(day))
     lines = [
         f"{capitalized(closed.said)}; they count." if closed else "",
         "Images that were never shown are offered to the next day.",
     ]
+    if killed:
+        lines.append(
+            f"The journal ends after line {journal.lines[-1]}, without the session's end: be sure that it is all that "
+            "the rig wrote. The summary was counted from it."
+        )
     if paths.block(day) == FIRST:
         lines.append(
             "Day 0 chooses the sites of all days: from few images the choice is poor. Going on with the session on "
