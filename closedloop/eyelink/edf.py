@@ -16,7 +16,6 @@ from closedloop.confined.protocol import Answer, ConfinedError, Limits
 from closedloop.errors import RecordingError
 from closedloop.eyelink.marks import TrackerMarks
 from closedloop.eyelink.reading import SAMPLE, read_contents, read_samples
-from closedloop.plain_text.installing import install_command
 from closedloop.storage import open_to_read, resolved
 
 MOST_BYTES: Final = 4 << 30
@@ -127,7 +126,7 @@ def _ask(
     if find_spec("eyelinkio") is None:
         raise RecordingError(
             f"{path}: expected eyelinkio, which reads EyeLink's files, found it not installed. "
-            f"Run `{install_command('lab')}`."
+            "Install closedloop with its extra `lab`."
         )
     if not is_edf(path):
         raise RecordingError(f"{path}: expected EyeLink's EDF, found another file. {_REMEDY}")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from closedloop.plain_text.printed import command_line
 
 _UNKNOWN = Path("/path/to/closedloop")
 _PACKAGE = "closedloop"
+_FILE = "file://"
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 def install_command(extra: str) -> str:
@@ -28,11 +31,12 @@ def _sources() -> Iterator[Path]:
     yield Path(__file__).parents[2]
     try:
         told = distribution(_PACKAGE).read_text("direct_url.json")
-        url = urlsplit(json.loads(told)["url"]) if told else urlsplit("")
+        url = str(json.loads(told)["url"]) if told else ""
     except (PackageNotFoundError, ValueError, KeyError, TypeError):
         return
-    if url.scheme == "file":
-        yield Path(unquote(url.path))
+    if url.startswith(f"{_FILE}/"):
+        path = _PERCENT.sub(lambda found: bytes.fromhex(found[1].decode()), url.removeprefix(_FILE).encode())
+        yield Path(os.fsdecode(path))
 
 
 def _can_be_installed(place: Path) -> bool:

@@ -15,8 +15,9 @@ from closedloop.errors import RecordingError, SessionError, StudyError
 from closedloop.plain_text.printed import quoted
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.storage import sha256_file
+from closedloop.study.completeness.killed import is_closed_with
 from closedloop.study.kept_gaze import check_kept_gaze
-from closedloop.study.session_checks import check_session, is_closed_with
+from closedloop.study.session_checks import check_session
 
 
 def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.amended.closing import closed_day
 from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMARY
 from closedloop.artifacts.day.doubts import doubts_of, refuse_rehearsal, taken_despite
 from closedloop.artifacts.day.journal import Journal
@@ -13,6 +12,7 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.plain_text.printed import quoted
 from closedloop.storage import sha256_file
+from closedloop.study.completeness.killed import is_closed_with, remedy_of_no_end
 
 
 def check_session(paths: StudyPaths, study: StudyDocument, *, day: int) -> None:
@@ -46,40 +46,6 @@ def check_session(paths: StudyPaths, study: StudyDocument, *, day: int) -> None:
     check_summary(SUMMARY.read(summary), summary, session=session, journal=journal)
     if not study.simulated:
         _refuse_what_no_animal_saw(paths, journal, day=day)
-
-
-def is_closed_with(paths: StudyPaths, *, day: int, journal_sha256: str) -> bool:
-    """Return whether somebody closed a day's session with this very journal, whether it has an end or not.
-
-    Parameters
-    ----------
-    paths
-        The study.
-    day
-        Which.
-    journal_sha256
-        Of the journal that is there now.
-    """
-    closed = closed_day(read_amendments(paths.amendments), paths.block(day))
-    return closed is not None and closed.journal_sha256 == journal_sha256
-
-
-def remedy_of_no_end(paths: StudyPaths, *, day: int) -> str:
-    """Return what to do about a journal that stops before the session's end.
-
-    Parameters
-    ----------
-    paths
-        The study.
-    day
-        Which.
-    """
-    options = f"--day {day}{block_option(paths.block(day))}"
-    return (
-        "Bring the session's output from the rig again, whole; where the rig was killed: go on by `rig present "
-        "--resume`, or, if the session ended for good, take what was shown by "
-        f"`closedloop close-day {quoted(paths.root)} {options} --killed --why TEXT`."
-    )
 
 
 def refuse_at_once(paths: StudyPaths, *, day: int) -> None:

@@ -17,8 +17,8 @@ from closedloop.plain_text.printed import capitalized, command_line
 from closedloop.storage import remove_file, sha256_file
 from closedloop.study.amending.decide import Decision, decide, refuse_other_day
 from closedloop.study.amending.recorded import is_sealed
+from closedloop.study.completeness.killed import remedy_of_no_end
 from closedloop.study.process.lock import study_lock
-from closedloop.study.session_checks import remedy_of_no_end
 
 
 def close_day(

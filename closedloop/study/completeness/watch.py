@@ -19,6 +19,7 @@ from closedloop.errors import RecordingError
 from closedloop.plain_text.printed import quoted
 from closedloop.storage import sha256_file
 from closedloop.study.completeness.accepted import accepted_sessions, is_accepted
+from closedloop.study.completeness.killed import is_closed_with, remedy_of_no_end
 from closedloop.study.completeness.looks import FolderLook, Patience, SeenFile, look_at, memory_name
 from closedloop.study.completeness.names import is_copying, is_done
 from closedloop.study.completeness.other_makers import missing_of
@@ -26,7 +27,6 @@ from closedloop.study.completeness.recording import copied, misplaced, missing_i
 from closedloop.study.completeness.session import lacks_end, missing_in_session
 from closedloop.study.completeness.sums import Sums, differing, read_sums
 from closedloop.study.completeness.wanted import array_patterns, wanted_files
-from closedloop.study.session_checks import is_closed_with, remedy_of_no_end
 
 _FRESH_S = 60.0  # a file that changed within it may still be growing
 
