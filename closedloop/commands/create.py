@@ -47,7 +47,8 @@ def create(request: Request, *, workers: str | None = None) -> None:
     stopped = "Stopped. Run the same command again: what was read of the images is remembered."
     with interruptible(stopped):
         if is_begun(request):
-            say(visible(f"{request.root}: the study was made already, by this command; its first session is prepared."))
+            made = f"{resolved(request.root)}: the study was made already, by this command"
+            say(visible(f"{made}; its first session is being prepared."))
         else:
             with bar("reading the images") as progress:
                 create_study(request, progress=progress, tell=typer.echo)
