@@ -10,6 +10,7 @@ import typer
 
 from closedloop import __version__
 from closedloop.commands.amending.apps import all_amending_app
+from closedloop.commands.amending.options import BlockNumber, By, OneDay, StudyFolder, Why
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.completion import complete_protocol
@@ -56,7 +57,6 @@ app.add_typer(looks_app)
 
 _A_DAY_S = 86_400
 
-StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
 _IMAGES = typer.Option(metavar="FOLDER", help="folder of clean images, flat or with one subfolder per class")
 ImagesOption = Annotated[Path | None, _IMAGES]
 BaseModelOption = Annotated[
@@ -74,9 +74,6 @@ WorkersOption = Annotated[
     ),
 ]
 WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study")]
-BlockOption = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="which of the day's sessions, from 1")]
-WhoOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
-_REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
 _PROTOCOL = typer.Option(
     metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=complete_protocol
 )
@@ -141,7 +138,7 @@ def dry_run(
 
 @app.command()
 def init(
-    study: StudyArgument,
+    study: StudyFolder,
     subject: Annotated[str, typer.Option(metavar="NAME", help="the animal's name")],
     protocol: Annotated[str | None, _PROTOCOL] = None,
     images: ImagesOption = None,
@@ -199,7 +196,7 @@ def init(
 
 @app.command()
 def run(
-    study: StudyArgument,
+    study: StudyFolder,
     workers: WorkersOption = None,
     settle: Annotated[
         float,
@@ -237,7 +234,7 @@ def run(
 
 
 @app.command()
-def status(study: StudyArgument, json: JsonOption = False) -> None:
+def status(study: StudyFolder, json: JsonOption = False) -> None:
     """Show which stages are done and what comes next."""
     from closedloop.commands.status import read_status, status_as_json, status_lines  # noqa: PLC0415
 
@@ -247,10 +244,10 @@ def status(study: StudyArgument, json: JsonOption = False) -> None:
 
 @app.command()
 def approve(
-    study: StudyArgument,
+    study: StudyFolder,
     gate: Annotated[str, typer.Argument(metavar="GATE", help="what holds the study, as `run` and `status` name it")],
-    reason: Annotated[str, _REASON],
-    by: WhoOption = None,
+    reason: Why,
+    by: By = None,
     day: Annotated[
         int | None, typer.Option(min=0, metavar="DAY", help="whose finding, from 0  [default: where it holds]")
     ] = None,
@@ -269,7 +266,7 @@ def approve(
 
 
 @app.command()
-def hold(study: StudyArgument, reason: Annotated[str, _REASON], by: WhoOption = None) -> None:
+def hold(study: StudyFolder, reason: Why, by: By = None) -> None:
     """Hold a study: no session that has not begun is shown until somebody releases it.
 
     Appends a line to the study's amendments.jsonl. `closedloop release STUDY` releases it.
@@ -280,7 +277,7 @@ def hold(study: StudyArgument, reason: Annotated[str, _REASON], by: WhoOption = 
 
 
 @app.command()
-def release(study: StudyArgument, reason: Annotated[str, _REASON], by: WhoOption = None) -> None:
+def release(study: StudyFolder, reason: Why, by: By = None) -> None:
     """Release a study that somebody holds.
 
     Appends a line to the study's amendments.jsonl. What a gate holds is approved: `closedloop approve`.
@@ -292,7 +289,7 @@ def release(study: StudyArgument, reason: Annotated[str, _REASON], by: WhoOption
 
 @app.command("accept-session")
 def accept_session(
-    study: StudyArgument,
+    study: StudyFolder,
     day: Annotated[int, typer.Option(min=0, metavar="DAY", help="recording day whose session it is, from 0")],
     despite: Annotated[
         list[str],
@@ -302,8 +299,8 @@ def accept_session(
         ),
     ],
     why: Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study and shown in its report")],
-    who: WhoOption = None,
-    block: BlockOption = 1,
+    who: By = None,
+    block: BlockNumber = 1,
 ) -> None:
     """Take a session as data that no animal can have seen as planned.
 
@@ -316,11 +313,11 @@ def accept_session(
 
 @app.command("accept-recording")
 def accept_recording(
-    study: StudyArgument,
-    day: Annotated[int, typer.Option(min=0, metavar="DAY", help="recording day, from 0")],
+    study: StudyFolder,
+    day: OneDay,
     why: WhyOption,
-    who: WhoOption = None,
-    block: BlockOption = 1,
+    who: By = None,
+    block: BlockNumber = 1,
 ) -> None:
     """Take a day's recording as it is, though something of it is missing.
 
@@ -334,18 +331,18 @@ def accept_recording(
 
 @app.command("replace-recording")
 def replace_recording(
-    study: StudyArgument,
-    day: Annotated[int, typer.Option(min=0, metavar="DAY", help="recording day, from 0")],
+    study: StudyFolder,
+    day: OneDay,
     source: Annotated[
         Path, typer.Option("--from", metavar="FOLDER", help="folder with all files of the good copy; it is only read")
     ],
     why: WhyOption,
-    who: WhoOption = None,
+    who: By = None,
     as_it_is: Annotated[bool, typer.Option("--as-it-is", help="take it though something of it is missing")] = False,
     settle: Annotated[
         float, typer.Option(min=0, max=_A_DAY_S, metavar="SECONDS", help="for how long the copy must not have changed")
     ] = 60.0,
-    block: BlockOption = 1,
+    block: BlockNumber = 1,
 ) -> None:
     """Put a good copy of a day's recording in the place of a bad one.
 

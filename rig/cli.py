@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from closedloop.errors import BrokenSessionError, OptionError, visible
+from closedloop.plain_text.installing import install_command
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
 from closedloop.terminal.streams import say
@@ -248,7 +249,7 @@ app.add_typer(calibrate.app)
 def main() -> None:
     """Run the command; an error, whosever it is, is one line, and the exit code says of what kind."""
     end_at_once()
-    run_program(Program("rig", app, install=dict.fromkeys(_LIBRARIES, "pip install 'closedloop[rig]'")))
+    run_program(Program("rig", app, install=dict.fromkeys(_LIBRARIES, install_command("rig"))))
 
 
 if __name__ == "__main__":

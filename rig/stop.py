@@ -20,6 +20,8 @@ HELD_S = 0.75
 _REPEAT_S = 0.12
 """Its repeats come faster than this, and faster than a finger."""
 QUIT_KEYS = ("q", "escape")
+BY_KEY = "the operator, by a key"
+TIME_IS_OVER = "the time asked for is over"
 QUESTION = "Quit? Press q once more, or any other key to go on."
 
 _WHO = {

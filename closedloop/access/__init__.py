@@ -3,9 +3,11 @@
 `closedloop.open_study` is the way in.
 """
 
+from closedloop.plain_text.installing import install_command
+
 try:
     import pandas  # noqa: F401 - everything here needs it
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "pandas: expected an installed library, found none. Install it: pip install 'closedloop[lab]'", name=error.name
+        f"pandas: expected an installed library, found none. Install it: {install_command('lab')}", name=error.name
     ) from error

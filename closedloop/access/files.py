@@ -35,8 +35,11 @@ class PublishedFiles:
 
     @property
     def days(self) -> tuple[int, ...]:
-        """The days that have begun, ascending."""
-        return tuple(day for day in range(self.protocol.days) if self.paths.day(day).root.is_dir())
+        """The days that have begun, ascending, without those that were skipped: nothing of theirs counts."""
+        skipped = self.paths.sequence.skipped
+        return tuple(
+            day for day in range(self.protocol.days) if day not in skipped and self.paths.day(day).root.is_dir()
+        )
 
     def protocol_of(self, day: int) -> Protocol:
         """Return the protocol that a day goes by: protocol.yaml's, with what was amended."""
@@ -140,6 +143,8 @@ class PublishedFiles:
 
     def check_window(self, day: SupportsIndex) -> None:
         """Check that a day's spikes were counted in the window of protocol.yaml.
+
+        What people decided of the day changes no window: it is taken as it was when the spikes were counted.
 
         Raises
         ------

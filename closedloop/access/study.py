@@ -40,6 +40,12 @@ class Study:
     simulation knows, the hidden cortex's true responses, is left out unless asked for by ``truth=True``: it is there to
     judge the methods by, and a real experiment has none.
 
+    What people decided counts here as in the report, once ``closedloop run`` has made again what follows from it. What
+    ``exclude`` left out of the evaluation is in no estimate of `sensitivity`, and NaN as ``change`` in `pairs`; what it
+    left out of the fit is in no later `model`. `presentations` and `responses` stay as they were recorded. A day that
+    was closed early has what was shown; one that was skipped is in no table of all days. Only the report's table of
+    days is estimated again over the sites that all of them have: `sensitivity` takes each day's own.
+
     Examples
     --------
     >>> import closedloop
@@ -81,7 +87,7 @@ class Study:
 
     @property
     def days(self) -> tuple[int, ...]:
-        """The days that have begun, ascending."""
+        """The days that have begun, ascending, without those that were skipped."""
         return self._files.days
 
     def presentations(self, day: int | None = None) -> pd.DataFrame:
@@ -355,14 +361,7 @@ class Study:
         return self._files.manifest(day, stage)
 
     def quality(self, day: int) -> IngestQuality:
-        """Return what was found in a day's recording: codes, clocks, what was set aside and why.
-
-        Examples
-        --------
-        >>> quality = study.quality(0)
-        >>> quality.n_used == quality.n_presented
-        True
-        """
+        """Return what was found in a day's recording: codes, clocks, what was set aside and why."""
         return self._files.read(catalog.QUALITY, day)
 
     def fit(self, day: int) -> FitReport:

@@ -11,18 +11,22 @@ from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.interrupts import interruptible
 from closedloop.commands.planned.command import protocol_can_show
-from closedloop.errors import StudyError
+from closedloop.errors import StudyError, visible
 from closedloop.execution.found import find_workers
 from closedloop.execution.progress import bar
 from closedloop.plain_text.printed import printed
 from closedloop.storage import resolved
-from closedloop.study.create import Request, create_study, find_protocol
+from closedloop.study.create import Request, create_study, find_protocol, is_begun
 from closedloop.study.foresight.weights import base_model_named
 from closedloop.study.loop import read_identity
+from closedloop.terminal.streams import say
 
 
 def create(request: Request, *, workers: str | None = None) -> None:
     """Make the study that is asked for; of an animal's, say what its protocol can show.
+
+    Where the same command made it and was interrupted before the first session was ready, it is left as it is, and the
+    caller goes on with it.
 
     Parameters
     ----------
@@ -40,11 +44,16 @@ def create(request: Request, *, workers: str | None = None) -> None:
     """
     if workers is not None:
         find_workers(workers)
-    stopped = "Stopped; no study was made. Run the same command again: what was read of the images is remembered."
-    with interruptible(stopped), bar("reading the images") as progress:
-        paths = create_study(request, progress=progress, tell=typer.echo)
+    stopped = "Stopped. Run the same command again: what was read of the images is remembered."
+    with interruptible(stopped):
+        if is_begun(request):
+            made = f"{resolved(request.root)}: the study was made already, by this command"
+            say(visible(f"{made}; its first session is being prepared."))
+        else:
+            with bar("reading the images") as progress:
+                create_study(request, progress=progress, tell=typer.echo)
     if not request.simulated:
-        typer.echo(printed(protocol_can_show(paths.root)))
+        typer.echo(printed(protocol_can_show(resolved(request.root))))
 
 
 def refuse_other_study(

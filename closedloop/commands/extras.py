@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
 
-from closedloop.plain_text.printed import command_line
+from closedloop.plain_text.installing import install_command
 from closedloop.terminal.command import missing_library
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
@@ -19,14 +18,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
 _COMPANIONS = {"llvmlite": "numba", "starlette": "fastapi"}  # what a library brings and we import ourselves
 
 
-def _install(extra: str) -> str:
-    """Return what works: closedloop is on no index yet, so it is installed from the clone that it runs from."""
-    clone = Path(__file__).parents[2]
-    source = clone if (clone / "pyproject.toml").is_file() else Path("/path/to/closedloop")
-    return command_line("pip", "install", f"{source}[{extra}]")
-
-
-INSTALL = {library: _install(extra) for extra, names in LIBRARIES.items() for library in names}
+INSTALL = {library: install_command(extra) for extra, names in LIBRARIES.items() for library in names}
 INSTALL |= {companion: INSTALL[library] for companion, library in _COMPANIONS.items()}
 """The command that installs each library, by its import name."""
 

@@ -8,18 +8,18 @@ from typing import Annotated
 
 import typer
 
+from closedloop.commands.amending.options import StudyFolder
 from closedloop.commands.extras import require_extra
 from closedloop.errors import visible
 from closedloop.plain_text.printed import printed
 
 looks_app = typer.Typer(rich_markup_mode=None)
 
-_StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
 _Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 @looks_app.command("verify")
-def verify(study: _StudyFolder, json: _Json = False) -> None:
+def verify(study: StudyFolder, json: _Json = False) -> None:
     """Read a study from its first byte to its last, and print a line for every fault; exit code 1 if there is one.
 
     Reads every published file, recordings too, the images, the base model and the journals; nothing is written.
@@ -31,7 +31,7 @@ def verify(study: _StudyFolder, json: _Json = False) -> None:
 
 
 @looks_app.command("report")
-def report(study: _StudyFolder) -> None:
+def report(study: StudyFolder) -> None:
     """Regenerate the report pages and sensitivity.csv, from files that are what their manifests promise."""
     require_extra("lab")
     from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from closedloop.artifacts.amended.standing import standing
-from closedloop.artifacts.amended.words import CHANGES, told
+from closedloop.artifacts.amended.words import CHANGES, told, what_does_not_count
 from closedloop.artifacts.gates.held import Held, read_gate_report
 from closedloop.artifacts.gates.report import CHECKPOINTS, gate_report_path
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest
@@ -184,8 +184,6 @@ def _by_day(said: Iterable[tuple[int, Iterable[str]]]) -> dict[int, tuple[str, .
 def _does_not_count(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
     with _noted(damaged):
         if amendments := read_amendments(paths.amendments):
-            from closedloop.artifacts.amended.told import what_does_not_count  # noqa: PLC0415 - most studies have none
-
             return what_does_not_count(amendments)
     return ()
 

@@ -22,6 +22,7 @@ from typing import Any
 from closedloop.errors import ExecutionError
 from closedloop.execution.local import WORKER_INDEX
 from closedloop.execution.workers import HERE, Piece, Workers, place_of
+from closedloop.plain_text.installing import install_command
 from closedloop.plain_text.yaml_text import read_yaml
 
 _DEATHS_ALLOWED = 3  # of workers at the same piece: then it is the piece (Dask's `allowed-failures`)
@@ -136,7 +137,7 @@ def _distributed(workers: Workers) -> Any:
 
 def _missing(workers: Workers, package: str) -> ExecutionError:
     return ExecutionError(
-        f"{_named(workers)}: expected the package {package}, found none. Install it: pip install 'closedloop[cluster]'"
+        f"{_named(workers)}: expected the package {package}, found none. Install it: {install_command('cluster')}"
     )
 
 

@@ -126,7 +126,7 @@ def _ask(
     if find_spec("eyelinkio") is None:
         raise RecordingError(
             f"{path}: expected eyelinkio, which reads EyeLink's files, found it not installed. "
-            "Run `pip install 'closedloop[lab]'`."
+            "Install closedloop with its extra `lab`."
         )
     if not is_edf(path):
         raise RecordingError(f"{path}: expected EyeLink's EDF, found another file. {_REMEDY}")

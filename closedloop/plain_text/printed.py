@@ -42,6 +42,17 @@ def command_line(*words: str | Path) -> str:
     return " ".join(quoted(word) for word in words)
 
 
+def capitalized(text: str) -> str:
+    """Return text as a sentence begins; the rest of it stays as it is, names among it.
+
+    Examples
+    --------
+    >>> capitalized("day 3 ended early: V4 was lost")
+    'Day 3 ended early: V4 was lost'
+    """
+    return text[:1].upper() + text[1:]
+
+
 def words_of(command: str) -> tuple[str, ...]:
     """Return the words of a command that a user gave as one text, as a shell takes it apart, and no more than that.
 

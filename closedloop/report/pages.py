@@ -14,7 +14,7 @@ from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import STAGES, StudyPaths
-from closedloop.plain_text.printed import command_line
+from closedloop.plain_text.printed import capitalized, command_line
 from closedloop.report import drawing, sections
 from closedloop.report.amended import decided
 from closedloop.report.amended.comparable import comparable
@@ -294,22 +294,20 @@ def _progress(record: StudyRecord) -> list[str]:
     """Return which days are under way."""
     if not record.days:
         return ["No day has been planned yet."]
-    return [f"{_capital(_said(day))} is under way. {text}" for day in record.days for text in _under_way(record, day)]
+    return [
+        f"{capitalized(_said(day))} is under way. {text}" for day in record.days for text in _under_way(record, day)
+    ]
 
 
 def _decided(record: StudyRecord, day: DayRecord | None = None) -> list[str]:
     """Say which days were skipped and which sessions added or dropped; on a day's page, what is of the day."""
     if day is not None:
-        return [f"{_capital(one.decided)}." for one in record.days if one.decided and one.day == day.day]
-    return [f"{_capital(line)}." for line in (*(one.decided for one in record.days if one.decided), *record.dropped)]
+        return [f"{capitalized(one.decided)}." for one in record.days if one.decided and one.day == day.day]
+    return [f"{capitalized(line)}." for line in (*(one.decided for one in record.days if one.decided), *record.dropped)]
 
 
 def _said(day: DayRecord) -> str:
     return day.session.said
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _under_way(record: StudyRecord, day: DayRecord) -> list[str]:
@@ -328,7 +326,7 @@ def _alarms(record: StudyRecord, day: DayRecord) -> list[str]:
     if day.session == FIRST:
         return []
     return [
-        f"{_capital(_said(day))}, ε = {epsilon:g}: the cross-fitted estimate "
+        f"{capitalized(_said(day))}, ε = {epsilon:g}: the cross-fitted estimate "
         f"({plus_minus(cross.mean, cross.standard_error)}) is far above the paper's "
         f"({plus_minus(paper.mean, paper.standard_error)}). The sites move, but not where the model says: check the "
         "channel map, the alignment and the sign before believing this day."
@@ -353,7 +351,7 @@ def _headline(record: StudyRecord, day: DayRecord) -> PageSection:
         cards.append(Card("Prediction of unseen images", f"r = {number(line.r)}", _spread(day.evaluation)))
         n = sum(e.n_pairs for e in day.evaluation.epsilons)
         cards.append(_sign_card(line.sign_agreement_measured, line.sign_agreement_true, n=n))
-    return PageSection("headline", f"{_capital(_said(day))} in short", cards=tuple(cards))
+    return PageSection("headline", f"{capitalized(_said(day))} in short", cards=tuple(cards))
 
 
 def _sizes(row: SensitivityRow) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from closedloop import __version__
+from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, parse_protocol, protocol_sha256
 from closedloop.artifacts.protocol.shipped import shipped_protocols
 from closedloop.artifacts.recorder import RecorderDescription, read_recorder
@@ -81,6 +82,18 @@ class Request:
     beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Planned:
+    """A study that can be, before its images are read: what it says of itself, and what it is made from."""
+
+    study: StudyDocument
+    protocol: Protocol
+    content: bytes
+    pool: ImagePool
+    asked: Asked
+    place: str
+
+
 def find_protocol(name: str) -> Path:
     """Find a protocol by name or path.
 
@@ -142,6 +155,50 @@ def create_study(
     check_given_name(request.subject, option="--subject", error=OptionError)
     root = resolved(request.root)
     refuse_place(root)
+    planned = _plan(request)
+    study, protocol, pool, asked, place = planned.study, planned.protocol, planned.pool, planned.asked, planned.place
+    if len(pool.images()) < images_wanted(asked):  # few: read at once, so that all that is wrong is said together
+        reading = read_images(pool, study.pool, progress=progress, tell=tell)
+        _refuse_too_few_that_can_be_shown(asked, pool, reading, place=place)
+    with new_folder(root) as building:
+        paths = StudyPaths(building)
+        reading = read_images(pool, study.pool, progress=progress, tell=tell)
+        if reading is not None and isinstance(pool, FolderPool):
+            if not request.skip_unreadable:
+                refuse_unreadable(pool, reading, otherwise=", or go on without them by --skip-unreadable")
+            _refuse_too_few_that_can_be_shown(asked, pool, reading, place=place)
+        for line in notes(pool, reading, protocol, n_days=asked.n_days):
+            tell(line)
+        record_inputs(paths, study, protocol, recorded="init", reading=reading)
+        write_bytes(paths.protocol, planned.content)
+        for name, beside in request.beside.items():
+            write_bytes(paths.root / name, beside)
+        study.write(paths.study)
+    forget_images(study.pool)
+    return StudyPaths(root)
+
+
+def is_begun(request: Request) -> bool:
+    """Return whether the study that is asked for was made by the same request, and its first session is not ready yet.
+
+    So it is where `init` was interrupted after it had made the study.
+
+    Raises
+    ------
+    ClosedLoopError
+        What is asked for cannot be, or a document of the study is damaged.
+    """
+    paths = StudyPaths(resolved(request.root))
+    if not paths.study.is_file() or (paths.folder("schedule", 0) / MANIFEST_NAME).is_file():
+        return False
+    wanted, there = _plan(request), StudyDocument.read(paths.study)
+    same = there.model_copy(update={"code_version": wanted.study.code_version}) == wanted.study
+    return same and read_bytes(paths.protocol) == wanted.content
+
+
+def _plan(request: Request) -> _Planned:
+    """Refuse by its numbers what cannot be, and return what the study is to be."""
+    root = resolved(request.root)
     if request.images is not None and root.is_relative_to(resolved(request.images)):
         raise StudyError(
             f"{root}: expected a place outside of the folder of images, found it in {resolved(request.images)}: what a "
@@ -183,25 +240,7 @@ def create_study(
         pool=PoolDescription.model_validate(pool.description()),
         base_model=base_model,
     )
-    if len(pool.images()) < images_wanted(asked):  # few: read at once, so that all that is wrong is said together
-        reading = read_images(pool, study.pool, progress=progress, tell=tell)
-        _refuse_too_few_that_can_be_shown(asked, pool, reading, place=place)
-    with new_folder(root) as building:
-        paths = StudyPaths(building)
-        reading = read_images(pool, study.pool, progress=progress, tell=tell)
-        if reading is not None and isinstance(pool, FolderPool):
-            if not request.skip_unreadable:
-                refuse_unreadable(pool, reading, otherwise=", or go on without them by --skip-unreadable")
-            _refuse_too_few_that_can_be_shown(asked, pool, reading, place=place)
-        for line in notes(pool, reading, protocol, n_days=n_days):
-            tell(line)
-        record_inputs(paths, study, protocol, recorded="init", reading=reading)
-        write_bytes(paths.protocol, content)
-        for name, beside in request.beside.items():
-            write_bytes(paths.root / name, beside)
-        study.write(paths.study)
-    forget_images(study.pool)
-    return StudyPaths(root)
+    return _Planned(study, protocol, content, pool, asked, place)
 
 
 def _refuse_too_few_that_can_be_shown(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from closedloop.artifacts.amended.closing import closed_day
 from closedloop.artifacts.catalog import JOURNAL, SESSION, SUMMARY
+from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.sequence import block_option
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -14,6 +15,7 @@ from closedloop.errors import RecordingError, SessionError, StudyError
 from closedloop.plain_text.printed import quoted
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.storage import sha256_file
+from closedloop.study.completeness.killed import is_closed_with
 from closedloop.study.kept_gaze import check_kept_gaze
 from closedloop.study.session_checks import check_session
 
@@ -57,18 +59,19 @@ def adopt(paths: StudyPaths, study: StudyDocument, *, day: int, stage: str) -> N
             f"found {', '.join(sorted(sessions | {summary.session_id}))}. Bring the output of this day's session."
         )
     if summary.outcome == "stopped":
-        _refuse_unless_closed(paths, day=day, n_remaining=summary.n_remaining)
+        _refuse_unless_closed(paths, day=day, summary=summary)
     check_session(paths, study, day=day)
     check_kept_gaze(paths, study, day=day)
 
 
-def _refuse_unless_closed(paths: StudyPaths, *, day: int, n_remaining: int) -> None:
+def _refuse_unless_closed(paths: StudyPaths, *, day: int, summary: SessionSummary) -> None:
     """Refuse a session that was stopped, unless somebody decided that this is all of it."""
     place = JOURNAL.published(paths, day)
-    closed = closed_day(read_amendments(paths.amendments), paths.block(day))
-    if closed and closed.journal_sha256 == sha256_file(place):
+    if is_closed_with(paths, day=day, journal_sha256=sha256_file(place)):
         return
-    found = f"found it stopped with {n_remaining} presentations left"
+    closed = closed_day(read_amendments(paths.amendments), paths.block(day))
+    by = f" ({summary.stopped_by.removesuffix('.')})" if summary.stopped_by else ""
+    found = f"found it stopped with {summary.n_remaining} presentations left{by}"
     again = " and another journal than the one it was closed with" if closed else ""
     options = f"--day {day}{block_option(paths.block(day))}"
     raise SessionError(

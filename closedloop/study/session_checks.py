@@ -12,6 +12,7 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.plain_text.printed import quoted
 from closedloop.storage import sha256_file
+from closedloop.study.completeness.killed import is_closed_with, remedy_of_no_end
 
 
 def check_session(paths: StudyPaths, study: StudyDocument, *, day: int) -> None:
@@ -39,7 +40,8 @@ def check_session(paths: StudyPaths, study: StudyDocument, *, day: int) -> None:
     refuse_rehearsal(journal, place)
     plan = planned_session(session, PRESENTATIONS.read(PRESENTATIONS.published(paths, day)))
     check_journal(journal, place, plan=plan)
-    check_ended(journal, place)
+    if not is_closed_with(paths, day=day, journal_sha256=sha256_file(place)):
+        check_ended(journal, place, remedy=remedy_of_no_end(paths, day=day))
     summary = SUMMARY.published(paths, day)
     check_summary(SUMMARY.read(summary), summary, session=session, journal=journal)
     if not study.simulated:

@@ -25,6 +25,7 @@ from rig.machine.between.drift import GazeDrift
 from rig.machine.between.recordings import RecordingPlan
 from rig.machine.between.trials import BetweenTrials
 from rig.machine.course import Course
+from rig.machine.endings import why_broken, why_stopped
 from rig.machine.images import TrialImages, picture_in
 from rig.machine.notebook import Notebook
 from rig.machine.rewards import RewardLedger
@@ -128,8 +129,8 @@ class SessionRunner:
         except StorageError:  # the journal is whole up to there, and takes no more
             self._show_grey()
             raise
-        except Exception:
-            self._break_off()
+        except Exception as error:
+            self._break_off(error)
             raise
         if self._watcher.fault is not None and not self._apparatus.has_operator:
             raise self._watcher.fault
@@ -153,7 +154,7 @@ class SessionRunner:
         self._flip = self._display.flip(BLANK)
         self._watcher.look(self._flip)
 
-    def _break_off(self) -> None:
+    def _break_off(self, error: Exception) -> None:
         """End what is under way, whatever failed: the journal has its end like any other."""
         self._show_grey()
         with suppress(Exception):  # a fault on top of another one: the first is what the operator is told
@@ -166,7 +167,7 @@ class SessionRunner:
             if not self._has_ended:
                 with suppress(Exception):
                     self._between.end()
-                self._write_end()
+                self._write_end(why_broken(error))
 
     def _cut_trial(self) -> None:
         now_s = self._notebook.not_before(self._flip.time_s)
@@ -359,9 +360,9 @@ class SessionRunner:
     def _end_session(self, _situation: Situation) -> None:
         self._await_valve()
         self._between.end()
-        self._write_end()
+        self._write_end(why_stopped(self._pause, self._stop))
 
-    def _write_end(self) -> None:
+    def _write_end(self, why: str | None) -> None:
         self._notebook.end_gaze()
         n_left, order = len(self._state.queue), self._state.order
         n_near = order.n_twins_too_near if self._document.twins is not None else None
@@ -370,6 +371,7 @@ class SessionRunner:
                 outcome="stopped" if n_left else "complete",
                 n_remaining=n_left,
                 n_twins_too_near=n_near,
+                stopped_by=why if n_left else None,
                 time_s=self._notebook.now_s(),
             )
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.errors import SessionError
+from closedloop.plain_text.installing import install_command
 from closedloop.storage import read_bytes
 
 _DEVICES, _MODULES = Path("/dev"), Path("/proc/modules")
@@ -44,7 +45,7 @@ def serial_ports() -> list[FoundPort]:
         from serial.tools.list_ports import comports  # noqa: PLC0415 - of the rig extra
     except ImportError as error:
         raise SessionError(
-            "serial ports: expected an installed library, found none. Install it: pip install 'closedloop[rig]'"
+            f"serial ports: expected an installed library, found none. Install it: {install_command('rig')}"
         ) from error
     found = []
     for port in sorted(comports(), key=lambda port: str(port.device)):

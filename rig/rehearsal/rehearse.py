@@ -25,7 +25,7 @@ from rig.machine.state import SessionState
 from rig.rehearsal.report import Rehearsed, Verdict, closing_line, judge, timing_report
 from rig.rehearsal.timing import TimingRecord
 from rig.session.folder import open_session
-from rig.stop import StopRequest
+from rig.stop import TIME_IS_OVER, StopRequest
 
 REPORT_NAME = "rehearsal.html"
 _IGNORES, _LEAVES = 0.1, 0.2  # how often MWorks' monkey does, and ours in simulated sessions
@@ -92,7 +92,7 @@ def rehearse(
         nonlocal is_cut
         if elapsed_s >= 60.0 * minutes and not stop.requested:
             is_cut = True
-            stop.ask()
+            stop.ask(TIME_IS_OVER)
 
     def watch(apparatus: Apparatus) -> Apparatus:
         facts.append(apparatus.display.facts)

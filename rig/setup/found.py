@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from closedloop.errors import ClosedLoopError
+from closedloop.plain_text.installing import install_command
 from rig.display.listing import list_screens
 from rig.display.screens import FoundScreen
 from rig.ports.found import FoundPort, parallel_ports, serial_ports
@@ -159,7 +160,7 @@ def _trouble(screen: FoundScreen, screens: Sequence[FoundScreen]) -> str:
 def _libraries() -> Iterator[FoundDevice]:
     for module, (drives, extra, write) in LIBRARIES.items():
         is_there = find_spec(module) is not None
-        says = "installed" if is_there else f"not installed (pip install 'closedloop[{extra}]')"
+        says = "installed" if is_there else f"not installed ({install_command(extra)})"
         yield FoundDevice("library", module, f"for {drives}: {says}", write if is_there else "")
     yield recorders_library(is_installed=find_spec("pycbsdk") is not None, libc=platform.libc_ver())
 
@@ -168,7 +169,7 @@ def recorders_library(*, is_installed: bool, libc: tuple[str, str]) -> FoundDevi
     """Return what is known of Blackrock's library without opening a device: nobody is asked who is on the network."""
     name, version = libc
     is_old = name == "glibc" and tuple(int(part) for part in version.split(".")[:2]) < _LEAST_GLIBC
-    says = "installed" if is_installed else "not installed (pip install 'closedloop[blackrock]')"
+    says = "installed" if is_installed else f"not installed ({install_command('blackrock')})"
     trouble = f"it needs glibc {_LEAST_GLIBC[0]}.{_LEAST_GLIBC[1]}, this system has {version}" if is_old else ""
     return FoundDevice("library", "pycbsdk", f"for Blackrock recorders: {says}", _BLACKROCK, trouble)
 

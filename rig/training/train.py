@@ -23,7 +23,7 @@ from rig.machine.state import SessionState
 from rig.operator.opening import NO_PANEL, PanelChoice, settle_panel
 from rig.session.folder import open_session
 from rig.session.hold import SCREEN_PATIENCE_S, hold, new_holder
-from rig.stop import StopRequest
+from rig.stop import TIME_IS_OVER, StopRequest
 from rig.training.course import TaughtCourse
 from rig.training.day import make_day
 from rig.training.folder import (
@@ -249,7 +249,7 @@ def _present(
         worked_s = now_s - began_s - state.paused_s
         if run.minutes is not None and worked_s >= 60.0 * run.minutes and not stop.requested:
             is_over = True
-            stop.ask()
+            stop.ask(TIME_IS_OVER)
 
     launch = Launch(
         session=day.session,

@@ -83,7 +83,8 @@ def n_arguments(function: ast.FunctionDef) -> int:
 
 def is_a_command(function: ast.FunctionDef) -> bool:
     """Return whether typer explains the arguments, in its help."""
-    return "Annotated[" in ast.unparse(function.args)
+    is_named_one = any(".command(" in ast.unparse(decorator) for decorator in function.decorator_list)
+    return is_named_one or "Annotated[" in ast.unparse(function.args)
 
 
 def is_an_overload(function: ast.FunctionDef) -> bool:

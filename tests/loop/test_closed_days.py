@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.day.journal import accepted, journal_bytes, read_journal
+from closedloop.artifacts.day.journal_rows import PresentationBegun
 from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import SessionError
@@ -22,8 +24,8 @@ N_DAYS = 6
 STOPPED = {0: 2, 1: 12, 2: 20}  # trials until the operator stops for good, of some 23: 10, 50 and 90 %
 
 
-def decide(study: RealStudy, command: str, day: int) -> str:
-    finished = closedloop(command, study.root, "--day", str(day), "--why", "the animal was tired")
+def decide(study: RealStudy, command: str, day: int, *options: str) -> str:
+    finished = closedloop(command, study.root, "--day", str(day), *options, "--why", "the animal was tired")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
 
@@ -90,3 +92,34 @@ def test_a_day_that_is_opened_again_and_shown_to_its_end_is_as_if_it_had_never_b
     for stage in ("ingest", "refit", "evaluate", "queue"):
         made, other = (read_manifest(one.paths.folder(stage, 0)).outputs for one in (real_study, never))
         assert made == other
+
+
+def kill_within_a_trial(study: RealStudy, day: int) -> int:
+    """Leave of a stopped session what a rig leaves that is killed as an image comes on; return how many were shown."""
+    place = catalog.JOURNAL.published(study.paths, day)
+    rows = read_journal(place).rows
+    begun = [number for number, row in enumerate(rows) if isinstance(row, PresentationBegun)]
+    place.write_bytes(journal_bytes(rows[: begun[-2] + 1]) + b'{"event":"presen')
+    catalog.SUMMARY.published(study.paths, day).unlink()
+    return len(accepted(read_journal(place).rows))
+
+
+def test_a_session_whose_rig_was_killed_is_closed_by_its_journal_and_the_next_day_runs(
+    real_study: RealStudy,
+) -> None:
+    present = real_study.present(stops=(12,), for_good=True)
+    n_shown = kill_within_a_trial(real_study, 0)
+    refused_close = closedloop("close-day", real_study.root, "--day", "0", "--why", "the power was cut")
+    assert refused_close.returncode == 1
+    assert f"closedloop close-day {real_study.root} --day 0 --killed --why TEXT" in refused_close.stderr
+    said = decide(real_study, "close-day", 0, "--killed")
+    assert f"Day 0 ended early: {n_shown} of " in said
+    real_study.record()
+    kept = (present / "journal.jsonl").read_bytes()
+    assert real_study.go_on().day == 1
+    assert (present / "journal.jsonl").read_bytes() == kept
+    quality = catalog.QUALITY.read(catalog.QUALITY.published(real_study.paths, 0))
+    assert quality.n_used == n_shown
+    page = (real_study.paths.report / "index.html").read_text()
+    assert f"Day 0 ended early: {n_shown} of " in page
+    assert verify_study(real_study.paths).faults == ()

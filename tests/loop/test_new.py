@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.metadata import StudyMetadata
 from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.study.create import Request, create_study
 from tests.equipment.person import Person
 from tests.loop.real_study import write_photographs
 from tests.loop.studies import ENVIRONMENT, PROTOCOL, WAITING, closedloop
@@ -169,7 +171,35 @@ def test_the_study_is_whole_and_its_answers_make_the_same_one_elsewhere(laborato
             assert (one.root / path).read_bytes() == (other.root / path).read_bytes()
 
 
+def test_the_same_command_with_answers_goes_on_with_what_it_made_and_other_answers_are_refused(
+    laboratory: Path,
+) -> None:
+    study = laboratory / "study"
+    finished = closedloop("new", study, "--answers", study / "answers.yaml", "--subject", "nelson")
+    assert finished.returncode == 0, finished.stderr
+    assert "Waiting for you: day 0" in finished.stdout
+    refused = closedloop("new", study, "--answers", study / "answers.yaml", "--subject", "another")
+    assert refused.returncode == 1
+    assert "found a study. Go on with it by `closedloop run" in refused.stderr
+
+
 def test_the_same_command_on_a_study_that_was_made_goes_on_with_it(laboratory: Path) -> None:
     finished = closedloop("new", laboratory / "study")
     assert finished.returncode == 0, finished.stderr
     assert "Waiting for you: day 0" in finished.stdout
+
+
+def test_init_that_was_interrupted_once_the_study_was_made_goes_on_by_the_same_command(tmp_path: Path) -> None:
+    photographs = write_photographs(tmp_path / "photographs")
+    request = Request(tmp_path / "study", "nelson", False, str(PROTOCOL), photographs)
+    paths = create_study(request)  # so far it came
+    asked = ("--protocol", PROTOCOL, "--subject", "nelson", "--images", photographs)
+    made_first = paths.study.read_bytes()
+    finished = closedloop("init", tmp_path / "study", *asked)
+    assert finished.returncode == 0, finished.stderr
+    assert "Waiting for you: day 0" in finished.stdout
+    assert paths.study.read_bytes() == made_first
+    assert (paths.folder("schedule", 0) / MANIFEST_NAME).is_file()
+    again = closedloop("init", tmp_path / "study", *asked)
+    assert again.returncode == 1
+    assert "found a study. Go on with it by `closedloop run" in again.stderr

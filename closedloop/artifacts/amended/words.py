@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from closedloop.artifacts.amended import images, moved, protocols, rigs
-from closedloop.artifacts.amended.closing import closed_by
-from closedloop.artifacts.amended.exclusions import said_of_all, things_in
+from closedloop.artifacts.amended.closing import closed_by, closed_days
+from closedloop.artifacts.amended.exclusions import exclusions, said_of_all, things_in
 from closedloop.artifacts.amended.standing import withdrawals
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.records.sequence import Block
@@ -80,6 +80,11 @@ CHANGES: Final = frozenset({"add_images", "amend_protocol", "change_rig", "move_
 def in_words(line: Amendment) -> str:
     """Return what a line decided, in a few words, as what somebody did."""
     return _WORDS[line.kind](line) if line.kind in _WORDS else line.kind.replace("_", " ")
+
+
+def what_does_not_count(amendments: Sequence[Amendment]) -> tuple[str, ...]:
+    """Return what is left out and which days ended early, a line each."""
+    return (*said_of_all(exclusions(amendments)), *(one.said for one in closed_days(amendments)))
 
 
 @dataclass(frozen=True)

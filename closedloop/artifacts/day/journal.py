@@ -52,6 +52,11 @@ class SessionSummary(Document):
     session_id: str
     display: Literal["headless", "psychopy"]
     outcome: Literal["complete", "stopped"]
+    stopped_by: str | None = Field(
+        default=None,
+        exclude_if=lambda by: by is None,
+        description="who or what stopped it, in words; not there where it is complete, and by older rigs",
+    )
     n_segments: int = Field(description="launches of the rig")
     n_trials: int
     n_trials_completed: int

@@ -18,7 +18,7 @@ from closedloop.artifacts.day.journal import Journal, SessionSummary
 from closedloop.artifacts.day.presented.faults import JournalSoFar, PlannedSession
 from closedloop.artifacts.day.presented.launch_times import time_from_first_to_last_s
 from closedloop.artifacts.day.session import SessionDocument
-from closedloop.artifacts.day.session_summary import summarize
+from closedloop.artifacts.day.session_summary import summarize, summarize_cut
 from closedloop.errors import SessionError
 
 _REMEDY = "Bring the journal as the rig wrote it, and of this session."
@@ -69,8 +69,23 @@ def check_journal(journal: Journal, place: Path, *, plan: PlannedSession | None 
         so_far.count(row)
 
 
-def check_ended(journal: Journal, place: Path) -> None:
+_REMEDY_OF_NO_END = (
+    "Bring the whole journal; where the rig was killed, end the session by `rig present --resume`, or take what it "
+    "has by `closedloop close-day --killed`."
+)
+
+
+def check_ended(journal: Journal, place: Path, *, remedy: str = _REMEDY_OF_NO_END) -> None:
     """Refuse a journal that stops before the session's end.
+
+    Parameters
+    ----------
+    journal
+        Of a session.
+    place
+        Its file, for the message.
+    remedy
+        What to do, as a sentence.
 
     Raises
     ------
@@ -82,8 +97,7 @@ def check_ended(journal: Journal, place: Path) -> None:
         torn = ", which is cut" if journal.n_torn else ""
         raise SessionError(
             f"{place}, line {last + 1}: expected the session's lines to its end (session_ended), found none after line "
-            f"{last}{torn}. Bring the whole journal; where the rig was killed, end the session by `rig present "
-            "--resume` first."
+            f"{last}{torn}. {remedy}"
         )
 
 
@@ -97,14 +111,14 @@ def check_summary(summary: SessionSummary, place: Path, *, session: SessionDocum
     session
         session.json.
     journal
-        Of a session that ended.
+        Of a session that ended, or of one whose rig was killed.
 
     Raises
     ------
     SessionError
         A number differs from what the journal's lines give.
     """
-    counted = summarize(session, journal)
+    counted = summarize(session, journal) if journal.ended is not None else summarize_cut(session, journal)
     for name in SessionSummary.model_fields:
         expected, found = getattr(counted, name), getattr(summary, name)
         if (

@@ -287,6 +287,11 @@ class SessionEnded(Section):
     n_twins_too_near: int | None = Field(
         default=None, ge=0, description="accepted closer to a twin than planned, for want of others; null by older rigs"
     )
+    stopped_by: str | None = Field(
+        default=None,
+        exclude_if=lambda by: by is None,
+        description="who or what stopped it, in words; not there where it is complete, and by older rigs",
+    )
     time_s: float
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from closedloop.artifacts.day.journal import Journal, SessionSummary
+from closedloop.artifacts.day.journal import Journal, SessionSummary, accepted
 from closedloop.artifacts.day.journal_rows import (
     JournalRow,
     Presentation,
     PresentationBegun,
     RewardNoted,
+    SessionEnded,
     TimeOut,
     TrialEnded,
 )
 from closedloop.artifacts.day.presented.launch_times import time_at_work_s
 from closedloop.artifacts.day.session import SessionDocument
+
+NO_END = "an end of the rig that its journal does not tell of"
+"""What stopped a session whose rig was killed, in its summary."""
 
 
 def summarize(session: SessionDocument, journal: Journal) -> SessionSummary:
@@ -26,9 +30,37 @@ def summarize(session: SessionDocument, journal: Journal) -> SessionSummary:
     ValueError
         The journal has no beginning or no end.
     """
-    ended = journal.ended
-    if ended is None or not journal.launches:
+    if journal.ended is None:
         raise ValueError("expected a journal from a segment_opened to a session_ended row")
+    return _summarize(session, journal, journal.ended)
+
+
+def summarize_cut(session: SessionDocument, journal: Journal) -> SessionSummary:
+    """Return the numbers of a session whose rig was killed, so that its journal has no end, as if it ended there.
+
+    Raises
+    ------
+    ValueError
+        The journal has no beginning, or an end.
+    """
+    if journal.ended is not None:
+        raise ValueError("expected a journal without a session_ended row")
+    n_left = session.n_presentations - len(accepted(journal.rows))
+    return _summarize(
+        session,
+        journal,
+        SessionEnded(
+            outcome="stopped" if n_left else "complete",
+            n_remaining=n_left,
+            stopped_by=NO_END if n_left else None,
+            time_s=0.0,
+        ),
+    )
+
+
+def _summarize(session: SessionDocument, journal: Journal, ended: SessionEnded) -> SessionSummary:
+    if not journal.launches:
+        raise ValueError("expected a journal that begins with a segment_opened row")
     trials = [row for row in journal.rows if isinstance(row, TrialEnded)]
     outcomes = Counter(row.outcome for row in trials)
     rejected = Counter(row.reason for row in journal.presentations if row.reason is not None)
@@ -37,6 +69,7 @@ def summarize(session: SessionDocument, journal: Journal) -> SessionSummary:
         session_id=session.session_id,
         display=journal.launches[-1].display,
         outcome=ended.outcome,
+        stopped_by=ended.stopped_by,
         n_segments=len(journal.launches),
         n_trials=len(trials),
         n_trials_completed=outcomes["completed"],

@@ -52,10 +52,7 @@ def write_parquet(path: Path, layout: TableLayout, columns: Mapping[str, Any], *
         The mark of simulated data.
     """
     schema = _arrow_schema(layout, simulated=simulated)
-    table = pa.table(
-        {name: pa.array(columns[name], type=schema.field(name).type) for name in layout.columns}, schema=schema
-    )
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(pa.table(_arrow_arrays(schema, columns), schema=schema), path, compression="zstd")
 
 
 @contextmanager
@@ -80,8 +77,7 @@ def parquet_parts(
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
 
         def write(columns: Mapping[str, Any]) -> None:
-            parts = [_arrow_array(columns[name], schema.field(name).type) for name in layout.columns]
-            writer.write_table(pa.table(parts, schema=schema))
+            writer.write_table(pa.table(_arrow_arrays(schema, columns), schema=schema))
 
         yield write
 
@@ -105,8 +101,7 @@ def csv_parts(path: Path, layout: TableLayout, *, simulated: bool) -> Iterator[W
     with pyarrow.csv.CSVWriter(path, written) as writer:
 
         def write(columns: Mapping[str, Any]) -> None:
-            parts = [_arrow_array(columns[name], schema.field(name).type) for name in layout.columns]
-            parts = [part.cast(_as_text(part.type)) for part in parts]
+            parts = [part.cast(_as_text(part.type)) for part in _arrow_arrays(schema, columns)]
             marks = [pa.repeat(pa.scalar(True), len(parts[0]))] if simulated else []
             writer.write_table(pa.table([*parts, *marks], schema=written))
 
@@ -130,6 +125,11 @@ def _arrow_type(dtype: str) -> pa.DataType:
 def _as_text(kind: pa.DataType) -> pa.DataType:
     """Return what a type becomes in a text file: a category its text."""
     return pa.string() if pa.types.is_dictionary(kind) else kind
+
+
+def _arrow_arrays(schema: pa.Schema, columns: Mapping[str, Any]) -> list[pa.Array]:
+    """Return the columns that a schema has, in its order."""
+    return [_arrow_array(columns[field.name], field.type) for field in schema]
 
 
 def _arrow_array(values: Any, kind: pa.DataType) -> pa.Array:

@@ -10,6 +10,9 @@ from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.protocol.numbers import MOST_SESSIONS
 from closedloop.artifacts.records.sequence import Block
 
+NOT_COMPARED = "Gates are not asked again: what they found stands in the study, and is compared with nothing here."
+"""What nobody shall take from a replay of which nothing differs: a gate is asked as a day goes on, and is no stage."""
+
 
 class ReplayedValues(Section):
     """Values of one place in a file (a column, a dataset, a key) that are not those that are published."""

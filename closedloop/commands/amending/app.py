@@ -7,24 +7,21 @@ from typing import Annotated
 
 import typer
 
+from closedloop.commands.amending.options import By, StudyFolder, Why
 from closedloop.commands.extras import require_extra
 from closedloop.errors import visible
 from closedloop.plain_text.printed import printed
 
 amending_app = typer.Typer(rich_markup_mode=None)
 
-_StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
-_Why = Annotated[str, typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")]
-_By = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
-
 
 @amending_app.command("amend")
 def amend(
-    study: _StudyFolder,
+    study: StudyFolder,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML with the protocol's keys that differ")],
     from_day: Annotated[int, typer.Option(min=0, metavar="DAY", help="first day that differs, from 0")],
-    why: _Why,
-    by: _By = None,
+    why: Why,
+    by: By = None,
 ) -> None:
     """Let later days go by other numbers of the protocol; earlier days keep theirs.
 
@@ -40,12 +37,12 @@ def amend(
 
 @amending_app.command("withdraw")
 def withdraw(
-    study: _StudyFolder,
+    study: StudyFolder,
     line: Annotated[
         int, typer.Argument(min=1, metavar="LINE", help="number of the line, as `closedloop history` says")
     ],
-    why: _Why,
-    by: _By = None,
+    why: Why,
+    by: By = None,
 ) -> None:
     """Take an amendment back, as long as nothing recorded depends on it: the study is what it was without it.
 
@@ -58,7 +55,7 @@ def withdraw(
 
 
 @amending_app.command("history")
-def history(study: _StudyFolder, json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
+def history(study: StudyFolder, json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
     """Tell what happened to a study, in order, with the time in UTC: days made, shown and recorded, gates, decisions.
 
     Decisions have the number of their line in amendments.jsonl, which `closedloop withdraw` takes.
@@ -71,11 +68,11 @@ def history(study: _StudyFolder, json: Annotated[bool, typer.Option("--json", he
 
 @amending_app.command("move")
 def move(
-    study: _StudyFolder,
-    why: _Why,
+    study: StudyFolder,
+    why: Why,
     images: Annotated[Path | None, typer.Option(metavar="FOLDER", help="where the folder of images is now")] = None,
     base_model: Annotated[Path | None, typer.Option(metavar="FILE", help="where the base model's file is now")] = None,
-    by: _By = None,
+    by: By = None,
 ) -> None:
     """Say where a study's images or its base model are now, after they, or the whole study, were moved or copied.
 
@@ -90,8 +87,8 @@ def move(
 
 @amending_app.command("add-images")
 def add_images(
-    study: _StudyFolder,
-    why: _Why,
+    study: StudyFolder,
+    why: Why,
     from_day: Annotated[
         int | None,
         typer.Option(min=1, metavar="DAY", help="first day that draws from them  [default: the first not shown yet]"),
@@ -99,7 +96,7 @@ def add_images(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="go on without images that cannot be shown")
     ] = False,
-    by: _By = None,
+    by: By = None,
 ) -> None:
     """Add images to those that later days draw from: put them into the study's folder of images first.
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from closedloop.artifacts.amended.words import in_words
 from closedloop.artifacts.study import StudyPaths
+from closedloop.commands.amending.noted import noted
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.progress import bar
-from closedloop.plain_text.printed import quoted
+from closedloop.plain_text.printed import capitalized
 from closedloop.storage import resolved
 from closedloop.study.amending.images import add_images
 from closedloop.study.amending.protocol import planned_anew
@@ -56,9 +57,5 @@ def add_to_list(study: Path, *, from_day: int | None, skip_unreadable: bool, by:
             why=why,
             progress=progress,
         )
-    words = in_words(line)
     anew = planned_anew(paths, line.day or 0, ("images",), remedy="take this back")
-    return (
-        f"{words[:1].upper()}{words[1:]}. Noted in {paths.amendments}.{anew} Go on with `closedloop run "
-        f"{quoted(paths.root)}`."
-    )
+    return f"{capitalized(in_words(line))}. {noted(paths, besides=anew)}"

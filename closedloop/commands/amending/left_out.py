@@ -8,8 +8,8 @@ from pathlib import Path
 from closedloop.artifacts.amended.exclusions import PARTS, LeftOutOf
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.commands.amending.noted import noted
 from closedloop.errors import OptionError
-from closedloop.plain_text.printed import command_line
 from closedloop.storage import resolved
 from closedloop.study.amending.exclusions import Things
 from closedloop.study.loop import read_identity
@@ -103,4 +103,4 @@ def decide_of(study: Path, decide: Decide) -> list[str]:
     """
     paths = StudyPaths(resolved(study))
     lines = decide(paths, *read_identity(paths))
-    return [*lines, f"Noted in {paths.amendments}. Go on with `{command_line('closedloop', 'run', paths.root)}`."]
+    return [*lines, noted(paths)]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from closedloop.commands.amending.options import BlockNumber, By, OneDay, StudyFolder, Why
 from closedloop.plain_text.printed import printed
 
 left_out_app = typer.Typer(rich_markup_mode=None)
 
-_StudyOption = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
-_WHY = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
-_ByOption = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _FromOption = Annotated[str, typer.Option("--from", metavar="fit|evaluation|both", help="what it is left out of")]
 _SiteOption = Annotated[
     list[str] | None, typer.Option(metavar="SITE", help="a site's name, or its number in the model; may be repeated")
@@ -32,7 +29,6 @@ _FromDayOption = Annotated[
     int | None, typer.Option(min=0, metavar="DAY", help="first day of sites and arrays  [default: 0]")
 ]
 _ToDayOption = Annotated[int | None, typer.Option(min=0, metavar="DAY", help="last day of sites and arrays")]
-_BlockOption = Annotated[int, typer.Option(min=1, metavar="NUMBER", help="which of the day's sessions, from 1")]
 _SessionOption = Annotated[
     int | None,
     typer.Option(
@@ -42,15 +38,14 @@ _SessionOption = Annotated[
         help="with --day: which of its sessions, from 1  [default: all of the day; presentations of the first]",
     ),
 ]
-_OneDayOption = Annotated[int, typer.Option("--day", min=0, metavar="DAY", help="recording day, from 0")]
 
 
 @left_out_app.command("exclude")
 def exclude(
-    study: _StudyOption,
+    study: StudyFolder,
     *,
     parts: _FromOption,
-    why: Annotated[str, _WHY],
+    why: Why,
     site: _SiteOption = None,
     electrode: _ElectrodeOption = None,
     array: _ArrayOption = None,
@@ -63,7 +58,7 @@ def exclude(
         bool,
         typer.Option("--keep-attacking", help="attack sites on days to come though they are not evaluated"),
     ] = False,
-    by: _ByOption = None,
+    by: By = None,
 ) -> None:
     """Leave sites, an array, a day or presentations out of the fit, the evaluation or both.
 
@@ -96,10 +91,10 @@ def exclude(
 
 @left_out_app.command("include")
 def include(
-    study: _StudyOption,
+    study: StudyFolder,
     *,
     parts: _FromOption,
-    why: Annotated[str, _WHY],
+    why: Why,
     site: _SiteOption = None,
     electrode: _ElectrodeOption = None,
     array: _ArrayOption = None,
@@ -108,7 +103,7 @@ def include(
     presentations: _PresentationsOption = None,
     from_day: _FromDayOption = None,
     to_day: _ToDayOption = None,
-    by: _ByOption = None,
+    by: By = None,
 ) -> None:
     """Take in again what `closedloop exclude` left out, named by the same words.
 
@@ -137,11 +132,21 @@ def include(
 
 @left_out_app.command("close-day")
 def close_day(
-    study: _StudyOption, day: _OneDayOption, why: Annotated[str, _WHY], by: _ByOption = None, block: _BlockOption = 1
+    study: StudyFolder,
+    day: OneDay,
+    why: Why,
+    *,
+    by: By = None,
+    block: BlockNumber = 1,
+    killed: Annotated[
+        bool,
+        typer.Option("--killed", help="the rig was killed: its journal has no end, and the session ended there"),
+    ] = False,
 ) -> None:
     """Close a day whose session ended early: what was shown counts, the rest is offered to the next day.
 
-    Once the rig's output lies in the day's folder `present`. Appends a line to the study's amendments.jsonl.
+    Once the rig's output lies in the day's folder `present`. With --killed the summary that the rig did not write is
+    counted from the journal. Appends a line to the study's amendments.jsonl.
     """
     from closedloop.commands.amending.left_out import decide_of  # noqa: PLC0415
     from closedloop.commands.days import refuse_other_blocks  # noqa: PLC0415
@@ -150,16 +155,14 @@ def close_day(
     said = decide_of(
         study,
         lambda paths, document, protocol: closing.close_day(
-            refuse_other_blocks(paths, day, block), document, protocol, day=day, by=by, why=why
+            refuse_other_blocks(paths, day, block), document, protocol, day=day, by=by, why=why, killed=killed
         ),
     )
     typer.echo(printed(said))
 
 
 @left_out_app.command("reopen-day")
-def reopen_day(
-    study: _StudyOption, day: _OneDayOption, why: Annotated[str, _WHY], by: _ByOption = None, block: _BlockOption = 1
-) -> None:
+def reopen_day(study: StudyFolder, day: OneDay, why: Why, by: By = None, block: BlockNumber = 1) -> None:
     """Take back that a day was closed, so that its session can go on; before the day is ingested only.
 
     Appends a line to the study's amendments.jsonl.

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from closedloop.artifacts.amended.moved import said
 from closedloop.artifacts.study import StudyPaths
+from closedloop.commands.amending.noted import noted
 from closedloop.commands.interrupts import interruptible
 from closedloop.execution.progress import bar
-from closedloop.plain_text.printed import quoted
+from closedloop.plain_text.printed import capitalized
 from closedloop.storage import resolved
 from closedloop.study.amending.moving import move
 from closedloop.study.loop import read_identity
@@ -43,8 +44,4 @@ def move_study(study: Path, *, images: Path | None, base_model: Path | None, by:
     stopped = "Stopped; nothing was noted. Run the same command again."
     with interruptible(stopped), bar("comparing the images") as progress:
         line = move(paths, document, images=images, base_model=base_model, by=by, why=why, progress=progress)
-    words = said(line)
-    return (
-        f"{words[:1].upper()}{words[1:]}: the same, byte for byte. Noted in {paths.amendments}. Go on with "
-        f"`closedloop run {quoted(paths.root)}`."
-    )
+    return f"{capitalized(said(line))}: the same, byte for byte. {noted(paths)}"

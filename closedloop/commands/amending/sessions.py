@@ -8,8 +8,8 @@ from typing import Literal
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.records.sequence import SHOWN, Block
 from closedloop.artifacts.study import StudyPaths
+from closedloop.commands.amending.noted import go_on
 from closedloop.commands.days import refuse_other_days
-from closedloop.plain_text.printed import command_line
 from closedloop.storage import resolved
 from closedloop.study.amending import sessions
 from closedloop.study.loop import read_identity
@@ -69,10 +69,10 @@ def change_sessions(
     else:
         noted = sessions.drop_block(paths, document, day=day, by=by, why=why, was_shown=was_shown)
     if waiter := waiter_of(paths.root):
-        go_on = f"The study goes on by itself: {waiter.name} waits on it."
+        next_line = f"The study goes on by itself: {waiter.name} waits on it."
     else:
-        go_on = f"Go on with `{command_line('closedloop', 'run', paths.root)}`."
-    return f"{_said(noted)} Noted in {paths.amendments}. {go_on}"
+        next_line = go_on(paths)
+    return f"{_said(noted)} Noted in {paths.amendments}. {next_line}"
 
 
 def _said(noted: Amendment) -> str:

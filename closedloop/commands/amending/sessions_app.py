@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from closedloop.commands.amending.options import By, OneDay, StudyFolder, Why
 from closedloop.errors import visible
 
 sessions_app = typer.Typer(rich_markup_mode=None)
 
-_Folder = Annotated[Path, typer.Argument(metavar="STUDY", help="study folder")]
-_Day = Annotated[int, typer.Option(min=0, metavar="DAY", help="recording day, from 0")]
-_REASON = typer.Option(metavar="TEXT", help="the reason; kept with the study and shown in its history")
-_Decider = Annotated[str | None, typer.Option(metavar="NAME", help="who decides  [default: the name of your account]")]
 _WasShown = Annotated[
     bool,
     typer.Option(
@@ -24,9 +20,7 @@ _WasShown = Annotated[
 
 
 @sessions_app.command("skip-day")
-def skip_day(
-    study: _Folder, day: _Day, why: Annotated[str, _REASON], by: _Decider = None, was_shown: _WasShown = False
-) -> None:
+def skip_day(study: StudyFolder, day: OneDay, why: Why, by: By = None, was_shown: _WasShown = False) -> None:
     """Go on without a day: it is not shown, or its recording is lost for good.
 
     The next day begins with the last model. Images that nobody was shown are offered to the next day; those of a
@@ -39,7 +33,7 @@ def skip_day(
 
 
 @sessions_app.command("unskip-day")
-def unskip_day(study: _Folder, day: _Day, why: Annotated[str, _REASON], by: _Decider = None) -> None:
+def unskip_day(study: StudyFolder, day: OneDay, why: Why, by: By = None) -> None:
     """Have a skipped day after all, as long as no later session was shown.
 
     Appends a line to the study's amendments.jsonl.
@@ -51,10 +45,10 @@ def unskip_day(study: _Folder, day: _Day, why: Annotated[str, _REASON], by: _Dec
 
 @sessions_app.command("add-block")
 def add_block(
-    study: _Folder,
-    day: _Day,
-    why: Annotated[str, _REASON],
-    by: _Decider = None,
+    study: StudyFolder,
+    day: OneDay,
+    why: Why,
+    by: By = None,
     again: Annotated[
         bool,
         typer.Option("--again", help="the day's session that was dropped after it was shown: its recording is found"),
@@ -71,9 +65,7 @@ def add_block(
 
 
 @sessions_app.command("drop-block")
-def drop_block(
-    study: _Folder, day: _Day, why: Annotated[str, _REASON], by: _Decider = None, was_shown: _WasShown = False
-) -> None:
+def drop_block(study: StudyFolder, day: OneDay, why: Why, by: By = None, was_shown: _WasShown = False) -> None:
     """Go on without a day's last session, where it has more than one: it is not shown, or its recording is lost.
 
     Refused once it is ingested. Appends a line to the study's amendments.jsonl.

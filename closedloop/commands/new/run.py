@@ -80,11 +80,11 @@ def make_new(study: Path, given: Mapping[str, str], *, answers: Path | None, ski
     """
     root = resolved(study)
     paths = StudyPaths(root)
-    if paths.study.is_file() and paths.answers.is_file() and not given and answers is None:
-        return _prepare(study, paths, attacks="")  # the same command, interrupted after the study was made
-    refuse_place(root)
     known = [question.key for question in QUESTIONS]
     told = (read_answers(answers, known=known) if answers is not None else {}) | dict(given)
+    if _is_made(paths, told, known=known):
+        return _prepare(study, paths, attacks="")  # the same command, interrupted after the study was made
+    refuse_place(root)
     kept = kept_beside(root)
     if is_somebody_there():
         talk, made = _ask(root, told, kept, known)
@@ -95,6 +95,14 @@ def make_new(study: Path, given: Mapping[str, str], *, answers: Path | None, ski
     if kept.exists():
         remove_file(kept)
     return _prepare(study, paths, attacks=made.attacks)
+
+
+def _is_made(paths: StudyPaths, told: Mapping[str, str], *, known: list[str]) -> bool:
+    """Return whether the study is there and was made by these answers; those that are not given are what it has."""
+    if not (paths.study.is_file() and paths.answers.is_file()):
+        return False
+    there = read_answers(paths.answers, known=known)
+    return all(there.get(key) == answer for key, answer in told.items())
 
 
 def _prepare(study: Path, paths: StudyPaths, *, attacks: str) -> Outcome:

@@ -63,9 +63,9 @@ def replay(
 ) -> None:
     """Make past days again from what was recorded and sealed, and tell every number that differs from the study's.
 
-    The study is only read. With --set or --detection the days are evaluated otherwise, and the numbers stand beside the
-    published ones. Exit code 0: nothing differs; 5: something does; 1: an error; 130: interrupted, to be resumed by the
-    same command.
+    The study is only read; gates are not asked again, and what they found is compared with nothing. With --set or
+    --detection the days are evaluated otherwise, and the numbers stand beside the published ones. Exit code 0: nothing
+    differs; 5: something does; 1: an error; 130: interrupted, to be resumed by the same command.
     """
     require_extra("lab")
     from closedloop.commands.replay.command import replay as replay_on_a_terminal  # noqa: PLC0415

@@ -8,7 +8,14 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from closedloop.artifacts.records.replay import Replay, ReplayedStage, ReplayedValues, WhatIfCell, WhatIfRow
+from closedloop.artifacts.records.replay import (
+    NOT_COMPARED,
+    Replay,
+    ReplayedStage,
+    ReplayedValues,
+    WhatIfCell,
+    WhatIfRow,
+)
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.console import ConsoleReporter
 from closedloop.commands.days import count, refuse_other_days
@@ -108,7 +115,7 @@ def replay(
     stopped = "Stopped. Run the same command again to go on; the study is as it was."
     with interruptible(stopped), reporter.shown():
         found = replay_days(asked, reporter, workers=who)
-    typer.echo(found.model_dump_json(indent=2) if as_json else printed(_lines(found, asked.out)))
+    typer.echo(found.model_dump_json(indent=2) if as_json else printed(replay_lines(found, asked.out)))
     if not found.is_same:
         raise typer.Exit(DIFFERS)
 
@@ -122,7 +129,16 @@ def _options(
             yield from (name, str(value))
 
 
-def _lines(found: Replay, out: Path) -> Iterator[str]:
+def replay_lines(found: Replay, out: Path) -> Iterator[str]:
+    """Yield what a terminal is told of a replay.
+
+    Parameters
+    ----------
+    found
+        What was found.
+    out
+        Where it lies.
+    """
     for file in found.changed:
         yield f"{file.path}: not what its manifest promises ({file.found})"
     if found.columns:
@@ -140,6 +156,7 @@ def _lines(found: Replay, out: Path) -> Iterator[str]:
             yield f"Nothing differs: {n_stages} of {n_days}, made again by closedloop {found.code_version}."
         else:
             yield f"{n_other} of {n_stages} of {n_days} differ; made again by closedloop {found.code_version}."
+    yield NOT_COMPARED
     yield f"Open {out / REPLAY_PAGE}"
 
 

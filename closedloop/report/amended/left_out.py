@@ -5,6 +5,7 @@ from __future__ import annotations
 from closedloop.artifacts.amended.closing import closed_day
 from closedloop.artifacts.amended.exclusions import Exclusion, exclusions, said_of_all
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.plain_text.printed import capitalized
 from closedloop.report.reading import DayRecord, StudyRecord
 from closedloop.report.wording import count
 
@@ -50,7 +51,7 @@ def _closed(day: DayRecord, amendments: tuple[Amendment, ...]) -> list[str]:
     lines = []
     closed = closed_day(amendments, day.session)
     if closed is not None:
-        lines.append(f"{closed.said[0].upper()}{closed.said[1:]}.")
+        lines.append(f"{capitalized(closed.said)}.")
     if day.quality is not None and day.quality.about_sites:
         lines.append(day.quality.about_sites)
     if day.fit is not None and str(day.session.seed_name) in day.fit.days_not_fitted:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from closedloop.artifacts.records.replay import Replay, ReplayedStage, WhatIfCell, WhatIfRow
+from closedloop.artifacts.records.replay import NOT_COMPARED, Replay, ReplayedStage, WhatIfCell, WhatIfRow
 from closedloop.report import drawing
 from closedloop.report.layout import Card, Page, PageSection, Plate, plate, render
 from closedloop.report.tables import Table
@@ -34,7 +34,8 @@ def replay_page(found: Replay, *, subject: str, command: str) -> bytes:
     return render(
         Page(
             title=f"{subject}: {'other settings' if found.columns else 'made again'}",
-            subtitle="Past days beside what the study publishes of them; the study itself was only read.",
+            subtitle="Past days beside what the study publishes of them; the study itself was only read. "
+            f"{NOT_COMPARED}",
             facts=(
                 ("Study", found.study_id),
                 ("Days", ", ".join(map(str, found.days))),

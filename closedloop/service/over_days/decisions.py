@@ -14,6 +14,7 @@ from closedloop.artifacts.gates.report import GateFinding, GateReport
 from closedloop.artifacts.records.amendments import Amendment, read_whole_amendments
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import GATES_FOLDER, START, START_DAY, StudyPaths
+from closedloop.plain_text.printed import capitalized
 from closedloop.service.over_days.numbers import attempt
 from closedloop.service.unchanged import file_state, while_unchanged
 from closedloop.study.database.events import StageEvent, read_events
@@ -65,7 +66,7 @@ class Entry:
     @property
     def title(self) -> str:
         """What, as a heading."""
-        return self.what[:1].upper() + self.what[1:]
+        return capitalized(self.what)
 
     @property
     def day_label(self) -> str:

@@ -15,6 +15,7 @@ from closedloop.artifacts.rig.calibrations import ValveVolume
 from closedloop.artifacts.rig.description import read_rig
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ClosedLoopError
+from closedloop.plain_text.printed import capitalized
 from closedloop.service.charts import Chart, ChartLine
 from closedloop.service.reading.session.counts import SessionCounts
 from closedloop.service.reading.session.gaze import RecentGaze, recent_gaze
@@ -289,7 +290,7 @@ def _notes(look: JournalLook, journal: Path) -> Iterator[str]:
         yield f"A copy is under way ({copying[0]}); what is shown is the file before it."
     drift = look.rows.drift
     if drift is not None and drift.is_large:
-        yield f"{drift.words[0].upper()}{drift.words[1:]}: more than it should."
+        yield f"{capitalized(drift.words)}: more than it should."
     if look.counts.n_rewards_failed:
         yield f"{look.counts.n_rewards_failed} rewards failed."
 

@@ -6,20 +6,30 @@ from closedloop.artifacts.amended.closing import JOURNAL as JOURNAL_SHA256
 from closedloop.artifacts.amended.closing import closed_day
 from closedloop.artifacts.catalog import JOURNAL, PRESENTATIONS, SESSION, SUMMARY
 from closedloop.artifacts.day.journal_checks import check_ended, check_journal, planned_session
+from closedloop.artifacts.day.session_summary import summarize_cut
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import BROUGHT, StudyDocument, StudyPaths
 from closedloop.errors import OptionError, SessionError, StudyError
-from closedloop.plain_text.printed import command_line
+from closedloop.plain_text.printed import capitalized, command_line
 from closedloop.storage import remove_file, sha256_file
-from closedloop.study.amending.decide import Decision, decide
+from closedloop.study.amending.decide import Decision, decide, refuse_other_day
+from closedloop.study.amending.recorded import is_sealed
+from closedloop.study.completeness.killed import remedy_of_no_end
 from closedloop.study.process.lock import study_lock
 
 
 def close_day(
-    paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, by: str | None, why: str
+    paths: StudyPaths,
+    study: StudyDocument,
+    protocol: Protocol,
+    *,
+    day: int,
+    by: str | None,
+    why: str,
+    killed: bool = False,
 ) -> list[str]:
     """Note that a day's session will not go on, and say what counts.
 
@@ -31,6 +41,8 @@ def close_day(
         Which.
     by, why
         Who decides, by the account's name where None, and the reason.
+    killed
+        Whether the rig was killed: its journal has no end, and the summary that it did not write is counted from it.
 
     Returns
     -------
@@ -42,22 +54,26 @@ def close_day(
     ClosedLoopError
         The session is not there, or is at its end; nothing of it was shown; or the day is closed already.
     """
-    _refuse_other_days(protocol, day)
+    refuse_other_day(protocol, day)
     if study.simulated and not study.sessions_are_brought:
         raise StudyError(
             f"{paths.root}: expected a study of an animal, found a simulated one. Its sessions go to their end."
         )
     place = JOURNAL.published(paths, day)
-    if (place.parent / MANIFEST_NAME).is_file():
+    if is_sealed(paths, "present", day):
         raise StudyError(
             f"{place.parent}: expected a session that waits to be taken over, found one that was. Nothing is left."
         )
     session, journal = SESSION.read(SESSION.published(paths, day)), JOURNAL.read(place)
     plan = planned_session(session, PRESENTATIONS.read(PRESENTATIONS.published(paths, day)))
     check_journal(journal, place, plan=plan)
-    check_ended(journal, place)
-    summary = SUMMARY.read(SUMMARY.published(paths, day))
-    if summary.outcome != "stopped":
+    if killed and journal.ended is not None:
+        raise OptionError(f"--killed: expected {place} without an end, found its session's end. Leave it out.")
+    if not killed:
+        check_ended(journal, place, remedy=remedy_of_no_end(paths, day=day))
+    summary_place = SUMMARY.published(paths, day)
+    summary = summarize_cut(session, journal) if killed else SUMMARY.read(summary_place)
+    if summary.outcome != "stopped" and not killed:
         raise SessionError(
             f"{place.parent}: expected a session that was stopped, found one at its end. It is taken over as it is."
         )
@@ -86,13 +102,20 @@ def close_day(
             },
         )
 
-    decision(read_amendments(paths.amendments))  # refused before anything is written
+    if killed:
+        decision(read_amendments(paths.amendments))  # refused before anything is written
+        summary.write(summary_place)  # first: who is killed in between closes the day by the same command
     line = decide(paths, study, by=by, why=why, decision=decision)
     closed = closed_day((line,), paths.block(day))
     lines = [
-        f"{closed.said[0].upper()}{closed.said[1:]}; they count." if closed else "",
+        f"{capitalized(closed.said)}; they count." if closed else "",
         "Images that were never shown are offered to the next day.",
     ]
+    if killed:
+        lines.append(
+            f"The journal ends after line {journal.lines[-1]}, without the session's end: be sure that it is all that "
+            "the rig wrote. The summary was counted from it."
+        )
     if paths.block(day) == FIRST:
         lines.append(
             "Day 0 chooses the sites of all days: from few images the choice is poor. Going on with the session on "
@@ -125,8 +148,8 @@ def reopen_day(
     ClosedLoopError
         The day is not closed, or is ingested.
     """
-    _refuse_other_days(protocol, day)
-    if (paths.folder("ingest", day) / MANIFEST_NAME).is_file():
+    refuse_other_day(protocol, day)
+    if is_sealed(paths, "ingest", day):
         raise StudyError(
             f"{paths.folder('ingest', day)}: expected a day from which nothing was computed, found it ingested. It "
             "stays closed: what was shown counts."
@@ -142,18 +165,12 @@ def reopen_day(
             kind="reopen_day", day=day, block=paths.block(day).number, before={JOURNAL_SHA256: before.journal_sha256}
         )
 
-    decision(read_amendments(paths.amendments))  # refused before anything is written
+    decision(read_amendments(paths.amendments))  # refused before the lock is waited for
     with study_lock(paths.root):  # nobody takes it over meanwhile
         decide(paths, study, by=by, why=why, decision=decision)
         for stage in reversed(BROUGHT):
             remove_file(paths.folder(stage, day) / MANIFEST_NAME)  # what was brought lies there, and more may come
-    said = paths.block(day).said
     return [
-        f"{said[0].upper()}{said[1:]} is open again: go on with its session by `rig present --resume`, and bring "
-        "its output and the recording again, whole."
+        f"{capitalized(paths.block(day).said)} is open again: go on with its session by `rig present --resume`, and "
+        "bring its output and the recording again, whole."
     ]
-
-
-def _refuse_other_days(protocol: Protocol, day: int) -> None:
-    if day >= protocol.days:
-        raise OptionError(f"--day: expected a day from 0 to {protocol.days - 1}, found {day}. Correct it.")

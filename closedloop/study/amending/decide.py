@@ -10,6 +10,7 @@ import getpass
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, Kind, append_decided, utc_now
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import OptionError
@@ -113,6 +114,27 @@ def who_decides(by: str | None) -> str:
         return getpass.getuser()
     check_given_name(by, option="--by", error=OptionError)
     return by
+
+
+def refuse_other_day(protocol: Protocol, day: int, *, option: str = "--day") -> None:
+    """Refuse a day that the protocol does not have.
+
+    Parameters
+    ----------
+    protocol
+        The study's.
+    day
+        From 0.
+    option
+        How it was given, for the message.
+
+    Raises
+    ------
+    OptionError
+        It has none of this number.
+    """
+    if day >= protocol.days:
+        raise OptionError(f"{option}: expected a day from 0 to {protocol.days - 1}, found {day}. Correct it.")
 
 
 def reason_given(why: str) -> str:

@@ -9,13 +9,13 @@ from closedloop.artifacts.amended.exclusions import Exclusion, LeftOutOf, exclus
 from closedloop.artifacts.catalog import JOURNAL, SITES
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.gates.held import is_shown
-from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import OptionError, StudyError
-from closedloop.study.amending.decide import Decision, decide
+from closedloop.study.amending.decide import Decision, decide, refuse_other_day
+from closedloop.study.amending.recorded import is_sealed
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class _StudyNow:
         )
 
     def _has(self, stage: str, session: Block) -> bool:
-        return (self.paths.at(session).folder(stage, session.day) / MANIFEST_NAME).is_file()
+        return is_sealed(self.paths.at(session), stage, session.day)
 
     def sites(self) -> tuple[Site, ...]:
         """Read the sites, which day 0 chose.
@@ -227,7 +227,6 @@ def exclude(
             after=noted(things, not_attacked_from=not_attacked_from),
         )
 
-    decision(read_amendments(paths.amendments))  # refused before anything is written
     decide(paths, study, by=by, why=why, decision=decision)
     return [*(f"{line}." for line in said_of_all(things)), *_follows(one, things, not_attacked_from=not_attacked_from)]
 
@@ -275,7 +274,6 @@ def include(
             before=noted(things),
         )
 
-    decision(read_amendments(paths.amendments))  # refused before anything is written
     decide(paths, study, by=by, why=why, decision=decision)
     words = dict.fromkeys(said(thing) for thing in things)
     return [*(f"{line}: counts again." for line in words), *_follows(one, things, not_attacked_from=None)]
@@ -288,10 +286,9 @@ def _is_fitted_before(thing: Exclusion, session: Block) -> bool:
 
 def _things(one: _StudyNow, wanted: Things) -> tuple[Exclusion, ...]:
     days = {"from_day": wanted.from_day, "to_day": wanted.to_day}
-    last = one.protocol.days - 1
     for option, day in (("--day", wanted.day), ("--from-day", wanted.from_day), ("--to-day", wanted.to_day)):
-        if day is not None and day > last:
-            raise OptionError(f"{option}: expected a day from 0 to {last}, found {day}. Correct it.")
+        if day is not None:
+            refuse_other_day(one.protocol, day, option=option)
     if wanted.to_day is not None and wanted.to_day < wanted.from_day:
         raise OptionError(f"--to-day: expected day {wanted.from_day} or later, found {wanted.to_day}. Correct it.")
     found = list[dict[str, object]]()

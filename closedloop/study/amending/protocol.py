@@ -17,6 +17,7 @@ from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ProtocolError, StudyError
 from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
+from closedloop.plain_text.printed import capitalized
 from closedloop.plain_text.yaml_text import parse_yaml
 from closedloop.study.amending.decide import Decision, as_line, decide
 from closedloop.study.amending.keys import values_by_key
@@ -109,7 +110,7 @@ def amended_line(paths: StudyPaths, line: Amendment, *, number: int) -> str:
     """
     earlier = f" Days before {line.day} keep what they had." if line.day else ""
     return (
-        f"{said(line)[:1].upper()}{said(line)[1:]}. Noted as line {number} in {paths.amendments}."
+        f"{capitalized(said(line))}. Noted as line {number} in {paths.amendments}."
         f"{earlier}{planned_anew(paths, line.day or 0, line.subject, remedy='take this back')}"
     )
 

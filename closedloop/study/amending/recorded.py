@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from closedloop.artifacts.gates.held import is_shown
+from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import BROUGHT, StudyPaths
+
+
+def is_sealed(paths: StudyPaths, stage: str, day: int) -> bool:
+    """Return whether a stage of a day's session is done, and a decision has to leave it as it is.
+
+    Parameters
+    ----------
+    paths
+        The study, seen from the session.
+    stage, day
+        Which.
+    """
+    return (paths.folder(stage, day) / MANIFEST_NAME).is_file()
 
 
 def recorded_sessions(paths: StudyPaths) -> list[Block]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from closedloop.artifacts.amended.rigs import RIG, RIG_SHA256, UNKNOWN
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.catalog import JOURNAL
-from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.study.amending.decide import Decision, decide
+from closedloop.study.amending.recorded import is_sealed
 
 
 def note_another_rig(paths: StudyPaths, study: StudyDocument, *, day: int) -> str:
@@ -29,7 +29,7 @@ def note_another_rig(paths: StudyPaths, study: StudyDocument, *, day: int) -> st
     """
     session = paths.block(day)
     earlier = (one for one in reversed(paths.sequence.until(session)) if one < session)
-    before = next((one for one in earlier if _is_sealed(paths.at(one), one.day)), None)
+    before = next((one for one in earlier if is_sealed(paths.at(one), "present", one.day)), None)
     if before is None:
         return ""
     was, now = _rig_of(paths.at(before), before.day), _rig_of(paths, day)
@@ -42,10 +42,6 @@ def note_another_rig(paths: StudyPaths, study: StudyDocument, *, day: int) -> st
         f"{session.said}: the session was shown by rig {now[RIG]}, of another rig.yaml than {before.said}'s; noted in "
         f"{paths.amendments}."
     )
-
-
-def _is_sealed(paths: StudyPaths, day: int) -> bool:
-    return (paths.folder("present", day) / MANIFEST_NAME).is_file()
 
 
 def _rig_of(paths: StudyPaths, day: int) -> dict[str, str]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.gates.held import is_shown
-from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.records.sequence import FIRST, SHOWN, Block, sequence_of
@@ -15,6 +14,7 @@ from closedloop.errors import StudyError
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import remove_folder
 from closedloop.study.amending.decide import Decision, decide
+from closedloop.study.amending.recorded import is_sealed
 from closedloop.study.completeness.looks import list_files
 from closedloop.study.process.lock import study_lock
 
@@ -59,7 +59,7 @@ def skip_day(
                 f"{paths.root}: expected a day of one session to skip, found {others[-1].said}. Drop that one "
                 f"before by `{_command('drop-block', paths, day)}`."
             )
-        if (paths.folder("ingest", day) / MANIFEST_NAME).is_file():
+        if is_sealed(paths, "ingest", day):
             raise StudyError(
                 f"{paths.root}: expected a day to skip from which nothing was computed, found day {day} ingested. "
                 f"Leave it out of what follows by `{_command('exclude', paths, day)}`."
@@ -202,7 +202,7 @@ def drop_block(
             )
         block = blocks[-1]
         at = paths.at(block)
-        if (at.folder("ingest", day) / MANIFEST_NAME).is_file():
+        if is_sealed(at, "ingest", day):
             raise StudyError(
                 f"{at.day(day).root}: expected a session from which nothing was computed, found {block.said} ingested. "
                 f"Leave the day out of what follows by `{_command('exclude', paths, day)}`."
@@ -237,7 +237,7 @@ def _command(name: str, paths: StudyPaths, day: int) -> str:
 
 
 def _refuse_never_made(at: StudyPaths, day: int, *, was_shown: bool) -> None:
-    if was_shown and not (at.folder("schedule", day) / MANIFEST_NAME).is_file():
+    if was_shown and not is_sealed(at, "schedule", day):
         raise StudyError(
             f"{at.folder('schedule', day)}: expected a session that can have been shown, found none. Leave out "
             "--was-shown."

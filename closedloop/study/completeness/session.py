@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from closedloop.study.completeness.looks import SeenFile
 _TAIL_BYTES = 4096
 
 
-def missing_in_session(folder: Path, files: Sequence[SeenFile]) -> str:
+def missing_in_session(
+    folder: Path, files: Sequence[SeenFile], *, is_closed: Callable[[Path], bool] = lambda _journal: False
+) -> str:
     """Return in a few words what is not there yet; empty where all is whole, the gaze if there is any.
 
     Parameters
@@ -25,6 +27,8 @@ def missing_in_session(folder: Path, files: Sequence[SeenFile]) -> str:
         Where the session's output is put.
     files
         What lies there.
+    is_closed
+        Whether somebody decided that a journal is all there is, though it has no end: asked of one that has none.
     """
     names = {file.name for file in files}
     for file in (JOURNAL, SUMMARY):
@@ -33,9 +37,17 @@ def missing_in_session(folder: Path, files: Sequence[SeenFile]) -> str:
     if _document(folder / SUMMARY.name) is None:
         return f"{SUMMARY.name} is not whole"
     fault = _unfinished(folder / JOURNAL.name)
+    if fault and is_closed(folder / JOURNAL.name):
+        return ""
     if fault or GAZE.name not in names or is_ended(folder / GAZE.name):
         return fault
     return f"{GAZE.name} does not go on to the session's end (without it the session stands as well)"
+
+
+def lacks_end(folder: Path) -> bool:
+    """Return whether a journal is there that stops before the session's end, as where its rig was killed."""
+    journal = folder / JOURNAL.name
+    return journal.is_file() and bool(_unfinished(journal))
 
 
 def _document(path: Path) -> Any:

@@ -17,12 +17,14 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.devices.files import find_devices
 from closedloop.errors import RecordingError
 from closedloop.plain_text.printed import quoted
+from closedloop.storage import sha256_file
 from closedloop.study.completeness.accepted import accepted_sessions, is_accepted
+from closedloop.study.completeness.killed import is_closed_with, remedy_of_no_end
 from closedloop.study.completeness.looks import FolderLook, Patience, SeenFile, look_at, memory_name
 from closedloop.study.completeness.names import is_copying, is_done
 from closedloop.study.completeness.other_makers import missing_of
 from closedloop.study.completeness.recording import copied, misplaced, missing_in_recording, recorded, twins
-from closedloop.study.completeness.session import missing_in_session
+from closedloop.study.completeness.session import lacks_end, missing_in_session
 from closedloop.study.completeness.sums import Sums, differing, read_sums
 from closedloop.study.completeness.wanted import array_patterns, wanted_files
 
@@ -203,7 +205,7 @@ class Watch:
         if copying:
             return Missing(f"{copying} is of a copy that is not finished", copying)
         if brought.stage == "present":
-            return Missing(missing_in_session(brought.folder, look.files)) if look.files else _NOTHING_YET
+            return self._missing_of_session(brought, look)
         if self.study.recorder is not None:
             return self._missing_of_other_maker(brought, look, self.study.recorder)
         if not recorded(look.files):
@@ -215,6 +217,17 @@ class Watch:
         if accepted or lacking:
             return Missing(lacking)
         return self._missing_of_files(brought, look)
+
+    def _missing_of_session(self, brought: Brought, look: FolderLook) -> Missing:
+        if not look.files:
+            return _NOTHING_YET
+
+        def is_closed(journal: Path) -> bool:
+            return is_closed_with(self.paths, day=brought.day, journal_sha256=sha256_file(journal))
+
+        fault = missing_in_session(brought.folder, look.files, is_closed=is_closed)
+        remedy = remedy_of_no_end(self.paths, day=brought.day) if fault and lacks_end(brought.folder) else ""
+        return Missing(fault, remedy=remedy)
 
     def _missing_of_files(self, brought: Brought, look: FolderLook) -> Missing:
         pair = copied(brought.folder, look.files, patterns=array_patterns(self.study))
@@ -278,10 +291,10 @@ class Watch:
             no_more = f" If there is no more of it, {self.no_more}." if self.no_more else ""
             again = " Run again when the copy is done." if self.patience.stays else ""
             return f"{day}: {what}.{again}{no_more}"
-        if brought.stage == "present":
-            return f"{day}, {folder}: {missing.fault}. Bring the session's output from the rig again, whole."
         if missing.remedy:
             return f"{day}, {folder}: {missing.fault}. {missing.remedy}"
+        if brought.stage == "present":
+            return f"{day}, {folder}: {missing.fault}. Bring the session's output from the rig again, whole."
         study = quoted(self.paths.root)
         options = f"--day {brought.day}{block_option(self.paths.block(brought.day))}"
         accept = f"`closedloop accept-recording {study} {options} --why REASON` takes it as it is"

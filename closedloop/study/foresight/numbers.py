@@ -15,7 +15,7 @@ from closedloop.study.foresight.sessions import separation_not_kept
 _PAPER_SIDE_PX = 224  # epsilon is stated on an image of this side, in [0, 1] pixel units (section 2)
 _GREY_LEVELS = 255
 _LEAST_FOR_RELIABILITY = 3  # images with two showings: through two points goes every line
-_MOST_ELECTRODES = {True: 128, False: 256}  # simulated or not; of a processor, as its recorder numbers them
+_MOST_ELECTRODES = 256  # of a processor, as its recorder numbers them
 
 
 @dataclass(frozen=True)
@@ -179,11 +179,7 @@ def _session(protocol: Protocol) -> Iterator[str]:
 def _sites(asked: Asked) -> Iterator[str]:
     images, n_sites = asked.protocol.images, asked.protocol.sites.n_sites
     simulation = asked.protocol.simulation
-    n_electrodes = (
-        simulation.n_electrodes * simulation.n_processors
-        if asked.simulated
-        else asked.n_arrays * _MOST_ELECTRODES[False]
-    )
+    n_electrodes = simulation.n_electrodes if asked.simulated else asked.n_arrays * _MOST_ELECTRODES
     if n_sites > n_electrodes:
         where = "simulation.n_electrodes" if asked.simulated else f"{asked.n_arrays} arrays"
         yield (

@@ -178,5 +178,11 @@ def _remove_dead(parent: Path, root: Path) -> None:
 
 
 def _older_leftovers(paths: StudyPaths) -> set[Path]:
-    """Return what versions that made a study in its place could leave of one when they were killed."""
-    return {paths.protocol, paths.inputs, DayPaths(paths.root).working(INPUTS)}
+    """Return what can be left of a study in its own place by one who was killed, all but study.json, which comes last.
+
+    Versions that made a study in its place left its protocol and inputs; who is killed as a finished one is moved
+    there, whatever lies beside them too: the hidden folder that it came from is there then.
+    """
+    found = {paths.protocol, paths.inputs, DayPaths(paths.root).working(INPUTS)}
+    was_moved = paths.root.is_dir() and any(_is_hidden(path, paths.root) for path in paths.root.iterdir())
+    return found | ({paths.metadata, paths.answers} if was_moved else set())

@@ -118,7 +118,8 @@ def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
         yield f"{plan.budget.n_presentations:,} presentations, {plan.budget.hours:.2f} h; {plan.n_attacked:,} attacked"
     elif stage == "present" and (place := SUMMARY.published(paths, day)).is_file():
         shown = SUMMARY.read(place)
-        yield f"{shown.n_accepted:,} presentations accepted, {shown.duration_s / 3600:.2f} h, {shown.outcome}"
+        by = f" by {shown.stopped_by}" if shown.stopped_by else ""
+        yield f"{shown.n_accepted:,} presentations accepted, {shown.duration_s / 3600:.2f} h, {shown.outcome}{by}"
     elif stage == "ingest" and (place := QUALITY.published(paths, day)).is_file():
         quality = QUALITY.read(place)
         yield f"{quality.n_used:,} of {quality.n_presented:,} presentations used"

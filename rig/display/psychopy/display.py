@@ -39,7 +39,7 @@ from rig.display.screens import FoundScreen, Rectangle, choose_screen
 from rig.ports.clock import ClockKind, RealClock
 from rig.session.folder import Session
 from rig.session.sealed_images import SealedImages
-from rig.stop import QuitKeys, StopRequest
+from rig.stop import BY_KEY, QuitKeys, StopRequest
 
 _N_PROBE_FLIPS = 60
 _N_WARM_FLIPS = 10  # the first flips of a window compile shaders
@@ -271,7 +271,7 @@ class PsychoPyDisplay:
         for key in pressed if not self._keys_are_asked_for else ():
             match self._early_keys.press(key, now_s=self.now_s()):
                 case "quit":
-                    self._stop.ask()
+                    self._stop.ask(BY_KEY)
                 case "asked":
                     say(self._early_keys.question(self.now_s()))
 

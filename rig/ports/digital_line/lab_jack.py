@@ -10,6 +10,7 @@ from io import StringIO
 from typing import Any
 
 from closedloop.errors import DeviceError
+from closedloop.plain_text.installing import install_command
 from rig.ports.digital_line.line import HostTime, HostTimedLine, driver_fault
 
 
@@ -33,7 +34,7 @@ def import_ljm() -> Any:
 
 def _no_library() -> DeviceError:
     return DeviceError(
-        "reward by labjack: expected its library, found none. Install it: pip install 'closedloop[labjack]', and "
+        f"reward by labjack: expected its library, found none. Install it: {install_command('labjack')}, and "
         "LabJack's LJM software."
     )
 

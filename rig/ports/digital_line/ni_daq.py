@@ -9,6 +9,7 @@ from threading import Event
 from typing import Any
 
 from closedloop.errors import DeviceError
+from closedloop.plain_text.installing import install_command
 from rig.ports.digital_line.line import HostTime, HostTimedLine, PulseLine, driver_fault, open_valve
 
 _REST_S = 0.001  # a counter's pulse ends with some low time, of which the shortest are no good for every device
@@ -28,7 +29,7 @@ def import_nidaqmx() -> Any:
         import nidaqmx  # noqa: PLC0415 - of rigs with such a card alone
     except ImportError as error:
         raise DeviceError(
-            "reward by nidaqmx: expected its library, found none. Install it: pip install 'closedloop[nidaqmx]', "
+            f"reward by nidaqmx: expected its library, found none. Install it: {install_command('nidaqmx')}, "
             "and NI's own driver."
         ) from error
     return nidaqmx

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 
 from closedloop.errors import DeviceError
+from closedloop.plain_text.installing import install_command
 
 BAUD = 500_000
 """Divides the microcontroller's 16 MHz without a rest; 115,200 is 2.1 % off."""
@@ -33,7 +34,7 @@ class SerialLine:
             import serial  # noqa: PLC0415 - of the rig extra; rigs without a wire do without
         except ImportError as error:
             raise DeviceError(
-                f"{self.place}: expected the library pyserial, found none. Install it: pip install 'closedloop[rig]'."
+                f"{self.place}: expected the library pyserial, found none. Install it: {install_command('rig')}."
             ) from error
         try:
             self._port = serial.Serial(address, baud, timeout=0, write_timeout=0, exclusive=_exclusive())

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from closedloop.artifacts.rig.ports import BlackrockDevice
 from closedloop.errors import DeviceError
+from closedloop.plain_text.installing import install_command
 from closedloop.terminal.streams import one_line
 
 CONTINUE: Final = "then continue, or run the same command with --resume"
@@ -94,7 +95,7 @@ def load_library() -> Any:
     except ImportError as error:
         raise DeviceError(
             "recorder: expected pycbsdk for Blackrock's recorder, found none. "
-            "Install it: pip install 'closedloop[blackrock]'"
+            f"Install it: {install_command('blackrock')}"
         ) from error
     return pycbsdk
 

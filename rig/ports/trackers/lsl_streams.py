@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from closedloop.errors import DeviceError, SessionError
+from closedloop.plain_text.installing import install_command
 from rig.ports.trackers.tracker import said
 
 _PORTS: Final = range(16572, 16604)  # ports.BasePort and ports.PortRange of liblsl's configuration, as they are unset
@@ -65,7 +66,7 @@ def library() -> Any:
         import pylsl  # noqa: PLC0415 - of the lsl extra
     except (ImportError, RuntimeError) as error:  # RuntimeError: it is there without its own library
         raise SessionError(
-            "lsl: expected the library pylsl, found none. Install it: pip install 'closedloop[lsl]'"
+            f"lsl: expected the library pylsl, found none. Install it: {install_command('lsl')}"
         ) from error
     global _is_told  # noqa: PLW0603 - as the library's own configuration is: once a process, before anything else
     if not _is_told:

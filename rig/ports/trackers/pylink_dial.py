@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol, cast
 
 from closedloop.errors import SessionError
+from closedloop.plain_text.installing import install_command
 from closedloop.terminal.streams import kept_still
 
 
@@ -57,6 +58,6 @@ def dial(address: str) -> EyeLinkLink:
             import pylink  # noqa: PLC0415 - of the eyelink extra
         except ImportError as error:
             raise SessionError(
-                "eyelink: expected the library of its maker, found none. Install it: pip install 'closedloop[eyelink]'"
+                f"eyelink: expected the library of its maker, found none. Install it: {install_command('eyelink')}"
             ) from error
         return cast(EyeLinkLink, pylink.EyeLink(address))

@@ -16,6 +16,7 @@ from closedloop import Study
 from closedloop.access.columns import DATA_FRAMES
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import StudyError
+from closedloop.plain_text.installing import install_command
 from closedloop.study.process.lock import study_lock
 from tests.unit.access.studies import (
     COUNTS,
@@ -226,4 +227,4 @@ def test_reading_writes_nothing_and_needs_no_lock(study: Study) -> None:
 def test_without_pandas_the_error_says_how_to_install_it() -> None:
     program = "import sys\nsys.modules['pandas'] = None\nimport closedloop\nclosedloop.open_study"
     finished = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
-    assert finished.stderr.splitlines()[-1].endswith("Install it: pip install 'closedloop[lab]'")
+    assert finished.stderr.splitlines()[-1].endswith(f"Install it: {install_command('lab')}")

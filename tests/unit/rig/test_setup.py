@@ -10,6 +10,7 @@ import pytest
 from closedloop.artifacts.rig.description import RigDocument, read_rig
 from closedloop.artifacts.rig.template import EXAMPLE, rig_yaml
 from closedloop.errors import OptionError, RigError
+from closedloop.plain_text.installing import install_command
 from rig.display.screens import FoundScreen, Rectangle
 from rig.ports.found import FoundPort, parallel_ports
 from rig.setup.found import FoundDevice, listed, of_screens, of_serial, recorders_library
@@ -137,7 +138,7 @@ def test_blackrocks_library_is_listed_with_what_it_needs(libc, is_old):
     found = recorders_library(is_installed=True, libc=libc)
     assert found.write == "recorder: {kind: blackrock, device: NSP}  # or HUB1, HUB2, HUB3, LEGACY_NSP"
     assert bool(found.trouble) == is_old
-    assert "pip install 'closedloop[blackrock]'" in recorders_library(is_installed=False, libc=libc).says
+    assert install_command("blackrock") in recorders_library(is_installed=False, libc=libc).says
 
 
 def test_one_microcontroller_can_have_valve_and_codes():

@@ -22,7 +22,7 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.blackrock.ends import read_ends
 from closedloop.devices.files import is_recording, processor_of
 from closedloop.errors import ClosedLoopError, RecordingError
-from closedloop.plain_text.printed import quoted
+from closedloop.plain_text.printed import capitalized, quoted
 from closedloop.service.reading.recording.codes import CodesSoFar, look_at_codes
 from closedloop.study.completeness.accepted import accepted_sessions, is_accepted
 from closedloop.study.completeness.looks import SETTLE_S, SeenFile, list_files
@@ -261,7 +261,7 @@ def _awaited(folder: Path, seen: Sequence[SeenFile], asked: AwaitedRecording, *,
         return "The simulated recorder is writing."
     missing = _missing(folder, tuple(seen), asked)
     if missing:
-        return f"{missing[0].upper()}{missing[1:]}."
+        return f"{capitalized(missing)}."
     if not asked.is_ended:
         return "The session still goes on by its journal; its recording can be whole only after it."
     if growing:

@@ -18,7 +18,7 @@ from closedloop.artifacts.amended.exclusions import (
     said,
     said_of_all,
 )
-from closedloop.artifacts.amended.told import what_does_not_count
+from closedloop.artifacts.amended.words import what_does_not_count
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import DocumentError

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
 
 from closedloop.errors import DeviceError, SessionError
+from closedloop.plain_text.installing import install_command
 from rig.ports.recorders.blackrock import BlackrockRecorder
 from rig.ports.recorders.by_hand import HandRecorder
 from rig.ports.recorders.port import AskedRecorder, NoRecorder, SimulatedRecorder, Take
@@ -318,7 +320,7 @@ class TestBlackrockOnItsNetwork:
 
     def test_without_the_package(self, central, monkeypatch):
         monkeypatch.setitem(sys.modules, "pycbsdk", None)
-        with pytest.raises(DeviceError, match=r"expected pycbsdk .*pip install 'closedloop\[blackrock\]'"):
+        with pytest.raises(DeviceError, match=rf"expected pycbsdk .*{re.escape(install_command('blackrock'))}"):
             blackrock(central)
 
     def test_its_clock_is_read_once_a_probe_has_come_back(self, central):

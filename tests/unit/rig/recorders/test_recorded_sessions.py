@@ -20,8 +20,8 @@ from closedloop.artifacts.day.journal_rows import (
 from closedloop.devices.files import find_devices
 from closedloop.errors import SessionError
 from closedloop.stages.ingest.named_session import another_session
+from tests.unit.rig.machine.operated import Script
 from tests.unit.rig.recorders.conftest import Operator, recordings
-from tests.unit.rig.test_pauses import Script
 
 pytestmark = pytest.mark.slow
 

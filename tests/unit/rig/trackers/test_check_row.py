@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from closedloop.artifacts.day.doubts import doubts_of
 from closedloop.errors import SessionError
+from closedloop.plain_text.installing import install_command
 from rig.apparatus import Launch, describe_rig
 from rig.check.inspection import Inspection
 from rig.check.ports.gaze import judge_tracker
@@ -13,8 +16,8 @@ from rig.check.run import run_checks
 from rig.check.table import CHECKS, look
 from rig.ports.trackers.tracker import TrackerStatus
 from rig.session.folder import open_session
+from tests.unit.rig.check.asked import WIRED
 from tests.unit.rig.ports import FaultyDisplay, Screen
-from tests.unit.rig.test_check import WIRED
 
 PLAUSIBLE = {"cm_per_px": 0.5}
 
@@ -91,5 +94,5 @@ def test_a_missing_library_is_a_line_with_its_extra(library, monkeypatch):
 
     monkeypatch.setitem(sys.modules, library, None)  # as if it were not installed
     extra = {"pylink": "eyelink", "pylsl": "lsl"}[library]
-    with pytest.raises(SessionError, match=rf"found none. Install it: pip install 'closedloop\[{extra}\]'"):
+    with pytest.raises(SessionError, match=rf"found none. Install it: {re.escape(install_command(extra))}"):
         dial("127.0.0.1") if library == "pylink" else load_pylsl()

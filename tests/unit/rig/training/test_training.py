@@ -1,71 +1,29 @@
-"""A training over days: it grows, it is marked, it is refused where it would go wrong, and a kill costs nothing."""
+"""A training over days: it grows, it is marked, and it is refused where it would go wrong."""
 
 from __future__ import annotations
 
-import datetime
 import json
-import re
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from closedloop.artifacts.day.doubts import refuse_rehearsal, unvouched
-from closedloop.artifacts.day.journal import read_journal
 from closedloop.artifacts.day.journal_checks import check_journal
-from closedloop.artifacts.day.journal_rows import LaunchOpened, RewardNoted, TrialBegun, TrialEnded
-from closedloop.artifacts.rig.calibrations import ValveVolume
+from closedloop.artifacts.day.journal_rows import LaunchOpened, TrialBegun, TrialEnded
 from closedloop.artifacts.rig.training import TrainingDay, TrainingSettings, read_training
 from closedloop.errors import DocumentError, OptionError, SessionError
 from rig.operator.opening import PanelChoice
-from rig.pages.figures import stacked
 from rig.ports.gaze import GazePoint, GazeSample
 from rig.session.folder import open_session
-from rig.stop import StopRequest
 from rig.training.course import TaughtCourse
 from rig.training.folder import read_days, training_yaml
-from rig.training.progress import count_day
-from rig.training.staircase import Staircase, after_trial, first_level
-from rig.training.train import TrainingRun, train
-from tests.equipment.processes import Child
+from rig.training.staircase import first_level
 from tests.unit.rig.test_rehearsal import Page
+from tests.unit.rig.training.taught import FIRST, asked, climbed, teach
 
-FIRST = datetime.date(2026, 11, 2)
-
-
-@pytest.fixture(autouse=True)
-def own_runtime(tmp_path, monkeypatch):
-    folder = tmp_path / "runtime"
-    folder.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-
-
-def teach(folder, *, day=0, minutes=2.0, **chosen):
-    chosen = {"subject": "Nelson", "simulated": True, "display": "headless", **chosen}
-    run = TrainingRun(folder=folder, minutes=minutes, today=FIRST + datetime.timedelta(days=day), **chosen)
-    return train(run, stop=StopRequest(), on_trial=lambda _course: None, on_findings=lambda _findings: None)
-
-
-def asked(journal):
-    return [row.asks for row in journal.rows if isinstance(row, TrialBegun)]
-
-
-def climbed(day):
-    """Return the hold and window of each trial as the rule gives them from the outcomes alone."""
-    stairs, levels = Staircase(day.day.start), []
-    for row in day.journal.rows:
-        if isinstance(row, TrialBegun):
-            levels.append((stairs.level.hold_ms, stairs.level.window_deg))
-        elif isinstance(row, TrialEnded):
-            stairs = after_trial(stairs, row.outcome, day.day.settings)
-    return levels, stairs.level
+pytestmark = pytest.mark.usefixtures("own_runtime")
 
 
 @pytest.mark.slow
@@ -257,90 +215,6 @@ def test_an_edited_day_is_told_of(tmp_path):
         teach(tmp_path / "training", day=1)
 
 
-COMMAND = [sys.executable, "-m", "rig", "train"]
-OPTIONS = ["--simulated", "--display", "headless", "--subject", "Nelson", "--panel", "none"]
-
-
-def begin(folder: Path, environment: dict[str, str], *options: str) -> Child[str]:
-    return Child(
-        [*COMMAND, str(folder), *OPTIONS, *options],
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def await_trials(folder: Path, n: int) -> None:
-    """Wait until so many trials of the newest day have ended."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        journals = sorted(folder.glob("train-*/journal.jsonl"))
-        if journals and journals[-1].read_bytes().count(b'"trial_ended"') >= n:
-            return
-        time.sleep(0.02)
-    pytest.fail("no trial ended")
-
-
-@pytest.mark.slow
-def test_a_kill_loses_and_doubles_no_trial_and_the_next_run_goes_on(tmp_path, process_environment):
-    folder = tmp_path / "training"
-    for n in (40, 90):
-        with begin(folder, process_environment, "--minutes", "600") as killed:
-            await_trials(folder, n)
-            killed.send_signal(signal.SIGKILL)
-    ended = subprocess.run(
-        [*COMMAND, str(folder), *OPTIONS, "--minutes", "3"],
-        env=process_environment,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert "the last run ended without a word; the day goes on after its last trial" in ended.stderr
-    assert ended.stderr.rstrip().endswith("--minutes 3 --simulated --panel none"), ended.stderr
-    [day] = read_days(folder)
-    assert len(day.journal.launches) == 3
-    check_journal(day.journal, day.path)
-    trials = [row.trial for row in day.journal.rows if isinstance(row, TrialEnded)]
-    assert trials == list(range(len(trials)))
-    assert len(trials) > 90
-    assert [(one.hold_ms, one.fixation_window_deg) for one in asked(day.journal)] == climbed(day)[0]
-    undisturbed = tmp_path / "undisturbed"
-    run = TrainingRun(
-        folder=undisturbed, subject="Nelson", display="headless", simulated=True, minutes=30, today=day.day.date
-    )
-    train(run, stop=StopRequest(), on_trial=lambda _course: None, on_findings=lambda _findings: None)
-    [other] = read_days(undisturbed)
-    outcomes = [[row.outcome for row in one.journal.rows if isinstance(row, TrialEnded)] for one in (day, other)]
-    assert outcomes[0] == outcomes[1][: len(trials)]
-    assert (folder / "progress.html").read_text().count('data-what="run"') == 1
-
-
-@pytest.mark.slow
-def test_two_at_once_are_refused_and_quit_ends_the_one(tmp_path, process_environment):
-    folder = tmp_path / "training"
-    with begin(folder, process_environment) as first:
-        await_trials(folder, 3)
-        with begin(folder, process_environment) as second:
-            said = second.communicate(timeout=60)[1]
-        assert second.returncode == 1
-        assert "training Nelson" in said
-        assert "expected no other rig at work on it, found process" in said
-        assert read_journal(folder / next(folder.glob("train-*")).name / "journal.jsonl").ended is None
-        tell = [sys.executable, "-m", "rig", "tell", str(folder)]
-        status = subprocess.run([*tell, "status"], env=process_environment, text=True, capture_output=True, check=False)
-        assert "TRAINING: never data" in status.stdout, status.stderr
-        told = subprocess.run([*tell, "quit"], env=process_environment, text=True, capture_output=True, check=False)
-        assert told.stdout == "quit: stops\n", told.stderr
-        first.communicate(timeout=60)
-        assert first.returncode == 0
-    [day] = read_days(folder)
-    assert day.journal.ended.outcome == "stopped"
-    late = subprocess.run([*tell, "quit"], env=process_environment, text=True, capture_output=True, check=False)
-    assert "it was a training, and has ended. Go on with `rig train`." in late.stderr
-
-
 def test_a_folder_of_something_else_gets_no_training(tmp_path):
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "study.json").write_text("{}")
@@ -409,45 +283,3 @@ class OffGaze:
 
     def close(self):
         """Do nothing."""
-
-
-def test_thousands_have_room_beside_the_axis_title_and_are_written_as_in_the_table():
-    figure = stacked([("11-02", [17_672, 3_000, 900])], y="trials")
-    labels = re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="end">([^<]*)</text>', figure)
-    assert [label for _, label in labels] == ["0", "10,000", "20,000"]
-    title_px = int(re.search(r"translate\((\d+),", figure)[1])
-    assert all(float(x) - 6.5 * len(label) > title_px + 4 for x, label in labels)  # a digit is 6.5 px wide, at 12 px
-
-
-def test_the_page_shows_the_settings_that_a_new_training_has():
-    page = (Path(__file__).parents[4] / "docs" / "training.md").read_text()
-    assert f"```yaml\n{training_yaml(TrainingSettings(subject='Nelson'))}```" in page
-
-
-@pytest.mark.parametrize(("longest_ms", "expected_ml"), [(120.0, 0.3 + 0.38), (90.0, None)])
-def test_reward_in_ml_is_of_each_opening_by_its_length_and_none_where_that_was_not_weighed(
-    tmp_path, longest_ms, expected_ml
-):
-    teach(tmp_path / "training", minutes=0.2)
-    [day] = read_days(tmp_path / "training")
-    valve = ValveVolume(
-        ml_per_ms=0.004,
-        ml_at_zero=-0.02,
-        ml_per_ms_error=0.0,
-        ml_at_zero_error=0.0,
-        shortest_ms=20.0,
-        longest_ms=longest_ms,
-    )
-    rewards = [
-        RewardNoted(state=state, trial=None, duration_ms=duration_ms, time_s=99.0)
-        for duration_ms in (80.0, 100.0)
-        for state in ("intended", "given", "acknowledged")
-    ]
-    given = replace(
-        day,
-        day=day.day.model_copy(update={"valve": valve}),
-        journal=replace(day.journal, rows=(*day.journal.rows, *rewards)),
-    )
-    found = count_day(given)
-    assert found.reward_ms == 180.0
-    assert found.reward_ml == (pytest.approx(expected_ml) if expected_ml is not None else None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from closedloop.access.opening import open_study
 from closedloop.artifacts.gates.held import held_in_its_study
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.amendments import read_amendments
@@ -159,3 +160,13 @@ def test_a_day_that_is_skipped_while_a_stage_of_it_is_at_work_is_left_after_that
     made.at = {"2 synthesize": lambda _context: skip(made, 2)}
     record(made, 1)
     assert made.ran[-6:] == ["1 queue", "2 plan", "2 synthesize", *(f"3 {stage}" for stage in BEFORE)]
+
+
+def test_a_skipped_day_is_in_no_table_of_all_days_until_it_is_had_after_all(tmp_path: Path) -> None:
+    made = scheduled(tmp_path / "study", day=1)
+    assert open_study(made.paths.root).days == (0, 1)
+    skip(made, 1)
+    made.run()
+    assert open_study(made.paths.root).days == (0, 2)
+    unskip(made, 1)
+    assert open_study(made.paths.root).days == (0, 1, 2)

@@ -227,6 +227,14 @@ def test_an_animal_has_no_simulated_voltage_and_as_many_electrodes_as_its_arrays
     assert said.startswith("sites.n_sites: expected at most 256 sites, as many as electrodes (1 arrays)")
 
 
+@pytest.mark.parametrize("n_processors", [1, 2])
+def test_a_simulated_study_has_its_electrodes_once_on_however_many_processors(n_processors: int) -> None:
+    simulation = {"n_electrodes": 16, "n_processors": n_processors}
+    assert found(protocol(sites={"n_sites": 16}, simulation=simulation)) == ()
+    (said,) = found(protocol(sites={"n_sites": 17}, simulation=simulation))
+    assert said.startswith("sites.n_sites: expected at most 16 sites, as many as electrodes (simulation.n_electrodes)")
+
+
 @pytest.mark.parametrize(("n_images", "lasts"), [(10, 0), (40, 0), (41, 1), (70, 1), (71, 2), (130, 3)])
 def test_images_that_do_not_last_are_refused_with_how_long_they_last(n_images: int, lasts: int) -> None:
     """6 anchors and 5 normalizers stay, 30 clean images a day are used up: 11 + 30 a day."""

@@ -99,6 +99,43 @@ def test_what_a_killed_one_left_is_hidden_and_gone_after_the_next(root: Path) ->
     assert [path.name for path in root.parent.iterdir()] == ["study"]
 
 
+KILLED_AS_IT_MOVES = """
+import os, signal, sys
+from pathlib import Path
+from closedloop.study.foresight.place import new_folder
+moved, rename = [], Path.rename
+def move(path, target):
+    if len(moved) == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    moved.append(path)
+    return rename(path, target)
+Path.rename = move
+with new_folder(Path(sys.argv[1])) as building:
+    (building / "inputs").mkdir()
+    for name in ("answers.yaml", "inputs/pool.parquet", "metadata.json", "protocol.yaml", "study.json"):
+        (building / name).write_text("of the first")
+"""
+
+
+@pytest.mark.parametrize("n_moved", range(5))
+def test_one_who_is_killed_as_a_study_is_moved_into_a_folder_that_is_there_leaves_no_half_one(
+    tmp_path: Path, n_moved: int
+) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED_AS_IT_MOVES, tmp_path, str(n_moved)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "study.json").exists()
+    refuse_place(tmp_path)
+    with new_folder(tmp_path) as building:
+        fill(building)
+    assert names(tmp_path) == MADE
+
+
+def test_a_person_s_own_files_of_these_names_are_no_half_study(tmp_path: Path) -> None:
+    (tmp_path / "metadata.json").touch()
+    with refused(StudyError, tmp_path, "expected a new or empty folder, found files"):
+        refuse_place(tmp_path)
+
+
 def test_two_at_once_do_not_disturb_each_other_and_the_second_one_is_told(tmp_path: Path) -> None:
     root = tmp_path / "study"
     with new_folder(root) as building:

@@ -13,10 +13,11 @@ import pytest
 from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.records.replay import Replay
 from closedloop.artifacts.study import StudyPaths
+from closedloop.commands.replay.command import replay_lines
 from closedloop.errors import AlignmentError, ManifestError, StorageError, StudyError
 from closedloop.stages.context import StageContext
 from closedloop.storage import sha256_file
-from closedloop.study.replay.run import AFTER, BEFORE, ReplayRequest, replay_days
+from closedloop.study.replay.run import AFTER, BEFORE, REPLAY_PAGE, ReplayRequest, replay_days
 from tests.unit.messages import refused
 from tests.unit.study.labs import Lab, Listener, half_done, lab
 
@@ -78,6 +79,9 @@ def test_the_same_program_makes_the_same_and_leaves_the_study_alone(finished: La
     assert found.is_same
     assert found.finished
     assert fingerprint(finished.paths.root) == before
+    gates = "Gates are not asked again: what they found stands in the study"
+    assert gates in (tmp_path / "out" / REPLAY_PAGE).read_text()
+    assert any(line.startswith(gates) for line in replay_lines(found, tmp_path / "out"))
     assert Replay.read(tmp_path / "out" / "replay.json") == found
     assert "day 2 evaluate" in (tmp_path / "out" / "replay.html").read_text()
 

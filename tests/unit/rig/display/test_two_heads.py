@@ -20,84 +20,22 @@ from rig.display.screens import Rectangle
 from tests.equipment.driven_display import DisplayRefusedError, driven_display
 from tests.equipment.processes import Child
 from tests.equipment.two_heads import OPERATOR, SUBJECT
+from tests.unit.rig.display.second_screen import (
+    BESIDE_IT,
+    GREY,
+    IMAGE,
+    LOWER_LEFT,
+    N_IMAGES,
+    N_PRESENTATIONS,
+    OVER_IT,
+    PATCH,
+    SCALE,
+    SIDE,
+    planned_pixels,
+    words,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
-
-SIDE, SCALE, PATCH, DOT, GREY = 112, 2, 24, 4, 127
-IMAGE = Rectangle(800 + (800 - SIDE * SCALE) // 2, (600 - SIDE * SCALE) // 2, SIDE * SCALE, SIDE * SCALE)
-LOWER_LEFT = Rectangle(800, 600 - PATCH, PATCH, PATCH)
-OVER_IT, BESIDE_IT = Rectangle(1100, 200, 200, 100), Rectangle(100, 200, 200, 100)
-CORNERS_OF_THE_DOT = ((0, 0), (0, 3), (3, 0), (3, 3))
-N_IMAGES, N_PRESENTATIONS = 60, 300
-
-
-@pytest.fixture
-def make_subject_session(make_session):
-    """Return a function that makes a session for the second screen; settings of the screen may differ."""
-
-    def make(name="schedule", *, n_images=6, n_presentations=12, trial=None, **screen):
-        planned = {"width_px": 800, "height_px": 600, "screen": 1, "full_screen": True, "image_scale": SCALE}
-        return make_session(
-            name,
-            n_images=n_images,
-            n_presentations=n_presentations,
-            side_px=SIDE,
-            screen=planned | screen,
-            trial={"presentations_per_trial": 6} | (trial or {}),
-            ignore=0.0,
-            leave=0.0,
-        )
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def display_process(two_heads_kept):
-    """Return a process that opens one display after the other: importing PsychoPy takes seconds."""
-    with driven_display(two_heads_kept.environment) as display:
-        yield display
-
-
-@pytest.fixture
-def display(display_process):
-    """Return the process for one test, which may open and close displays."""
-    yield display_process
-    display_process.call("close")
-
-
-@pytest.fixture
-def opened(any_two_heads, display, make_subject_session):
-    """Return the desktop and a display that is open on its second screen."""
-    display.call("open", folder=str(make_subject_session()), audit=6)
-    return any_two_heads, display
-
-
-@pytest.fixture
-def refused_with(two_heads, display, make_subject_session):
-    """Return a function that opens a display which has to refuse, and returns its words."""
-
-    def refuse(**screen):
-        with pytest.raises(DisplayRefusedError) as refused:
-            display.call("open", folder=str(make_subject_session(**screen)))
-        return str(refused.value)
-
-    return refuse
-
-
-def planned_pixels(image):
-    """Return an image as it has to be on the screen: enlarged, the dot in its middle."""
-    pixels = np.kron(image, np.ones((SCALE, SCALE, 1), dtype=np.uint8))
-    first = (SIDE * SCALE - DOT) // 2
-    for row in range(DOT):
-        for column in range(DOT):
-            if (row, column) not in CORNERS_OF_THE_DOT:
-                pixels[first + row, first + column] = 255
-    return pixels
-
-
-def words(display):
-    """Return what the display says once it has had time to look anew."""
-    return display.call("health", flips=40)
 
 
 def test_the_window_is_on_the_second_screen_and_the_first_is_left_alone(opened):
@@ -318,81 +256,6 @@ def test_the_screens_are_listed_without_a_window(two_heads, monkeypatch):
     assert (subject.number, subject.name, subject.place) == (1, "DUMMY1", SUBJECT)
     assert subject.refresh_hz == pytest.approx(38.25e6 / (1024 * 624))  # of the mode line that the server was given
     assert (operator.scale, subject.scale) == (1.0, 1.0)
-
-
-@pytest.mark.parametrize("exponent", [0.5, 2.2])
-def test_a_foreign_gamma_ramp_is_refused_and_left_as_it_is(two_heads, refused_with, exponent):
-    two_heads.set_ramp(SUBJECT, exponent)
-    before = two_heads.ramp(SUBJECT)
-    said = refused_with()
-    assert "expected the identity as gamma ramp, found another. Turn night light" in said
-    assert np.array_equal(two_heads.ramp(SUBJECT), before)
-
-
-def test_the_other_screen_s_ramp_is_its_own(two_heads, display, make_subject_session):
-    two_heads.set_ramp(OPERATOR, 2.2)
-    before = two_heads.ramp(OPERATOR)
-    assert display.call("open", folder=str(make_subject_session()))["gamma"] == "identity"
-    display.call("close")
-    assert np.array_equal(two_heads.ramp(OPERATOR), before)
-
-
-@pytest.mark.parametrize("whose", ["screen", "desktop"])
-def test_a_ramp_that_changes_in_a_session_is_noticed_and_put_back(two_heads, display, make_subject_session, whose):
-    session = make_subject_session()
-
-    def spoil(display):
-        if whose == "screen":
-            two_heads.set_ramp(SUBJECT, 2.2)
-        else:
-            display.call("set_desktop_ramp", exponent=2.2)
-
-    display.call("open", folder=str(session))
-    spoil(display)
-    display.call("prepare", images=[0])
-    assert "the gamma ramp is another than at the start" in display.call("health")[0]
-    display.call("bring_back")
-    assert words(display) == []
-    spoil(display)
-    display.call("close")  # what came meanwhile is not left behind
-    assert display.call("open", folder=str(session))["made_good"] == []
-    display.call("close")
-
-
-@pytest.mark.parametrize("whose", ["screen", "desktop"])
-def test_a_ramp_that_changes_while_an_image_is_up_is_known_before_the_image_counts(opened, whose):
-    desktop, display = opened
-    display.call("prepare", images=[0, 1])
-    display.call("show", pictures=[(0, True, 3)])
-    assert display.call("health", flips=1) == []
-    display.call("show", pictures=[(1, True, 1)])
-    if whose == "screen":
-        desktop.set_ramp(SUBJECT, 2.2)
-    else:
-        display.call("set_desktop_ramp", exponent=2.2)
-    assert "the gamma ramp is another than at the start" in display.call("health", flips=1)[0]
-    display.call("bring_back")
-    assert words(display) == []
-
-
-@pytest.mark.parametrize("whose", ["screen", "desktop"])
-def test_the_ramp_that_a_killed_rig_left_is_put_right_by_the_next(two_heads, make_subject_session, whose):
-    session = make_subject_session()
-    with driven_display(two_heads.environment) as display:
-        display.call("open", folder=str(session))
-        if whose == "screen":
-            two_heads.set_ramp(SUBJECT, 2.2)
-        else:
-            display.call("set_desktop_ramp", exponent=2.2)
-        display.process.send_signal(signal.SIGKILL)
-        display.process.wait()
-    assert not two_heads.pixels(SUBJECT).any()
-    with driven_display(two_heads.environment) as display:
-        facts = display.call("open", folder=str(session))
-        assert facts["gamma"] == "identity"
-        assert "a rig that was killed" in facts["made_good"][0]
-        display.call("close")
-    assert np.abs(two_heads.ramp(SUBJECT) - np.linspace(0, 1, 256)).max() < 1 / 256
 
 
 def test_the_screen_saver_is_off_for_the_session_and_as_it_was_afterwards(two_heads, make_subject_session):
