@@ -86,7 +86,7 @@ class Quiet:
 
     last: tuple[int, str, int] = (-1, "", 0)
 
-    def begin(self, day: int, stage: str, attempt: int, *, block: int = 1) -> ProgressCallback:
+    def begin(self, day: int, stage: str, attempt: int, *, block: int = 1) -> ProgressCallback:  # noqa: ARG002
         """Hear that a stage begins."""
         self.last = day, stage, attempt
         return lambda _done, _total: None
