@@ -128,6 +128,8 @@ STOPPED = ("closedloop base-model train",)  # minutes: interrupted when it is at
 AT_WORK_S = 10.0  # of processor time
 ENDS_WITH_1 = ("closedloop doctor", "rig check", "rig rehearse", "rig tell", "rig calibrate gaze", "rig firmware")
 """No screen, no rig at work, nobody at a terminal to take points, a fake board with less than the firmware's care."""
+DECIDED_BEFORE = {"unskip-day": [("skip-day", "1")], "drop-block": [("add-block", "0")]}
+"""What a command undoes, and of which day."""
 WAITS = ("closedloop run {recorded}",)  # for the session of the day after
 
 RIG = """\
@@ -296,6 +298,14 @@ def decided(*words: str | Path) -> None:
     assert finished.returncode == 0, finished.stderr
 
 
+def played(study: RealStudy, line: str) -> Path:
+    """Have a pilot's session shown, and decide what a line undoes."""
+    study.present(gaze="mouse")
+    for first, day in DECIDED_BEFORE.get(line.split()[1], ()):
+        decided(first, study.root, "--day", day, "--by", "ada", "--why", "x")
+    return study.root
+
+
 @pytest.fixture
 def filled(
     undisturbed: Path,
@@ -320,13 +330,7 @@ def filled(
             if line.startswith("closedloop include"):
                 decided("exclude", places["done"], "--site", "0", "--from", "fit", "--by", "ada", "--why", "dead")
         if "{played}" in line:
-            study = real("played")
-            study.present(gaze="mouse")
-            places["played"] = study.root
-            if line.startswith("closedloop unskip-day"):
-                decided("skip-day", study.root, "--day", "1", "--by", "ada", "--why", "ill")
-            if line.startswith("closedloop drop-block"):
-                decided("add-block", study.root, "--day", "0", "--by", "ada", "--why", "rested")
+            places["played"] = played(real("played"), line)
         places |= places_of_amendments(line, real, tmp_path)
         if "{stopped}" in line:
             study = real("stopped")

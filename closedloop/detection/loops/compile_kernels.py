@@ -15,7 +15,6 @@ from numba.core.registry import cpu_target
 from closedloop.detection.loops.machine_code import MachineCode
 
 
-@global_compiler_lock  # numba's tables are read by generators, which two threads must not run at once
 def compile_kernel(loop: Any, arguments: tuple[Any, ...], *, is_float: Sequence[bool]) -> MachineCode:
     """Compile a loop for arguments of these types; it may allocate nothing.
 
@@ -28,16 +27,17 @@ def compile_kernel(loop: Any, arguments: tuple[Any, ...], *, is_float: Sequence[
     is_float
         Of each number that they are passed as.
     """
-    typing_context, target_context = cpu_target.typing_context, cpu_target.target_context
-    typing_context.refresh()
-    target_context.refresh()
     flags = compiler.Flags()
     flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
     flags.nrt = False  # counts no owners of arrays
     types = tuple(typeof(argument) for argument in arguments)
-    found = compiler.compile_extra(
-        typing_context, target_context, loop.py_func, args=types, return_type=None, flags=flags, locals={}
-    )
+    typing_context, target_context = cpu_target.typing_context, cpu_target.target_context
+    with global_compiler_lock:  # numba's tables are read by generators, which two threads must not run at once
+        typing_context.refresh()
+        target_context.refresh()
+        found = compiler.compile_extra(
+            typing_context, target_context, loop.py_func, args=types, return_type=None, flags=flags, locals={}
+        )
     module = found.library._final_module
     outside = [one for one in (*module.functions, *module.global_variables) if one.is_declaration]
     needs = tuple(one.name for one in outside if not one.name.startswith("llvm."))
