@@ -86,12 +86,12 @@ class Quiet:
 
     last: tuple[int, str, int] = (-1, "", 0)
 
-    def begin(self, day: int, stage: str, attempt: int) -> ProgressCallback:
+    def begin(self, day: int, stage: str, attempt: int, *, block: int = 1) -> ProgressCallback:  # noqa: ARG002
         """Hear that a stage begins."""
         self.last = day, stage, attempt
         return lambda _done, _total: None
 
-    def end(self, day: int, stage: str, seconds: float) -> None:
+    def end(self, day: int, stage: str, seconds: float, *, block: int = 1) -> None:
         """Hear that a stage is published."""
 
     def say(self, text: str) -> None:

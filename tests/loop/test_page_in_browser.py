@@ -16,13 +16,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from closedloop.artifacts.catalog import JOURNAL
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.study.amending.sessions import add_block
 from closedloop.study.ledger import open_ledger
+from closedloop.study.loop import read_identity
 from tests.equipment.browser import NARROW, WIDE, browsing, heap_bytes
 from tests.equipment.processes import Child, end
 from tests.loop.real_study import PROTOCOL, make_real_study
 from tests.loop.studies import ENVIRONMENT
-from tests.unit.service.panels.test_gates import animal, report
+from tests.unit.service.panels.test_gates import animal, begin_session, report
 from tests.unit.service.served import TOKEN, Notebook, served
 from tests.unit.study.labs import lab
 
@@ -177,8 +180,25 @@ def test_what_a_person_writes_and_opens_stays_when_the_page_changes(tmp_path: Pa
         page.get_by_label("Reason").press_sequentially(" the scope")
         page.get_by_role("dialog").get_by_role("button", name="Approve").click()
         expect(page.locator("#said")).to_have_text("done: approve")
-    ((_, _, day, gate, found, by, reason),) = notebook.asked
-    assert (day, gate, found, by, reason) == (0, "twins", "4 sites", "Ada", "seen on the scope")
+    ((_, _, session, gate, found, by, reason),) = notebook.asked
+    assert (session, gate, found, by, reason) == (Block(0), "twins", "4 sites", "Ada", "seen on the scope")
+
+
+def test_the_button_of_a_second_session_approves_that_session_s_finding(tmp_path: Path) -> None:
+    paths, notebook = animal(tmp_path), Notebook()
+    begin_session(paths, 0)
+    add_block(paths, *read_identity(paths), day=0, by="Ada", why="it works on")
+    report(paths.at(Block(0, 2)), 0, "preflight", twins="HOLD")
+    with served({"one": paths.root}, control=notebook) as client, browsing(tmp_path) as browser:
+        page = browser.open(f"{address_of(client)}#token={TOKEN}")
+        page.locator('[id="finding-0.2-preflight-twins"]').get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("dialog")).to_contain_text("Day 0, session 2, twins: 4 sites")
+        page.get_by_label("Your name").fill("Ada")
+        page.get_by_label("Reason").fill("seen")
+        page.get_by_role("dialog").get_by_role("button", name="Approve").click()
+        expect(page.locator("#said")).to_have_text("done: approve")
+    ((_, _, session, *rest),) = notebook.asked
+    assert (session, rest) == (Block(0, 2), ["twins", "4 sites", "Ada", "seen"])
 
 
 def test_what_is_refused_is_said_where_it_was_asked(tmp_path: Path) -> None:

@@ -96,13 +96,13 @@ def _stop_after(stages: list[list[Any]]) -> None:
     ask = GateKeeper.ask
     begin, end = ConsoleReporter.begin, ConsoleReporter.end
 
-    def begin_of(self: ConsoleReporter, day: int, stage: str, attempt: int) -> Any:
+    def begin_of(self: ConsoleReporter, day: int, stage: str, attempt: int, *, block: int = 1) -> Any:
         if [day, stage] not in stages:
             raise typer.Exit
-        return begin(self, day, stage, attempt)
+        return begin(self, day, stage, attempt, block=block)
 
-    def end_of(self: ConsoleReporter, day: int, stage: str, seconds: float) -> None:
-        end(self, day, stage, seconds)
+    def end_of(self: ConsoleReporter, day: int, stage: str, seconds: float, *, block: int = 1) -> None:
+        end(self, day, stage, seconds, block=block)
         if [day, stage] == stages[-1]:
             raise typer.Exit
 
@@ -121,8 +121,8 @@ def _take_snapshots(study: Path, folder: Path, control: Path) -> None:
 
     end = ConsoleReporter.end
 
-    def end_of(self: ConsoleReporter, day: int, stage: str, seconds: float) -> None:
-        end(self, day, stage, seconds)
+    def end_of(self: ConsoleReporter, day: int, stage: str, seconds: float, *, block: int = 1) -> None:
+        end(self, day, stage, seconds, block=block)
         attach(None)
         shutil.copytree(study, folder / f"{len(list(folder.iterdir())):02d}-{stage}", symlinks=True)
         attach(control)

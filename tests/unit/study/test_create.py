@@ -148,10 +148,10 @@ def test_a_folder_that_is_no_study_is_not_run(tmp_path: Path) -> None:
 class Silence:
     """A reporter that nobody listens to; nothing may begin in these tests."""
 
-    def begin(self, day: int, stage: str, attempt: int) -> None:
+    def begin(self, day: int, stage: str, attempt: int, *, block: int = 1) -> None:
         raise AssertionError(f"{stage} of day {day} began")
 
-    def end(self, day: int, stage: str, seconds: float) -> None: ...
+    def end(self, day: int, stage: str, seconds: float, *, block: int = 1) -> None: ...
 
     def say(self, text: str) -> None: ...
 
@@ -272,7 +272,7 @@ def test_a_study_whose_protocol_became_impossible_ends_before_its_first_stage(tm
     paths.protocol.write_text(content.replace("twin_separation_min: 0.02", "twin_separation_min: 5.0"))
 
     class Begun(Silence):
-        def begin(self, day: int, stage: str, attempt: int) -> Callable[[int, int], None]:
+        def begin(self, day: int, stage: str, attempt: int, *, block: int = 1) -> Callable[[int, int], None]:
             assert (day, stage, attempt) == (-1, "start", 1)
             return lambda _done, _total: None
 
