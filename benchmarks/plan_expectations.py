@@ -22,10 +22,12 @@ from benchmarks.simulated_days import Bank, SimulatedDay, make_bank, simulate_da
 from closedloop.analysis.estimate import Estimate
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.shipped import shipped_protocols
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.planning.design import ALL
+from closedloop.planning.of_study import plan_of_study
 from closedloop.planning.pace import SessionPace
-from closedloop.planning.plan import Past, Plan, PlannedFor, make_plan, plan_of_study
+from closedloop.planning.plan import Past, Plan, PlannedFor, make_plan
 from closedloop.report.tables import anchor_difference
 from closedloop.stages.evaluate.rows import measured_rows
 from closedloop.study.loop import read_identity
@@ -85,7 +87,7 @@ def compare_study(paths: StudyPaths) -> Iterator[Comparison]:
     """Plan every day of a finished study from the days before it, and compare."""
     study, protocol = read_identity(paths)
     for day in range(protocol.days):
-        plan = plan_of_study(paths, study, protocol, protocol=protocol, day=day, hours=None)
+        plan = plan_of_study(paths, study, protocol, session=Block(day))
         for one in plan.measured:
             yield from _compared(plan, one.epsilon, one.image_set, one.standard_error, source=paths.root.name)
 

@@ -16,8 +16,6 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.simulated_loop import category_balanced, screened
-from closedloop.analysis.expected_error import sigma_error
-from closedloop.analysis.variance_parts import RepeatedPairs
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.day.stimuli import STIMULI
 from closedloop.artifacts.day_responses import DayResponses
@@ -25,10 +23,10 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.stimulus_set import StimulusSet
 from closedloop.artifacts.tables import as_columns
 from closedloop.planning.design import design_day
-from closedloop.planning.observed import ObservedDay, ObservedPairs
+from closedloop.planning.observed import ObservedDay, observe
 from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.simulation.cortex.trials import PresentationSequence, presented_rates_hz
-from closedloop.stages.evaluate.pairs import ImagePairs, measure, pairs_of
+from closedloop.stages.evaluate.pairs import ImagePairs, Measured, measure, pairs_of
 from closedloop.stimuli.pools import ProceduralPool
 
 Floats = NDArray[np.float64]
@@ -124,33 +122,23 @@ def _rates_hz(model: torch.nn.Module, images: torch.Tensor) -> Floats:
 
 @dataclass(frozen=True)
 class SimulatedDay:
-    """A day that was evaluated."""
+    """A day that was shown and evaluated."""
 
     number: int
-    clean_hz: Floats
+    responses: DayResponses
+    measured: Measured
     pairs: ImagePairs
-    sites: tuple[Site, ...]
-    clean_repetitions: int
+
+    @staticmethod
+    def evaluated(number: int, responses: DayResponses) -> SimulatedDay:
+        """Evaluate a day's responses as the stage does."""
+        measured = measure(responses)
+        return SimulatedDay(number, responses, measured, pairs_of(responses, measured, true_rates_hz=None))
 
     def observed(self) -> ObservedDay:
         """Return it as a planner reads a study's day."""
-        epsilons = np.unique(self.pairs.epsilon).tolist()
-        return ObservedDay(
-            day=self.number,
-            by_epsilon={epsilon: _observed_pairs(self.pairs.select(epsilon=epsilon)) for epsilon in epsilons},
-            site_names=tuple(site.neuroid_id for site in self.sites),
-            sigma_error=sigma_error(self.clean_hz),
-            reliability=np.full(len(self.sites), np.nan),
-            clean_repetitions=self.clean_repetitions,
-            used=1.0,
-        )
-
-
-def _observed_pairs(pairs: ImagePairs) -> ObservedPairs:
-    repeated = RepeatedPairs(
-        pairs.clean_index, pairs.site_index, pairs.predicted_sign, pairs.repetitions_clean, pairs.repetitions_changed
-    )
-    return ObservedPairs(repeated, pairs.image_id.astype(str), np.asarray(pairs.role == "anchor"))
+        unknown = np.full(len(self.responses.sites), np.nan)
+        return observe(self.responses, day=self.number, reliability=unknown, used=1.0, measured=self.measured)
 
 
 def simulate_day(
@@ -200,10 +188,7 @@ def simulate_day(
     )
     images = np.zeros((len(shown_hz), 1, 1, 3), dtype=np.uint8)
     day = DayResponses(StimulusSet(stimuli, images), sites, {"image_index": order}, counts / _WINDOW_S)
-    measured = measure(day)
-    clean_hz = measured.rates_hz[day.stimuli.rows(kind="clean", role="clean")]
-    pairs = pairs_of(day, measured, true_rates_hz=None)
-    return SimulatedDay(number, clean_hz, pairs, sites, protocol.images.clean_repetitions)
+    return SimulatedDay.evaluated(number, day)
 
 
 def _stimuli(

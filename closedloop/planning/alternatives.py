@@ -68,7 +68,9 @@ _KNOBS = (
 )
 
 
-def alternatives(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterator[Alternative]:
+def alternatives(
+    protocol: Protocol, fits: Callable[[Protocol], bool], *, has_anchors: bool = False
+) -> Iterator[Alternative]:
     """Yield protocols whose day fits, each by one change, then by all counts together.
 
     A number that does not make the day fit alone is given at its least, and said not to fit.
@@ -79,12 +81,14 @@ def alternatives(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterat
         Whose day does not fit.
     fits
         Whether a protocol's day does.
+    has_anchors
+        Whether the anchors are drawn: their number stays then.
     """
     for knob in _KNOBS:
         yield from _lowered(protocol, knob, fits)
     yield from _without_epsilons(protocol, fits)
     yield from _sparing(protocol, fits)
-    yield from _all_counts(protocol, fits)
+    yield from _all_counts(protocol, fits, has_anchors=has_anchors)
 
 
 def _lowered(protocol: Protocol, knob: _Knob, fits: Callable[[Protocol], bool]) -> Iterator[Alternative]:
@@ -145,21 +149,21 @@ def _several(protocol: Protocol, change: NewValues, changed: Protocol) -> Altern
     return Alternative(says, change, changed, "less to fit, a wider interval of the controls", fits=True)
 
 
-def _all_counts(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterator[Alternative]:
+def _all_counts(protocol: Protocol, fits: Callable[[Protocol], bool], *, has_anchors: bool) -> Iterator[Alternative]:
     """Lower all numbers of images by one part, repetitions as they are."""
-    keys = (
-        *("images.clean_per_day", "attack.fresh_images_per_site", "attack.anchors_per_site", "controls.n_images"),
-        "images.anchors",
-    )
+    keys = ["images.clean_per_day", "attack.fresh_images_per_site", "attack.anchors_per_site", "controls.n_images"]
+    keys += [] if has_anchors else ["images.anchors"]
     for part in _FRACTIONS:
         change = {key: max(round(part * _value(protocol, key)), 0) for key in keys if _value(protocol, key)}
         changed = with_change(protocol, change)
         if changed is not None and fits(changed):
             yield Alternative(
-                f"{part:.0%} of all images: clean, anchors, attacked, controls".replace("%", " %"),
+                f"{part:.0%} of all images: clean, attacked, controls{'' if has_anchors else ', anchors'}".replace(
+                    "%", " %"
+                ),
                 change,
                 changed,
-                "fewer images to fit; anchors are other pairs than before",
+                "fewer images to fit, growth stands on fewer pairs",
                 fits=True,
             )
             return

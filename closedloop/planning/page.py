@@ -10,7 +10,15 @@ from closedloop import __version__
 from closedloop.planning.assumed import GROWTH
 from closedloop.planning.expectation import Contrast
 from closedloop.planning.plan import Plan, PlannedAlternative
-from closedloop.planning.telling import TESTS, cost_lines, days_in_words, median_error, smallest
+from closedloop.planning.telling import (
+    TESTS,
+    cost_lines,
+    days_in_words,
+    decided_lines,
+    median_error,
+    smallest,
+    to_take_one,
+)
 from closedloop.report import drawing
 from closedloop.report.layout import Card, Page, PageSection, plate, render
 from closedloop.report.plan import figures
@@ -21,7 +29,7 @@ _WIDE_PX = 460
 _POWER_STEPS = 60
 
 
-def plan_page(plan: Plan, *, command: str) -> bytes:
+def plan_page(plan: Plan, *, command: str, to_amend: str = "") -> bytes:
     """Return the page as one HTML file that needs nothing else.
 
     Parameters
@@ -30,9 +38,12 @@ def plan_page(plan: Plan, *, command: str) -> bytes:
         What is shown.
     command
         What makes the page again.
+    to_amend
+        The command by which the day goes by other numbers; empty where there is none.
     """
+    others = _alternatives(plan, to_amend)
     with drawing.style():
-        sections = [_in_short(plan), _errors(plan), _power(plan), _cost(plan), *_alternatives(plan), _rests_on(plan)]
+        sections = [_in_short(plan), *others, _errors(plan), _power(plan), _cost(plan), _rests_on(plan)]
     seen = (
         f"expected from what {days_in_words(plan.days)} measured"
         if plan.days
@@ -40,7 +51,7 @@ def plan_page(plan: Plan, *, command: str) -> bytes:
     )
     return render(
         Page(
-            title=f"{plan.subject}: plan of day {plan.day}" if plan.subject else f"Plan of day {plan.day}",
+            title=f"{plan.subject}: plan of {plan.session.said}" if plan.subject else f"Plan of day {plan.day}",
             subtitle=f"What the day costs and what it can show, {seen}.",
             facts=(
                 ("Protocol", plan.protocol),
@@ -62,6 +73,7 @@ def plan_page(plan: Plan, *, command: str) -> bytes:
 def _notices(plan: Plan) -> Iterator[str]:
     if not plan.fits:
         yield f"The day does not fit: {plan.hours.expected:.2f} h are expected, {plan.most_hours:g} h are there."
+    yield from decided_lines(plan)
     if not plan.days:
         yield "Nothing is observed yet: every number below rests on what is assumed at the end of this page."
 
@@ -233,17 +245,18 @@ def _cost(plan: Plan) -> PageSection:
     return PageSection("cost", "What it costs", tables=(table,))
 
 
-def _alternatives(plan: Plan) -> Iterator[PageSection]:
+def _alternatives(plan: Plan, to_amend: str) -> Iterator[PageSection]:
     if plan.fits:
         return
     epsilons = [one.epsilon for one in plan.epsilons]
+    how = f" {to_take_one(plan, to_amend)}" if to_amend and any(one.fits for one in plan.alternatives) else ""
     fitting, others = ([one for one in plan.alternatives if one.fits == fits] for fits in (True, False))
     yield PageSection(
         "alternatives",
         f"To fit into {plan.most_hours:g} h",
         "Each of these alone, the surest first; as it is planned the standard errors are "
         + ", ".join(f"{number(one.means[0].standard_error)} at ε = {one.epsilon:g}" for one in plan.epsilons)
-        + ".",
+        + f".{how}",
         tables=(_alternative_table(fitting, epsilons),),
         folded=(("Not enough alone", _alternative_table(others, epsilons)),) if others else (),
     )
@@ -283,6 +296,7 @@ def _rests_on(plan: Plan) -> PageSection:
         if plan.days
         else []
     )
+    lines += [("decided", line) for line in decided_lines(plan)]
     lines += [("assumed", line) for line in plan.assumptions]
     lines.append(("used", f"{percent(plan.used)} of the presentations count"))
     return PageSection("rests-on", "What this rests on", tables=(Table(("", ""), tuple(lines), "", prose=True),))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from closedloop.artifacts import catalog
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.gates.context import GateContext
+from closedloop.artifacts.records.sequence import Block
 from closedloop.planning.alternatives import NewValues, alternatives
 from closedloop.planning.basis import DayBasis, basis_of
-from closedloop.planning.design import ALL, ANCHORS, DayDesign, design_day
+from closedloop.planning.decided import NOTHING_DECIDED, ToldDecisions
+from closedloop.planning.design import DayDesign, DaySites, design_day
 from closedloop.planning.expectation import DesignOfDays, ExpectedEpsilon, expect
-from closedloop.planning.observed import ObservedDay, read_observed_days
-from closedloop.planning.pace import SessionPace, read_pace
-from closedloop.stages.plan import attacked_sites
+from closedloop.planning.observed import ObservedDay
+from closedloop.planning.pace import SessionPace
 
 
 @dataclass(frozen=True)
@@ -71,6 +69,8 @@ class Plan:
 
     Attributes
     ----------
+    block
+        Which of the day's sessions; a day's first has no number where the plan is JSON.
     days
         Days whose recordings the expectations rest on; empty where all is assumed.
     assumptions
@@ -85,12 +85,15 @@ class Plan:
         Presentations that would fit besides; 0 where it does not fit.
     measured
         Where the day is over: what it measured.
+    decisions
+        What people decided of it.
     """
 
     protocol: str
     subject: str
     simulated: bool
     day: int
+    block: int
     days: tuple[int, ...]
     assumptions: tuple[str, ...]
     presentations: dict[str, int]
@@ -104,6 +107,12 @@ class Plan:
     room: int
     alternatives: tuple[PlannedAlternative, ...]
     measured: tuple[MeasuredMean, ...]
+    decisions: ToldDecisions
+
+    @property
+    def session(self) -> Block:
+        """Which session it is of."""
+        return Block(self.day, self.block)
 
     @property
     def most_hours(self) -> float:
@@ -117,7 +126,12 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         """Return its numbers, null where one is not known."""
-        told: dict[str, Any] = _without_nan(asdict(self))
+        values = asdict(self)
+        missed = self.decisions.not_shown_before
+        values["decisions"]["not_shown_before"] = missed.model_dump(mode="json") if missed else None
+        if self.block == 1:
+            del values["block"]
+        told: dict[str, Any] = _without_nan(values)
         return told
 
 
@@ -131,46 +145,64 @@ class PlannedFor:
 
 @dataclass(frozen=True)
 class Past:
-    """What is known before the day: observed days, the pace, and the sites that are attacked."""
+    """What is known before a session.
+
+    Attributes
+    ----------
+    days
+        Observed sessions.
+    sites
+        Outputs of the model that are attacked.
+    first_protocol
+        Of the day from which growth is measured.
+    measured
+        See `Plan`.
+    counted
+        Sites that the evaluation will count; None: all that are attacked.
+    first_sites
+        Sites of the day from which growth is measured; None: the same.
+    predicted
+        Mean change that the session's model predicts of its attacks, z, by epsilon; empty before they are made.
+    decisions
+        See `Plan`.
+    block
+        Which of the day's sessions is planned.
+    has_anchors
+        Whether the study's anchors are drawn: their number stays from then on.
+    """
 
     days: tuple[ObservedDay, ...]
     pace: SessionPace
     sites: tuple[int, ...]
     first_protocol: Protocol
     measured: tuple[MeasuredMean, ...] = ()
+    counted: frozenset[int] | None = None
+    first_sites: DaySites | None = None
+    predicted: Mapping[float, float] = field(default_factory=dict)
+    decisions: ToldDecisions = NOTHING_DECIDED
+    block: int = 1
+    has_anchors: bool = False
 
+    def design(self, protocol: Protocol, *, day: int) -> DayDesign:
+        """Return what a day shows by a protocol."""
+        return design_day(protocol, sites=self.sites, day=day, counted=self.counted)
 
-def plan_of_study(
-    paths: StudyPaths, study: StudyDocument, own: Protocol, *, protocol: Protocol, day: int, hours: float | None
-) -> Plan:
-    """Plan a day of a study.
+    def first_design(self, *, day: int) -> DayDesign:
+        """Return what the day showed from which growth is measured."""
+        own = self.first_sites or DaySites(self.sites, frozenset(self.sites if self.counted is None else self.counted))
+        return design_day(self.first_protocol, sites=own.attacked, day=day, counted=own.counted)
 
-    Parameters
-    ----------
-    paths, study, own
-        The study.
-    protocol
-        By which the day is to be planned.
-    day
-        Which.
-    hours
-        That it is to fit into; None: the protocol's.
-
-    Raises
-    ------
-    DocumentError
-        A published file is missing or damaged.
-    """
-    table = GateContext(paths, study, own, 0)
-    known = day > 0 and table.has(catalog.SITES)
-    past = Past(
-        days=read_observed_days(paths, study, own, before=day),
-        pace=SessionPace(read_pace(paths, study, own, before=day).sessions, protocol.trial.expected_broken_fraction),
-        sites=attacked_sites(table.read(catalog.SITES) if known else None, protocol.sites.n_sites),
-        first_protocol=own,
-        measured=_measured(GateContext(paths, study, own, day)),
-    )
-    return make_plan(protocol, past, PlannedFor(study.subject, study.simulated), day=day, hours=hours)
+    def basis(self, protocol: Protocol, *, day: int, reliability: float | None) -> DayBasis:
+        """Return what a day's expectations by a protocol rest on."""
+        return basis_of(
+            self.days,
+            protocol,
+            day=day,
+            n_sites=max(self.sites) + 1,
+            block=self.block,
+            reliability=reliability,
+            predicted=self.predicted,
+        )
 
 
 def plan_of_protocol(protocol: Protocol, *, day: int, hours: float | None, reliability: float | None = None) -> Plan:
@@ -218,8 +250,7 @@ def make_plan(
     reliability
         Assumed of the sites where nothing was recorded.
     """
-    design = design_day(protocol, sites=past.sites, day=day)
-    basis = basis_of(past.days, protocol, day=day, n_sites=max(past.sites) + 1, reliability=reliability)
+    design, basis = past.design(protocol, day=day), past.basis(protocol, day=day, reliability=reliability)
     expected = _expected(protocol, design, basis, past, day=day)
     n, pace = design.n_presentations, past.pace
     best, worst = pace.range_of_hours(protocol, n)
@@ -239,6 +270,7 @@ def make_plan(
         subject=subject.name,
         simulated=subject.simulated,
         day=day,
+        block=past.block,
         days=basis.days,
         assumptions=basis.assumptions,
         presentations=design.presentations,
@@ -252,18 +284,18 @@ def make_plan(
         room=max(pace.most_presentations(protocol, most) - n, 0),
         alternatives=others,
         measured=past.measured,
+        decisions=past.decisions,
     )
 
 
 def _expected(
     protocol: Protocol, design: DayDesign, basis: DayBasis, past: Past, *, day: int
 ) -> tuple[ExpectedEpsilon, ...]:
-    first = design_day(past.first_protocol, sites=past.sites, day=day) if basis.first else design
+    first = past.first_design(day=day) if basis.first else design
     reliability = {}
-    if past.days:
-        last = past.days[-1]
-        told = zip(last.site_names, last.reliability.tolist(), strict=True)
-        reliability = {name: value for name, value in told if math.isfinite(value)}
+    for one in past.days:  # of each site what was seen last
+        told = zip(one.site_names, one.reliability.tolist(), strict=True)
+        reliability |= {name: value for name, value in told if math.isfinite(value)}
     return expect(basis, DesignOfDays(design, first), day=day, n_days=protocol.days, reliability=reliability)
 
 
@@ -273,15 +305,15 @@ def _alternatives(
     """Return what to change so that the day fits, each with the standard errors that it leaves."""
 
     def n_presentations(changed: Protocol) -> int:
-        return design_day(changed, sites=past.sites, day=day).n_presentations
+        return past.design(changed, day=day).n_presentations
 
     def fits(changed: Protocol) -> bool:
         return past.pace.hours(changed, n_presentations(changed)) <= hours
 
     found = []
-    for one in alternatives(protocol, fits):
-        design = design_day(one.protocol, sites=past.sites, day=day)
-        basis = basis_of(past.days, one.protocol, day=day, n_sites=max(past.sites) + 1, reliability=reliability)
+    for one in alternatives(protocol, fits, has_anchors=past.has_anchors):
+        design = past.design(one.protocol, day=day)
+        basis = past.basis(one.protocol, day=day, reliability=reliability)
         expected = _expected(one.protocol, design, basis, past, day=day)
         found.append(
             PlannedAlternative(
@@ -296,21 +328,6 @@ def _alternatives(
             )
         )
     return tuple(sorted(found, key=lambda one: (not one.fits, _mean_known(list(one.standard_errors.values())))))
-
-
-def _measured(context: GateContext) -> tuple[MeasuredMean, ...]:
-    if not context.has(catalog.SENSITIVITY):
-        return ()
-    columns = context.read(catalog.SENSITIVITY)
-    rows = zip(
-        *(columns[name].tolist() for name in ("estimate", "site", "image_set", "epsilon", "mean", "standard_error")),
-        strict=True,
-    )
-    return tuple(
-        MeasuredMean(epsilon, image_set, mean, error)
-        for estimate, site, image_set, epsilon, mean, error in rows
-        if estimate == "paper" and site == "" and image_set in (ALL, ANCHORS)
-    )
 
 
 def _mean_known(values: Sequence[float]) -> float:

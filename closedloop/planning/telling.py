@@ -20,13 +20,55 @@ TESTS = (
 _SOONEST = 0.8
 
 
-def plan_lines(plan: Plan) -> list[str]:
-    """Return a plan as text."""
-    lines = [_title(plan), *cost_lines(plan), *(f"Assumed: {line}" for line in plan.assumptions), ""]
-    lines += _table(plan)
+def plan_lines(plan: Plan, *, to_amend: str = "") -> list[str]:
+    """Return a plan as text.
+
+    Parameters
+    ----------
+    plan
+        What is told.
+    to_amend
+        The command by which the day goes by other numbers; empty where there is none.
+    """
+    lines = [_title(plan), *cost_lines(plan), *decided_lines(plan)]
+    lines += [*(f"Assumed: {line}" for line in plan.assumptions), "", *_table(plan)]
     lines += ["", TESTS, *_growth_lines(plan)]
     lines += _hours_lines(plan)
+    if to_amend and any(one.fits for one in plan.alternatives):
+        lines.append(to_take_one(plan, to_amend))
     return lines
+
+
+def decided_lines(plan: Plan) -> list[str]:
+    """Return what people decided of the day and of those before it, a sentence each."""
+    decided, missed = plan.decisions, plan.decisions.not_shown_before
+    lines = [f"Amended {line}." for line in decided.amended]
+    lines += [f"Left out: {line}." for line in decided.left_out]
+    if missed is not None:
+        lines.append(
+            f"Of day {missed.day} {missed.n_presentations:,} presentations were not shown; {missed.n_offered:,} of its "
+            f"{missed.n_images:,} clean images that nobody saw are among the clean images of this day, in the place of "
+            "new ones: they are counted above."
+        )
+    if plan.block > 1:
+        lines.append(f"Of {plan.session.said} alone: the report joins it with the day's sessions before it.")
+    return lines
+
+
+def to_take_one(plan: Plan, to_amend: str) -> str:
+    """Return how an alternative is taken: the first one that fits, as an example."""
+    first = next(one for one in plan.alternatives if one.fits)
+    return f"To take one, write its keys into a file, such as '{change_text(first)}', and: {to_amend}"
+
+
+def change_text(one: PlannedAlternative) -> str:
+    """Return an alternative as YAML of one line, as `closedloop amend` reads it."""
+    sections: dict[str, list[str]] = {}
+    for key, value in one.change.items():
+        section, name = key.split(".")
+        sections.setdefault(section, []).append(f"{name}: {value}")
+    written = [f"{name}: {{{', '.join(own)}}}" for name, own in sections.items()]
+    return written[0] if len(written) == 1 else f"{{{', '.join(written)}}}"
 
 
 def protocol_lines(plan: Plan) -> list[str]:
@@ -54,7 +96,8 @@ def _title(plan: Plan) -> str:
     of = f" of {plan.subject}" if plan.subject else ""
     seen = f"from what {days_in_words(plan.days)} measured" if plan.days else "before anything was recorded"
     simulated = "SIMULATED, " if plan.simulated else ""
-    return f"Day {plan.day}{of}, {simulated}protocol {plan.protocol}: expected {seen}."
+    said = plan.session.said
+    return f"{said[0].upper()}{said[1:]}{of}, {simulated}protocol {plan.protocol}: expected {seen}."
 
 
 def _hours(plan: Plan) -> str:

@@ -172,7 +172,7 @@ def test_after_day_0_the_noise_is_observed_and_the_changes_are_assumed(two_days:
     plan = planned(two_days[:1], 1)
     assert plan.days == (0,)
     assert "the noise is that of day 0" in plan.assumptions[0]
-    assert plan.epsilons[1].size == pytest.approx(10 * 0.06 / 2.7)
+    assert plan.epsilons[1].size == pytest.approx(0.045 * 10**1.15 / 2.7)
 
 
 def test_hours_are_those_of_the_median_pace(two_days: tuple[ToyDay, ...]) -> None:
