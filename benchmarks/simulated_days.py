@@ -162,7 +162,36 @@ def simulate_day(
         Decides the other images, the order and the noise.
     """
     stimuli, shown_hz = _stimuli(bank, protocol, number=number, quality=quality, anchors=anchors, random=random)
-    order = random.permutation(np.repeat(np.arange(len(shown_hz)), stimuli["repetitions"]))
+    pixels = np.zeros((len(shown_hz), 1, 1, 3), dtype=np.uint8)
+    shown = Shown(StimulusSet(stimuli, pixels), shown_hz, number, tuning_day=bank.day)
+    return show(shown, bank.cortex, bank.sites, random=random)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown on a day, and the rate of every electrode to each stimulus, (n_stimuli, n_electrodes)."""
+
+    stimuli: StimulusSet
+    rates_hz: Floats
+    number: int
+    tuning_day: int
+
+
+def show(shown: Shown, cortex: HiddenCortex, electrodes: Integers, *, random: np.random.Generator) -> SimulatedDay:
+    """Show stimuli in random order, count spikes, and evaluate them as the stage does.
+
+    Parameters
+    ----------
+    shown
+        What.
+    cortex
+        To whom.
+    electrodes
+        Of the sites, (n_sites,).
+    random
+        Decides the order and the noise.
+    """
+    order = random.permutation(np.repeat(np.arange(len(shown.rates_hz)), shown.stimuli.columns["repetitions"]))
     n = len(order)
     place = np.arange(n)
     sequence = PresentationSequence(
@@ -173,8 +202,8 @@ def simulate_day(
         place * _SLOT_S + random.uniform(0, _MOST_START_S),
         place % _PER_TRIAL != 0,
     )
-    rates_hz = presented_rates_hz(bank.cortex, shown_hz, sequence, day=bank.day)
-    counts = random.poisson(rates_hz[:, bank.sites] * _WINDOW_S)
+    rates_hz = presented_rates_hz(cortex, shown.rates_hz, sequence, day=shown.tuning_day)
+    counts = random.poisson(rates_hz[:, electrodes] * _WINDOW_S)
     sites = tuple(
         Site(
             neuroid_id=f"site-{index:02d}",
@@ -184,11 +213,10 @@ def simulate_day(
             sigma_hz=None,
             site_index=index,
         )
-        for index, electrode in enumerate(bank.sites)
+        for index, electrode in enumerate(electrodes)
     )
-    images = np.zeros((len(shown_hz), 1, 1, 3), dtype=np.uint8)
-    day = DayResponses(StimulusSet(stimuli, images), sites, {"image_index": order}, counts / _WINDOW_S)
-    return SimulatedDay.evaluated(number, day)
+    day = DayResponses(shown.stimuli, sites, {"image_index": order}, counts / _WINDOW_S)
+    return SimulatedDay.evaluated(shown.number, day)
 
 
 def _stimuli(
@@ -204,7 +232,7 @@ def _stimuli(
         image = next(known) if row["role"] == "anchor" else next(fresh)
         place[row["image_id"]], of_bank[row["image_id"]] = len(rows), image
         name = f"anchor {image}" if row["role"] == "anchor" else str(row["image_id"])
-        rows.append({"kind": "clean", "role": row["role"], "image_id": name, "clean_index": len(rows), **_CLEAN})
+        rows.append({"kind": "clean", "role": row["role"], "image_id": name, "clean_index": len(rows), **CLEAN})
         rows[-1]["repetitions"] = row["repetitions"]
         rates.append(bank.clean_hz[image])
     for row in design.rows.attacks:
@@ -218,7 +246,7 @@ def _stimuli(
     return {name: np.asarray(column) for name, column in as_columns(numbered, STIMULI).items()}, np.array(rates)
 
 
-_CLEAN = {
+CLEAN = {
     "category": "",
     "item_id": "",
     "site_index": -1,

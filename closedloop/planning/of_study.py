@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.artifacts.tables import Columns
 from closedloop.errors import StudyError
 from closedloop.gates.context import GateContext
 from closedloop.planning.decided import sites_of_day, told_of
@@ -72,7 +73,11 @@ def plan_of_study(
         measured=_measured(context),
         counted=sites.counted,
         first_sites=_sites(context, amendments, day=first),
-        predicted=predicted_changes(context, sites),
+        predicted=(
+            predicted_changes(context.read(catalog.STIMULI), counted=sites.counted)
+            if context.has(catalog.STIMULI)
+            else {}
+        ),
         decisions=told_of(context, amendments, is_amended=protocol is None),
         block=session.number,
         has_anchors=(paths.start / MANIFEST_NAME).is_file(),
@@ -80,23 +85,18 @@ def plan_of_study(
     return make_plan(planned, past, PlannedFor(study.subject, study.simulated), day=session.day, hours=hours)
 
 
-def predicted_changes(context: GateContext, sites: DaySites) -> dict[float, float]:
+def predicted_changes(stimuli: Columns, *, counted: Collection[int]) -> dict[float, float]:
     """Return the mean change that a session's model predicts of its attacks, z, by epsilon.
-
-    Before the attacks are made there is none.
 
     Parameters
     ----------
-    context
-        Of the session.
-    sites
-        Of the model; those that do not count are left out.
+    stimuli
+        The stimulus table.
+    counted
+        Sites that count.
     """
-    if not context.has(catalog.STIMULI):
-        return {}
-    stimuli = context.read(catalog.STIMULI)
     change = np.abs(stimuli["predicted_attacked"] - stimuli["predicted_clean"])
-    own = (stimuli["kind"] == "attacked") & np.isin(stimuli["site_index"], sorted(sites.counted)) & (change > 0)
+    own = (stimuli["kind"] == "attacked") & np.isin(stimuli["site_index"], sorted(counted)) & (change > 0)
     epsilons = np.unique(stimuli["epsilon"][own]).tolist()
     return {epsilon: float(change[own & (stimuli["epsilon"] == epsilon)].mean()) for epsilon in epsilons}
 
