@@ -1,7 +1,7 @@
 """What `closedloop plan` expects against what simulated days measure: standard errors, and the power to see growth.
 
-Standard errors, every day planned from those before it: of subjects in memory that are attacked through the models fitted
-to them (`benchmarks.fitted_days`, two minutes a subject), of subjects whose attacks agree with the cortex by a stated
+Standard errors, every day planned from those before it: of subjects in memory, attacked through models fitted to them
+(`benchmarks.fitted_days`, two minutes a subject), of subjects whose attacks agree with the cortex by a stated
 quality everywhere (`benchmarks.simulated_days`), and of finished studies on disk, given by --studies. Power: studies of
 which each draws its anchors anew from a bank of images, and growth of known size tested as the report does,
 `anchor_difference` and its interval.
@@ -30,7 +30,8 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.planning.design import ALL
 from closedloop.planning.of_study import plan_of_study, predicted_changes
 from closedloop.planning.pace import SessionPace
-from closedloop.planning.plan import Past, Plan, PlannedFor, make_plan
+from closedloop.planning.past import Past
+from closedloop.planning.plan import Plan, PlannedFor, make_plan
 from closedloop.report.tables import anchor_difference
 from closedloop.stages.evaluate.rows import measured_rows
 from closedloop.study.loop import read_identity

@@ -13,6 +13,7 @@ from closedloop.errors import ProtocolError
 NewValues = Mapping[str, Any]  # "attack.repetitions" -> its new value
 
 _LEAST_CLEAN = 50  # of fewer, sigma and the fit stand on nothing
+_FEWER_COMMON = "growth stands on the few anchor pairs that both days have"
 _FRACTIONS = tuple(part / 100 for part in range(95, 4, -5))
 
 
@@ -55,7 +56,7 @@ _KNOBS = (
     _Knob(
         "attack.fresh_images_per_site", 0, "fewer fresh images attacked for each site", "fewer attacked images to fit"
     ),
-    _Knob("attack.anchors_per_site", 2, "fewer anchors attacked for each site", "growth stands on fewer pairs"),
+    _Knob("attack.anchors_per_site", 2, "fewer anchors attacked for each site", _FEWER_COMMON),
     _Knob("attack.repetitions", 2, "attacked images less often", ""),
     _Knob("images.anchor_repetitions", 2, "anchors less often", ""),
     _Knob("images.clean_repetitions", 2, "clean images less often", "a less sure sigma and reliability"),
@@ -66,6 +67,9 @@ _KNOBS = (
     _Knob("controls.repetitions", 2, "controls less often", "a wider interval of the controls"),
     _Knob("controls.n_images", 0, "controls of fewer images", "a wider interval of the controls"),
 )
+
+
+_SAYS = {knob.key: knob.says for knob in _KNOBS}
 
 
 def alternatives(
@@ -145,7 +149,7 @@ def _sparing(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterator[A
 
 
 def _several(protocol: Protocol, change: NewValues, changed: Protocol) -> Alternative:
-    says = ", ".join(f"{key} {_value(protocol, key)} -> {value}" for key, value in change.items())
+    says = ", ".join(f"{_SAYS[key]}: {_value(protocol, key)} -> {value}" for key, value in change.items())
     return Alternative(says, change, changed, "less to fit, a wider interval of the controls", fits=True)
 
 
@@ -163,7 +167,7 @@ def _all_counts(protocol: Protocol, fits: Callable[[Protocol], bool], *, has_anc
                 ),
                 change,
                 changed,
-                "fewer images to fit, growth stands on fewer pairs",
+                f"fewer images to fit, {_FEWER_COMMON}",
                 fits=True,
             )
             return

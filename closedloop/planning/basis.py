@@ -14,7 +14,7 @@ from closedloop.analysis.variance_parts import RepeatedPairs, difference_spread,
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.planning import assumed
-from closedloop.planning.assumed import AssumedChange
+from closedloop.planning.assumed import AssumedChange, AssumedReliability
 from closedloop.planning.law import ChangeLaw, SeenPairs, fit_law, uniform_law
 from closedloop.planning.observed import ObservedDay, ObservedPairs
 
@@ -71,7 +71,7 @@ def basis_of(
     day: int,
     n_sites: int,
     block: int = 1,
-    reliability: float | None = None,
+    reliability: AssumedReliability | None = None,
     predicted: Mapping[float, float] | None = None,
 ) -> DayBasis:
     """Gather what a day's expectations rest on.
@@ -89,13 +89,14 @@ def basis_of(
     block
         Which of the day's sessions.
     reliability
-        Assumed of the sites where nothing was recorded; None: `assumed.RELIABILITY`.
+        Assumed of the sites where nothing was recorded; None: `assumed.RELIABILITY` over the protocol's repetitions.
     predicted
         Mean change that the day's model predicts of its own attacks, z, by epsilon; None or empty before there are any.
     """
     change = assumed.assumed_change(day, predicted or {}, is_fitted=Block(day, block) != FIRST)
     if not days:
-        return _assumed(protocol, change, n_sites=n_sites, reliability=reliability or assumed.RELIABILITY)
+        usual = AssumedReliability(assumed.RELIABILITY, protocol.images.clean_repetitions)
+        return _assumed(protocol, change, n_sites=n_sites, reliability=reliability or usual)
     fitted = [one for one in days if one.is_fitted]
     law, lines = _law_of(fitted or days), []
     if not fitted:
@@ -120,9 +121,8 @@ def basis_of(
     )
 
 
-def _assumed(protocol: Protocol, change: AssumedChange, *, n_sites: int, reliability: float) -> DayBasis:
-    repetitions = protocol.images.clean_repetitions
-    noise = assumed.noise_of(reliability, repetitions=repetitions)
+def _assumed(protocol: Protocol, change: AssumedChange, *, n_sites: int, reliability: AssumedReliability) -> DayBasis:
+    noise = assumed.noise_of(reliability.value, repetitions=reliability.repetitions)
     return DayBasis(
         law=_with_change(uniform_law(size=0.0, spread=0.0, clean=noise, n_sites=n_sites), change),
         sigma_error=np.full(n_sites, 1 / math.sqrt(2 * protocol.images.clean_per_day)),
@@ -132,7 +132,8 @@ def _assumed(protocol: Protocol, change: AssumedChange, *, n_sites: int, reliabi
         first=None,
         days=(),
         assumptions=(
-            f"Reliability of every site {reliability:g} (over {repetitions} repetitions of a clean image).",
+            f"Reliability of every site {reliability.value:g} (over {reliability.repetitions} repetitions of a clean "
+            "image).",
             f"{change.says}.",
             _assumed_correlation(),
         ),

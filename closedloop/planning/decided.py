@@ -12,6 +12,7 @@ from closedloop.artifacts.amended.exclusions import Exclusion, exclusions, not_a
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.day.queue import NotShown
 from closedloop.artifacts.day.responses import SiteTable
+from closedloop.artifacts.gates.held import held_before
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.records.sequence import Block, said_of_sessions
 from closedloop.gates.context import GateContext
@@ -29,12 +30,18 @@ class ToldDecisions:
         In which numbers the day goes by another protocol than protocol.yaml, a line each.
     left_out
         What is neither expected nor concluded from, a line each.
+    sessions
+        Which sessions before were skipped, added or ended early, a line each.
+    held
+        What holds the session, a line each; how it is let go on is told by `closedloop status`.
     not_shown_before
         What the session before did not show, and what of it this day's images are; None where that is not known yet.
     """
 
     amended: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     not_shown_before: NotShown | None = None
 
 
@@ -62,7 +69,9 @@ def sites_of_day(table: SiteTable | None, n_outputs: int, amendments: Sequence[A
     return DaySites(attacked, frozenset(counted))
 
 
-def told_of(context: GateContext, amendments: Sequence[Amendment], *, is_amended: bool) -> ToldDecisions:
+def told_of(
+    context: GateContext, amendments: Sequence[Amendment], *, is_amended: bool, by_gates: bool = False
+) -> ToldDecisions:
     """Return what a session's plan says of people's decisions.
 
     Parameters
@@ -73,13 +82,17 @@ def told_of(context: GateContext, amendments: Sequence[Amendment], *, is_amended
         The study's.
     is_amended
         Whether it is planned by the study's own protocol, which amendments change.
+    by_gates
+        Whether gates hold the study.
     """
     session = context.block
     lines = [line for line in standing(amendments) if line.kind == "amend_protocol" and (line.day or 0) <= session.day]
     queue = context.read(catalog.QUEUE) if context.has(catalog.QUEUE) else None
     return ToldDecisions(
         amended=tuple(protocols.said(line) for line in lines) if is_amended else (),
-        left_out=(*_exclusions(amendments, session.day), *_sessions(amendments, session)),
+        left_out=tuple(_exclusions(amendments, session.day)),
+        sessions=tuple(_sessions(amendments, session)),
+        held=tuple(one.line for one in held_before(context.paths, session.day, by_gates=by_gates)),
         not_shown_before=queue.not_shown if queue else None,
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.protocols import protocol_of_day
+from closedloop.artifacts.gates.held import holds_by_gates
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
@@ -20,7 +21,8 @@ from closedloop.planning.decided import sites_of_day, told_of
 from closedloop.planning.design import ALL, ANCHORS, DaySites
 from closedloop.planning.observed import read_observed_sessions
 from closedloop.planning.pace import read_pace
-from closedloop.planning.plan import MeasuredMean, Past, Plan, PlannedFor, make_plan
+from closedloop.planning.past import MeasuredMean, Past
+from closedloop.planning.plan import Plan, PlannedFor, make_plan
 
 
 def plan_of_study(
@@ -78,8 +80,9 @@ def plan_of_study(
             if context.has(catalog.STIMULI)
             else {}
         ),
-        decisions=told_of(context, amendments, is_amended=protocol is None),
+        decisions=told_of(context, amendments, is_amended=protocol is None, by_gates=holds_by_gates(study, own)),
         block=session.number,
+        n_shown=_n_shown(context),
         has_anchors=(paths.start / MANIFEST_NAME).is_file(),
     )
     return make_plan(planned, past, PlannedFor(study.subject, study.simulated), day=session.day, hours=hours)
@@ -106,6 +109,13 @@ def _sites(context: GateContext, amendments: Sequence[Amendment], *, day: int) -
     known = context.block > FIRST and first.has(catalog.SITES)
     n_outputs = context.protocol.sites.n_sites
     return sites_of_day(first.read(catalog.SITES) if known else None, n_outputs, amendments, day=day)
+
+
+def _n_shown(context: GateContext) -> int:
+    """Return how many presentations a session that is not taken over has shown, by the summary that its rig left."""
+    place = catalog.SUMMARY.published(context.paths, context.day)
+    is_begun = place.is_file() and not (place.parent / MANIFEST_NAME).is_file()
+    return catalog.SUMMARY.read(place).n_accepted if is_begun else 0
 
 
 def _measured(context: GateContext) -> tuple[MeasuredMean, ...]:

@@ -267,7 +267,7 @@ def _alternative_table(alternatives: Sequence[PlannedAlternative], epsilons: Seq
         (
             one.says,
             count(one.n_presentations),
-            f"{one.hours:.2f} h",
+            f"{one.hours:.2f}",
             *(number(one.standard_errors.get(epsilon)) for epsilon in epsilons),
             number(one.smallest_growth.get(epsilons[-1])),
             one.costs or DASH,
@@ -278,7 +278,7 @@ def _alternative_table(alternatives: Sequence[PlannedAlternative], epsilons: Seq
         "",
         "presentations",
         "hours",
-        *(f"SE, ε = {epsilon:g}" for epsilon in epsilons),
+        *(f"SE, ε\xa0=\xa0{epsilon:g}" for epsilon in epsilons),
         "growth seen from",
         "costs",
     )
@@ -296,7 +296,6 @@ def _rests_on(plan: Plan) -> PageSection:
         if plan.days
         else []
     )
-    lines += [("decided", line) for line in decided_lines(plan)]
     lines += [("assumed", line) for line in plan.assumptions]
     lines.append(("used", f"{percent(plan.used)} of the presentations count"))
     return PageSection("rests-on", "What this rests on", tables=(Table(("", ""), tuple(lines), "", prose=True),))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.sequence import Block
 from closedloop.planning.alternatives import NewValues, alternatives
-from closedloop.planning.basis import DayBasis, basis_of
-from closedloop.planning.decided import NOTHING_DECIDED, ToldDecisions
-from closedloop.planning.design import DayDesign, DaySites, design_day
+from closedloop.planning.assumed import RELIABILITY, AssumedReliability
+from closedloop.planning.basis import DayBasis
+from closedloop.planning.decided import ToldDecisions
+from closedloop.planning.design import DayDesign
 from closedloop.planning.expectation import DesignOfDays, ExpectedEpsilon, expect
-from closedloop.planning.observed import ObservedDay
 from closedloop.planning.pace import SessionPace
+from closedloop.planning.past import MeasuredMean, Past
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,6 @@ class PlannedHours:
     broken_fraction: float
     expected_broken_fraction: float
     sessions: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class MeasuredMean:
-    """What a day that is over measured at an epsilon."""
-
-    epsilon: float
-    image_set: str
-    mean: float
-    standard_error: float
 
 
 @dataclass(frozen=True)
@@ -87,6 +78,8 @@ class Plan:
         Where the day is over: what it measured.
     decisions
         What people decided of it.
+    n_shown
+        Presentations that its session has shown already, where it began and is not over.
     """
 
     protocol: str
@@ -108,6 +101,7 @@ class Plan:
     alternatives: tuple[PlannedAlternative, ...]
     measured: tuple[MeasuredMean, ...]
     decisions: ToldDecisions
+    n_shown: int
 
     @property
     def session(self) -> Block:
@@ -141,68 +135,6 @@ class PlannedFor:
 
     name: str = ""
     simulated: bool = False
-
-
-@dataclass(frozen=True)
-class Past:
-    """What is known before a session.
-
-    Attributes
-    ----------
-    days
-        Observed sessions.
-    sites
-        Outputs of the model that are attacked.
-    first_protocol
-        Of the day from which growth is measured.
-    measured
-        See `Plan`.
-    counted
-        Sites that the evaluation will count; None: all that are attacked.
-    first_sites
-        Sites of the day from which growth is measured; None: the same.
-    predicted
-        Mean change that the session's model predicts of its attacks, z, by epsilon; empty before they are made.
-    decisions
-        See `Plan`.
-    block
-        Which of the day's sessions is planned.
-    has_anchors
-        Whether the study's anchors are drawn: their number stays from then on.
-    """
-
-    days: tuple[ObservedDay, ...]
-    pace: SessionPace
-    sites: tuple[int, ...]
-    first_protocol: Protocol
-    measured: tuple[MeasuredMean, ...] = ()
-    counted: frozenset[int] | None = None
-    first_sites: DaySites | None = None
-    predicted: Mapping[float, float] = field(default_factory=dict)
-    decisions: ToldDecisions = NOTHING_DECIDED
-    block: int = 1
-    has_anchors: bool = False
-
-    def design(self, protocol: Protocol, *, day: int) -> DayDesign:
-        """Return what a day shows by a protocol."""
-        return design_day(protocol, sites=self.sites, day=day, counted=self.counted)
-
-    def first_design(self, *, day: int) -> DayDesign:
-        """Return what the day showed from which growth is measured."""
-        own = self.first_sites or DaySites(self.sites, frozenset(self.sites if self.counted is None else self.counted))
-        return design_day(self.first_protocol, sites=own.attacked, day=day, counted=own.counted)
-
-    def basis(self, protocol: Protocol, *, day: int, reliability: float | None) -> DayBasis:
-        """Return what a day's expectations by a protocol rest on."""
-        return basis_of(
-            self.days,
-            protocol,
-            day=day,
-            n_sites=max(self.sites) + 1,
-            block=self.block,
-            reliability=reliability,
-            predicted=self.predicted,
-        )
 
 
 def plan_of_protocol(protocol: Protocol, *, day: int, hours: float | None, reliability: float | None = None) -> Plan:
@@ -250,7 +182,8 @@ def make_plan(
     reliability
         Assumed of the sites where nothing was recorded.
     """
-    design, basis = past.design(protocol, day=day), past.basis(protocol, day=day, reliability=reliability)
+    assumed = AssumedReliability(reliability or RELIABILITY, protocol.images.clean_repetitions)
+    design, basis = past.design(protocol, day=day), past.basis(protocol, day=day, reliability=assumed)
     expected = _expected(protocol, design, basis, past, day=day)
     n, pace = design.n_presentations, past.pace
     best, worst = pace.range_of_hours(protocol, n)
@@ -264,7 +197,7 @@ def make_plan(
         expected_broken_fraction=pace.expected_broken_fraction,
         sessions=tuple(one.day for one in pace.sessions),
     )
-    others = _alternatives(protocol, past, day=day, hours=most, reliability=reliability) if told.expected > most else ()
+    others = _alternatives(protocol, past, day=day, hours=most, reliability=assumed) if told.expected > most else ()
     return Plan(
         protocol=protocol.name,
         subject=subject.name,
@@ -285,6 +218,7 @@ def make_plan(
         alternatives=others,
         measured=past.measured,
         decisions=past.decisions,
+        n_shown=past.n_shown,
     )
 
 
@@ -300,7 +234,7 @@ def _expected(
 
 
 def _alternatives(
-    protocol: Protocol, past: Past, *, day: int, hours: float, reliability: float | None
+    protocol: Protocol, past: Past, *, day: int, hours: float, reliability: AssumedReliability
 ) -> tuple[PlannedAlternative, ...]:
     """Return what to change so that the day fits, each with the standard errors that it leaves."""
 

@@ -42,13 +42,15 @@ def plan_lines(plan: Plan, *, to_amend: str = "") -> list[str]:
 def decided_lines(plan: Plan) -> list[str]:
     """Return what people decided of the day and of those before it, a sentence each."""
     decided, missed = plan.decisions, plan.decisions.not_shown_before
-    lines = [f"Amended {line}." for line in decided.amended]
+    lines = [f"Held: {line}" for line in decided.held]
+    lines += [f"Amended {line}." for line in decided.amended]
     lines += [f"Left out: {line}." for line in decided.left_out]
+    lines += [f"{line[0].upper()}{line[1:]}." for line in decided.sessions]
     if missed is not None:
         lines.append(
-            f"Of day {missed.day} {missed.n_presentations:,} presentations were not shown; {missed.n_offered:,} of its "
-            f"{missed.n_images:,} clean images that nobody saw are among the clean images of this day, in the place of "
-            "new ones: they are counted above."
+            f"Of day {missed.day} {missed.n_presentations:,} presentations were not shown; of its {missed.n_images:,} "
+            f"clean images that nobody saw {missed.n_offered:,} are among the clean images of this day, in the place "
+            "of new ones: they are counted above."
         )
     if plan.block > 1:
         lines.append(f"Of {plan.session.said} alone: the report joins it with the day's sessions before it.")
@@ -89,7 +91,12 @@ def protocol_lines(plan: Plan) -> list[str]:
 def cost_lines(plan: Plan) -> list[str]:
     """Return presentations and hours."""
     parts = ", ".join(f"{number:,} {name}" for name, number in plan.presentations.items() if number)
-    return [f"{plan.n_presentations:,} presentations ({parts}).", _hours(plan)]
+    lines = [f"{plan.n_presentations:,} presentations ({parts}).", _hours(plan)]
+    if plan.n_shown:
+        left = max(plan.n_presentations - plan.n_shown, 0)
+        hours = plan.hours.expected * left / plan.n_presentations
+        lines.append(f"Its session has begun: {plan.n_shown:,} are shown, {left:,} are left, {hours:.2f} h.")
+    return lines
 
 
 def _title(plan: Plan) -> str:

@@ -116,20 +116,28 @@ def test_a_session_that_ended_early_offers_its_images_and_the_next_day_counts_th
 ) -> None:
     study = RealStudy(StudyPaths(Path(shutil.copytree(scheduled_real_study.root, tmp_path / "study"))))
     study.present(stops=(2,), for_good=True)
-    assert plan(study)["day"] == 0
+    begun = plan(study)
+    shown = catalog.SUMMARY.read(catalog.SUMMARY.published(study.paths, 0)).n_accepted
+    assert (begun["day"], begun["n_shown"]) == (0, shown)
+    left = begun["n_presentations"] - shown
+    assert f"{shown} are shown, {left} are left" in closedloop("plan", study.root).stdout
     decide(study, "close-day", "--day", "0")
     assert plan(study)["day"] == 1
     study.record()
     study.run()
     found = plan(study)
-    (said,) = found["decisions"]["left_out"]
+    (said,) = found["decisions"]["sessions"]
     assert said.startswith("day 0 ended early: ")
+    assert found["decisions"]["left_out"] == []
+    (held,) = found["decisions"]["held"]  # of two trials no clock is told
+    assert held.startswith("day 0 intake, recording_aligned: ")
     missed = found["decisions"]["not_shown_before"]
     assert missed["day"] == 0
     assert missed["n_offered"] == missed["n_images"] > 0
     assert found["n_presentations"] == sum(found["presentations"].values()) == budget(study, 1)
     text = closedloop("plan", study.root).stdout
-    assert f"{missed['n_offered']} of its {missed['n_images']} clean images that nobody saw are among" in text
+    assert f"clean images that nobody saw {missed['n_offered']} are among the clean images of this day" in text
+    assert f"Held: {held}" in text
     pace = catalog.SUMMARY.read(catalog.SUMMARY.published(study.paths, 0))
     hours = found["n_presentations"] * pace.duration_s / pace.n_accepted / 3600
     assert found["hours"]["expected"] == pytest.approx(hours)
@@ -139,7 +147,7 @@ def test_a_second_session_is_planned_and_a_skipped_day_is_not(study: RealStudy) 
     decide(study, "add-block", "--day", "0")
     found = plan(study)
     assert (found["day"], found["block"], found["days"]) == (0, 2, [0])
-    assert any("added by Ada" in line for line in plan(study, "--day", "1")["decisions"]["left_out"])
+    assert any("added by Ada" in line for line in plan(study, "--day", "1")["decisions"]["sessions"])
     text = closedloop("plan", study.root).stdout
     assert text.startswith("Day 0, session 2 of monkey, protocol two_days: expected from what day 0 measured.")
     assert "Of day 0, session 2 alone" in text

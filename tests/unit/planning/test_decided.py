@@ -20,7 +20,8 @@ from closedloop.gates.context import GateContext
 from closedloop.planning.decided import ToldDecisions, sites_of_day, told_of
 from closedloop.planning.design import DaySites, design_day
 from closedloop.planning.pace import SessionPace
-from closedloop.planning.plan import Past, PlannedFor, make_plan
+from closedloop.planning.past import Past
+from closedloop.planning.plan import PlannedFor, make_plan
 from closedloop.planning.telling import change_text, plan_lines
 from closedloop.study.amending.keys import values_by_key
 from tests.unit.gates.recorded_days import STUDY
@@ -83,9 +84,11 @@ def test_what_was_left_out_is_told_of_the_day_and_of_those_before(tmp_path: Path
         "site a-1: not attacked",
         "array b from day 2 on: attacked, and not evaluated",
         "presentations 0 to 9 of day 1: left out of the evaluation, nothing is concluded from it",
+    }
+    assert told(4).sessions == (
         "day 3: skipped by ada on 2026-03-02: noisy (it was not shown)",
         "day 0 ended early: 30 of 100 presentations were shown",
-    }
+    )
     assert told(1).amended == ()
     assert told(2).amended == ("from day 2 on: attack.repetitions 2 -> 3",)
     assert told(2, is_amended=False).amended == ()
@@ -127,13 +130,13 @@ def test_growth_stands_on_the_sites_that_both_days_count(past: Past) -> None:
 
 def test_a_plan_tells_decisions_in_lines_and_numbers(past: Past) -> None:
     missed = NotShown(day=2, n_presentations=70, n_images=12, n_offered=10, n_pairs=30)
-    told = ToldDecisions(("from day 3 on: x 1 -> 2",), ("site a-1: not attacked",), missed)
+    told = ToldDecisions(("from day 3 on: x 1 -> 2",), ("site a-1: not attacked",), not_shown_before=missed)
     plan = make_plan(USUAL, replace(past, decisions=told, block=2), PlannedFor("m"), day=3, hours=None)
     text = "\n".join(plan_lines(plan))
     assert text.startswith("Day 3, session 2 of m, ")
     assert "Amended from day 3 on: x 1 -> 2." in text
     assert "Left out: site a-1: not attacked." in text
-    assert "10 of its 12 clean images that nobody saw are among the clean images of this day" in text
+    assert "of its 12 clean images that nobody saw 10 are among the clean images of this day" in text
     values = json.loads(json.dumps(plan.as_json(), allow_nan=False))
     assert values["block"] == 2
     assert values["decisions"]["not_shown_before"]["n_offered"] == 10

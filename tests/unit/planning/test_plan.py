@@ -13,7 +13,8 @@ from closedloop.analysis.estimate import Estimate, mean_over_pairs
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.planning.expectation import Contrast
 from closedloop.planning.pace import PastSession, SessionPace
-from closedloop.planning.plan import Past, Plan, PlannedFor, make_plan, plan_of_protocol
+from closedloop.planning.past import Past
+from closedloop.planning.plan import Plan, PlannedFor, make_plan, plan_of_protocol
 from closedloop.planning.telling import days_in_words, plan_lines, protocol_lines
 from tests.unit.planning.toy_days import N_SITES, USUAL, ToyDay, ToySubject, protocol
 
@@ -166,6 +167,15 @@ def test_before_anything_is_recorded_every_number_is_said_to_be_assumed() -> Non
     assert plan.n_presentations == 120 * 2 + 48 * 4 + own.images.normalizers * own.images.normalizer_repetitions + (
         10 * N_SITES * 2 * 2 + own.controls.n_images * 2 * 2 * own.controls.repetitions
     )
+
+
+def test_an_assumed_noise_stays_however_often_images_are_shown() -> None:
+    plan = plan_of_protocol(USUAL, day=1, hours=0.75 * plan_of_protocol(USUAL, day=1, hours=None).hours.expected)
+    as_it_is = {one.epsilon: one.means[0].standard_error for one in plan.epsilons}
+    lowered = [one for one in plan.alternatives if any("repetitions" in key for key in one.change)]
+    assert lowered
+    for one in plan.alternatives:
+        assert all(error >= as_it_is[epsilon] - 1e-9 for epsilon, error in one.standard_errors.items())
 
 
 def test_after_day_0_the_noise_is_observed_and_the_changes_are_assumed(two_days: tuple[ToyDay, ...]) -> None:
