@@ -28,8 +28,8 @@ SPREAD_OF_UNFITTED = 0.025
 SIZE_OF_PREDICTED, SPREAD_OF_PREDICTED = 0.3, 0.45
 """Mean and SD over pairs of a change, in parts of the mean change that a model of one day predicts of its attacks.
 
-Of simulated subjects (`benchmarks.fitted_days`, seeds 100 to 105) .26 to .36 and .38 to .54 at epsilon 1 and 2.5, .31 to
-.45 and .41 to .50 at epsilon 10; of the dry run .29 to .32 and .43 to .47.
+Of simulated subjects (`benchmarks.fitted_days`, seeds 100 to 105) .26 to .36 and .38 to .54 at epsilon 1 and 2.5, .31
+to .45 and .41 to .50 at epsilon 10; of the dry run .29 to .32 and .43 to .47.
 """
 
 WITHIN_SITES = 0.95

@@ -15,7 +15,10 @@ from closedloop.planning.telling import (
     cost_lines,
     days_in_words,
     decided_lines,
+    decided_rows,
+    hours_text,
     median_error,
+    rests_on,
     smallest,
     to_take_one,
 )
@@ -43,16 +46,19 @@ def plan_page(plan: Plan, *, command: str, to_amend: str = "") -> bytes:
     """
     others = _alternatives(plan, to_amend)
     with drawing.style():
-        sections = [_in_short(plan), *others, _errors(plan), _power(plan), _cost(plan), _rests_on(plan)]
-    seen = (
-        f"expected from what {days_in_words(plan.days)} measured"
-        if plan.days
-        else "expected before anything was recorded"
-    )
+        sections = [
+            _in_short(plan),
+            *_decided(plan),
+            *others,
+            _errors(plan),
+            _power(plan),
+            _cost(plan),
+            _rests_on(plan),
+        ]
     return render(
         Page(
             title=f"{plan.subject}: plan of {plan.session.said}" if plan.subject else f"Plan of day {plan.day}",
-            subtitle=f"What the day costs and what it can show, {seen}.",
+            subtitle=f"What the day costs and what it can show, {rests_on(plan)}.",
             facts=(
                 ("Protocol", plan.protocol),
                 ("Observed", days_in_words(plan.days)),
@@ -72,10 +78,10 @@ def plan_page(plan: Plan, *, command: str, to_amend: str = "") -> bytes:
 
 def _notices(plan: Plan) -> Iterator[str]:
     if not plan.fits:
-        yield f"The day does not fit: {plan.hours.expected:.2f} h are expected, {plan.most_hours:g} h are there."
-    yield from decided_lines(plan)
+        yield f"The day does not fit: {hours_text(plan.hours.expected)} are expected, {plan.most_hours:g} h are there."
+    yield from (line for line in decided_lines(plan) if line.startswith("Held"))
     if not plan.days:
-        yield "Nothing is observed yet: every number below rests on what is assumed at the end of this page."
+        yield "No change is measured yet: the numbers below rest on what is assumed at the end of this page."
 
 
 def _in_short(plan: Plan) -> PageSection:
@@ -85,7 +91,7 @@ def _in_short(plan: Plan) -> PageSection:
         Card(
             "Presentations", count(plan.n_presentations), f"{count(plan.presentations['attacked'])} of attacked images"
         ),
-        Card("Hours", f"{hours.expected:.2f} h", f"{pace}; {plan.most_hours:g} h are there"),
+        Card("Hours", hours_text(hours.expected), f"{pace}; {plan.most_hours:g} h are there"),
         Card(
             "Trials broken or ignored",
             percent(hours.broken_fraction),
@@ -98,6 +104,12 @@ def _in_short(plan: Plan) -> PageSection:
             Card(f"Standard error at ε = {one.epsilon:g}", f"{number(error)} σ", f"size expected: {number(one.size)} σ")
         )
     return PageSection("in-short", "In short", cards=tuple(cards))
+
+
+def _decided(plan: Plan) -> Iterator[PageSection]:
+    rows = tuple(row for row in decided_rows(plan) if row[0] != "Held")
+    if rows:
+        yield PageSection("decided", "What people decided", tables=(Table(("", ""), rows, "", prose=True),))
 
 
 def _errors(plan: Plan) -> PageSection:
@@ -267,7 +279,7 @@ def _alternative_table(alternatives: Sequence[PlannedAlternative], epsilons: Seq
         (
             one.says,
             count(one.n_presentations),
-            f"{one.hours:.2f}",
+            hours_text(one.hours).replace(" ", "\xa0"),
             *(number(one.standard_errors.get(epsilon)) for epsilon in epsilons),
             number(one.smallest_growth.get(epsilons[-1])),
             one.costs or DASH,

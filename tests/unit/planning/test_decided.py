@@ -134,9 +134,9 @@ def test_a_plan_tells_decisions_in_lines_and_numbers(past: Past) -> None:
     plan = make_plan(USUAL, replace(past, decisions=told, block=2), PlannedFor("m"), day=3, hours=None)
     text = "\n".join(plan_lines(plan))
     assert text.startswith("Day 3, session 2 of m, ")
-    assert "Amended from day 3 on: x 1 -> 2." in text
+    assert "Amended: from day 3 on: x 1 -> 2." in text
     assert "Left out: site a-1: not attacked." in text
-    assert "of its 12 clean images that nobody saw 10 are among the clean images of this day" in text
+    assert "of its 12 clean images that nobody saw 10 are among this day's" in text
     values = json.loads(json.dumps(plan.as_json(), allow_nan=False))
     assert values["block"] == 2
     assert values["decisions"]["not_shown_before"]["n_offered"] == 10
