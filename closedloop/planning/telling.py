@@ -140,7 +140,10 @@ def _hours(plan: Plan) -> str:
     if hours.sessions:
         expects = f"{hours.expected_broken_fraction:.0%}".replace("%", " %")
         between = f"{hours_text(hours.best)} to {hours_text(hours.worst)}"
-        pace = f"at the pace of {days_in_words(hours.sessions)} ({between}), on which {broken} of the trials were broken or ignored (the protocol expects {expects})"
+        pace = (
+            f"at the pace of {days_in_words(hours.sessions)} ({between}), on which {broken} of the trials were broken "
+            f"or ignored (the protocol expects {expects})"
+        )
     else:
         pace = f"with {broken} of the trials broken or ignored, as the protocol expects"
     return f"{hours_text(hours.expected)} {pace}; {plan.most_hours:g} h {'wanted' if plan.wanted_hours else 'allowed'}."
