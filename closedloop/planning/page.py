@@ -266,7 +266,7 @@ def _alternatives(plan: Plan, to_amend: str) -> Iterator[PageSection]:
     yield PageSection(
         "alternatives",
         f"To fit into {plan.most_hours:g} h",
-        "Each of these alone, the surest first; as it is planned the standard errors are "
+        "Each of these alone, those with all epsilons first, then the surest; as it is planned the standard errors are "
         + ", ".join(f"{number(one.means[0].standard_error)} at ε = {one.epsilon:g}" for one in plan.epsilons)
         + f".{how}",
         tables=(_alternative_table(fitting, epsilons),),

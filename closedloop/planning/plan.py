@@ -226,7 +226,7 @@ def _expected(
     protocol: Protocol, design: DayDesign, basis: DayBasis, past: Past, *, day: int
 ) -> tuple[ExpectedEpsilon, ...]:
     first = past.first_design(day=day) if basis.first else design
-    reliability = {}
+    reliability: dict[str, float] = {}
     for one in past.days:  # of each site what was seen last
         told = zip(one.site_names, one.reliability.tolist(), strict=True)
         reliability |= {name: value for name, value in told if math.isfinite(value)}
@@ -261,7 +261,17 @@ def _alternatives(
                 costs=one.costs,
             )
         )
-    return tuple(sorted(found, key=lambda one: (not one.fits, _mean_known(list(one.standard_errors.values())))))
+    n_epsilons = len(protocol.attack.epsilons)
+    return tuple(
+        sorted(
+            found,
+            key=lambda one: (
+                not one.fits,
+                len(one.standard_errors) < n_epsilons,  # the others' mean error says nothing of the one left out
+                _mean_known(list(one.standard_errors.values())),
+            ),
+        )
+    )
 
 
 def _mean_known(values: Sequence[float]) -> float:
