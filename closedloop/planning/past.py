@@ -77,7 +77,17 @@ class Past:
         return design_day(self.first_protocol, sites=own.attacked, day=day, counted=own.counted)
 
     def basis(self, protocol: Protocol, *, day: int, reliability: AssumedReliability) -> DayBasis:
-        """Return what a day's expectations by a protocol rest on."""
+        """Return what a day's expectations rest on.
+
+        Parameters
+        ----------
+        protocol
+            By which it is planned.
+        day
+            Which.
+        reliability
+            Assumed of the sites where nothing was recorded.
+        """
         return basis_of(
             self.days,
             protocol,

@@ -49,9 +49,9 @@ def plan(
     the protocol in force on the day, without what people left out. Nothing in the study is written.
     """
     require_extra("lab")
-    from closedloop.commands.planned.command import Asked, plan_day, write_page  # noqa: PLC0415
+    from closedloop.commands.planned.command import PlanOptions, plan_day, write_page  # noqa: PLC0415
 
-    asked = plan_day(Asked(study, protocol, day=day, block=block, hours=hours), out=out)
+    asked = plan_day(PlanOptions(study, protocol, day=day, block=block, hours=hours), out=out)
     if out is not None:
         write_page(asked, out)
     typer.echo(asked.text(as_json=json))

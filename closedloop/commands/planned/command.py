@@ -27,7 +27,7 @@ _FIRST_FITTED_DAY = 1  # what a protocol can show is told of the first day whose
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlanOptions:
     """The options of the command.
 
     Attributes
@@ -63,7 +63,7 @@ class PlanAsked:
     """A plan, and the options that asked for it."""
 
     plan: Plan
-    asked: Asked
+    asked: PlanOptions
 
     def text(self, *, as_json: bool) -> str:
         """Return it as lines, or as JSON."""
@@ -72,14 +72,15 @@ class PlanAsked:
         return printed(plan_lines(self.plan, to_amend=self.to_amend()))
 
     def to_amend(self) -> str:
-        """Return the command by which the day goes by other numbers; nothing where there is no study."""
-        if self.asked.study is None or self.asked.protocol is not None or self.plan.measured:
+        """Return the command by which the day goes by other numbers; nothing where it cannot any more."""
+        is_shown = self.plan.n_shown or self.plan.measured
+        if self.asked.study is None or self.asked.protocol is not None or is_shown:
             return ""
         words = ("closedloop", "amend", self.asked.study, "FILE", "--from-day", str(self.plan.day))
         return f"{command_line(*words)} --why TEXT"
 
 
-def plan_day(asked: Asked, *, out: Path | None = None) -> PlanAsked:
+def plan_day(asked: PlanOptions, *, out: Path | None = None) -> PlanAsked:
     """Plan a day of a study, or of a protocol alone.
 
     Parameters
@@ -120,7 +121,7 @@ def next_session(paths: StudyPaths, protocol: Protocol) -> Block:
     return min(to_come, default=max(sessions, default=Block(protocol.days - 1)))
 
 
-def _session(paths: StudyPaths, protocol: Protocol, asked: Asked) -> Block:
+def _session(paths: StudyPaths, protocol: Protocol, asked: PlanOptions) -> Block:
     if asked.day is None and asked.block is None:
         return next_session(paths, protocol)
     day = next_session(paths, protocol).day if asked.day is None else asked.day
