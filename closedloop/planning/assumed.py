@@ -35,6 +35,9 @@ to .45 and .41 to .50 at epsilon 10; of the dry run .29 to .32 and .43 to .47.
 WITHIN_SITES = 0.95
 """Part of the variance over pairs that lies within sites; of the same subjects .91 to .99."""
 
+SHARED_OF_SPREAD = 0.1
+"""Covariance of two sites' changes of one image, in parts of that variance; of the same subjects -.04 to .35."""
+
 CORRELATION_OF_DAYS = 0.5
 """Of a pair's change on two fitted days, over pairs."""
 

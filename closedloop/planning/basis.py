@@ -152,7 +152,7 @@ def _with_change(law: ChangeLaw, change: AssumedChange) -> ChangeLaw:
         exponent=change.exponent,
         size=change.size,
         spread=change.spread**2,
-        shared=0.0,
+        shared=assumed.SHARED_OF_SPREAD * change.spread**2,
         site_size=np.full(n_sites, change.size),
         site_spread=np.full(n_sites, assumed.WITHIN_SITES * change.spread**2),
     )

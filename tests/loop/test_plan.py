@@ -39,11 +39,14 @@ def test_a_finished_day_is_planned_from_those_before_it_alone(study_copy: Callab
     )
     (measured,) = [one for one in plan["measured"] if one["epsilon"] == 10.0 and one["image_set"] == "all"]
     assert measured["standard_error"] == rows["standard_error"][chosen].item()
-    for path in study.glob("day-01/*"):  # nothing of the day itself decides what was expected of it
-        if path.name != "evaluate":
+    for path in study.glob("day-01/*"):  # nothing that was recorded on the day decides what was expected of it
+        if path.name not in ("synthesize", "evaluate"):
             path.rename(path.with_name(f"away-{path.name}"))
     again = numbers(study, "--day", "1")
     assert again["epsilons"] == plan["epsilons"]
+    assert "of what their model predicts of them on average" in str(plan["assumptions"])
+    (study / "day-01" / "synthesize").rename(study / "day-01" / "away-synthesize")
+    assert "the simulated subject's size on day 5" in str(numbers(study, "--day", "1")["assumptions"])
     assert numbers(study, "--day", "0")["days"] == []
 
 
