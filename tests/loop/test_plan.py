@@ -59,7 +59,7 @@ def test_days_of_fitted_models_are_as_sure_as_planned_from_the_first_on() -> Non
             planned, measured = np.mean(
                 [(one.planned, one.measured) for one in found if (one.image_set, one.day) == (name, day)], axis=0
             )
-            assert planned == pytest.approx(measured, rel=0.15)
+            assert planned == pytest.approx(measured, rel=0.2)  # one day's own is known within a tenth
 
 
 @pytest.mark.slow
