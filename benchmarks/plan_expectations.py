@@ -1,9 +1,11 @@
 """What `closedloop plan` expects against what simulated days measure: standard errors, and the power to see growth.
 
-Standard errors: studies of several subjects in memory (`benchmarks.simulated_days`), every day planned from those
-before it; finished studies on disk, given by --studies, likewise. Power: studies of which each draws its anchors anew
-from a bank of images, and growth of known size tested as the report does, `anchor_difference` and its interval.
-Run: ``python -m benchmarks plan_expectations [--studies FOLDER ...] [--subjects N] [--differences N]``.
+Standard errors, every day planned from those before it: of subjects in memory, attacked through models fitted to them
+(`benchmarks.fitted_days`, two minutes a subject), of subjects whose attacks agree with the cortex by a stated
+quality everywhere (`benchmarks.simulated_days`), and of finished studies on disk, given by --studies. Power: studies of
+which each draws its anchors anew from a bank of images, and growth of known size tested as the report does,
+`anchor_difference` and its interval.
+Run: ``python -m benchmarks plan_expectations [--studies FOLDER ...] [--fitted N] [--subjects N] [--differences N]``.
 """
 
 from __future__ import annotations
@@ -11,21 +13,25 @@ from __future__ import annotations
 import argparse
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import yaml
 
+from benchmarks.fitted_days import FittedLoop
 from benchmarks.simulated_days import Bank, SimulatedDay, make_bank, simulate_day
 from closedloop.analysis.estimate import Estimate
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.shipped import shipped_protocols
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.planning.design import ALL
+from closedloop.planning.of_study import plan_of_study, predicted_changes
 from closedloop.planning.pace import SessionPace
-from closedloop.planning.plan import Past, Plan, PlannedFor, make_plan, plan_of_study
+from closedloop.planning.past import Past
+from closedloop.planning.plan import Plan, PlannedFor, make_plan
 from closedloop.report.tables import anchor_difference
 from closedloop.stages.evaluate.rows import measured_rows
 from closedloop.study.loop import read_identity
@@ -69,12 +75,19 @@ class Rejections:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=Path, nargs="*", default=[], help="finished simulated studies")
-    parser.add_argument("--subjects", type=int, default=4, help="in memory, five fitted days each")
+    parser.add_argument("--fitted", type=int, default=4, help="subjects with models fitted to them, in memory")
+    parser.add_argument("--fitted-days", type=int, default=6, help="days of each, day 0 included")
+    parser.add_argument("--subjects", type=int, default=4, help="subjects with attacks of stated quality, in memory")
     parser.add_argument("--differences", type=int, default=200, help="simulated at each size of growth")
     options = parser.parse_args()
     on_disk = [one for folder in options.studies for one in compare_study(StudyPaths(folder))]
+    fitted = [one for seed in range(options.fitted) for one in compare_fitted(seed, n_days=options.fitted_days)]
     in_memory = [one for seed in range(options.subjects) for one in compare_subject(seed)]
-    for name, found in (("on disk", on_disk), ("in memory", in_memory)):
+    for name, found in (
+        ("on disk", on_disk),
+        ("in memory, models fitted", fitted),
+        ("in memory, attacks of stated quality", in_memory),
+    ):
         if found:
             print_comparisons(name, found)
     if options.differences:
@@ -85,7 +98,7 @@ def compare_study(paths: StudyPaths) -> Iterator[Comparison]:
     """Plan every day of a finished study from the days before it, and compare."""
     study, protocol = read_identity(paths)
     for day in range(protocol.days):
-        plan = plan_of_study(paths, study, protocol, protocol=protocol, day=day, hours=None)
+        plan = plan_of_study(paths, study, protocol, session=Block(day))
         for one in plan.measured:
             yield from _compared(plan, one.epsilon, one.image_set, one.standard_error, source=paths.root.name)
 
@@ -102,16 +115,36 @@ def compare_subject(seed: int, *, protocol: Protocol | None = None) -> Iterator[
     for number, quality in enumerate(QUALITIES):
         plan = plan_after(days, protocol, day=number)
         days.append(simulate_day(bank, protocol, number=number, quality=quality, anchors=anchors, random=random))
-        for row in measured_rows(days[-1].pairs):
-            if row["estimate"] == "paper":
-                yield from _compared(
-                    plan,
-                    row["epsilon"],
-                    row["image_set"],
-                    row["standard_error"],
-                    source=f"subject {seed}",
-                    site=row["site"],
-                )
+        yield from _measured(plan, days[-1], source=f"subject {seed}")
+
+
+def compare_fitted(seed: int, *, n_days: int, protocol: Protocol | None = None) -> Iterator[Comparison]:
+    """Simulate a study with a model that is fitted day by day, and plan every day when its attacks are made.
+
+    Parameters
+    ----------
+    seed
+        Of the subject.
+    n_days
+        Day 0 included.
+    protocol
+        None: the dry run's.
+    """
+    protocol = protocol or dry_run()
+    loop = FittedLoop.begin(seed, protocol)
+    for number in range(n_days):
+        shown = loop.prepare()
+        predicted = predicted_changes(shown.stimuli.columns, counted=range(protocol.sites.n_sites))
+        plan = plan_after(loop.days, protocol, day=number, predicted=predicted)
+        yield from _measured(plan, loop.show(shown), source=f"fitted {seed}")
+
+
+def _measured(plan: Plan, day: SimulatedDay, *, source: str) -> Iterator[Comparison]:
+    for row in measured_rows(day.pairs):
+        if row["estimate"] == "paper":
+            yield from _compared(
+                plan, row["epsilon"], row["image_set"], row["standard_error"], source=source, site=row["site"]
+            )
 
 
 def _compared(
@@ -128,10 +161,21 @@ def _compared(
             yield Comparison(source, plan.day, epsilon, name, error, measured)
 
 
-def plan_after(days: Sequence[SimulatedDay], protocol: Protocol, *, day: int) -> Plan:
-    """Plan a day of a study in memory."""
+def plan_after(
+    days: Sequence[SimulatedDay], protocol: Protocol, *, day: int, predicted: Mapping[float, float] | None = None
+) -> Plan:
+    """Plan a day of a study in memory.
+
+    Parameters
+    ----------
+    days, protocol, day
+        Those before it, and which.
+    predicted
+        Mean change that its model predicts, by epsilon; None where there is no model.
+    """
     sites = tuple(range(protocol.sites.n_sites))
-    past = Past(tuple(one.observed() for one in days), SessionPace((), 0.0), sites, protocol)
+    observed = tuple(one.observed() for one in days)
+    past = Past(observed, SessionPace((), 0.0), sites, protocol, predicted=predicted or {})
     return make_plan(protocol, past, PlannedFor(), day=day, hours=None)
 
 

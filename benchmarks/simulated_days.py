@@ -16,8 +16,6 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.simulated_loop import category_balanced, screened
-from closedloop.analysis.expected_error import sigma_error
-from closedloop.analysis.variance_parts import RepeatedPairs
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.day.stimuli import STIMULI
 from closedloop.artifacts.day_responses import DayResponses
@@ -25,10 +23,10 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.stimulus_set import StimulusSet
 from closedloop.artifacts.tables import as_columns
 from closedloop.planning.design import design_day
-from closedloop.planning.observed import ObservedDay, ObservedPairs
+from closedloop.planning.observed import ObservedDay, observe
 from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.simulation.cortex.trials import PresentationSequence, presented_rates_hz
-from closedloop.stages.evaluate.pairs import ImagePairs, measure, pairs_of
+from closedloop.stages.evaluate.pairs import ImagePairs, Measured, measure, pairs_of
 from closedloop.stimuli.pools import ProceduralPool
 
 Floats = NDArray[np.float64]
@@ -124,33 +122,23 @@ def _rates_hz(model: torch.nn.Module, images: torch.Tensor) -> Floats:
 
 @dataclass(frozen=True)
 class SimulatedDay:
-    """A day that was evaluated."""
+    """A day that was shown and evaluated."""
 
     number: int
-    clean_hz: Floats
+    responses: DayResponses
+    measured: Measured
     pairs: ImagePairs
-    sites: tuple[Site, ...]
-    clean_repetitions: int
+
+    @staticmethod
+    def evaluated(number: int, responses: DayResponses) -> SimulatedDay:
+        """Evaluate a day's responses as the stage does."""
+        measured = measure(responses)
+        return SimulatedDay(number, responses, measured, pairs_of(responses, measured, true_rates_hz=None))
 
     def observed(self) -> ObservedDay:
         """Return it as a planner reads a study's day."""
-        epsilons = np.unique(self.pairs.epsilon).tolist()
-        return ObservedDay(
-            day=self.number,
-            by_epsilon={epsilon: _observed_pairs(self.pairs.select(epsilon=epsilon)) for epsilon in epsilons},
-            site_names=tuple(site.neuroid_id for site in self.sites),
-            sigma_error=sigma_error(self.clean_hz),
-            reliability=np.full(len(self.sites), np.nan),
-            clean_repetitions=self.clean_repetitions,
-            used=1.0,
-        )
-
-
-def _observed_pairs(pairs: ImagePairs) -> ObservedPairs:
-    repeated = RepeatedPairs(
-        pairs.clean_index, pairs.site_index, pairs.predicted_sign, pairs.repetitions_clean, pairs.repetitions_changed
-    )
-    return ObservedPairs(repeated, pairs.image_id.astype(str), np.asarray(pairs.role == "anchor"))
+        unknown = np.full(len(self.responses.sites), np.nan)
+        return observe(self.responses, day=self.number, reliability=unknown, used=1.0, measured=self.measured)
 
 
 def simulate_day(
@@ -174,7 +162,36 @@ def simulate_day(
         Decides the other images, the order and the noise.
     """
     stimuli, shown_hz = _stimuli(bank, protocol, number=number, quality=quality, anchors=anchors, random=random)
-    order = random.permutation(np.repeat(np.arange(len(shown_hz)), stimuli["repetitions"]))
+    pixels = np.zeros((len(shown_hz), 1, 1, 3), dtype=np.uint8)
+    shown = Shown(StimulusSet(stimuli, pixels), shown_hz, number, tuning_day=bank.day)
+    return show(shown, bank.cortex, bank.sites, random=random)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown on a day, and the rate of every electrode to each stimulus, (n_stimuli, n_electrodes)."""
+
+    stimuli: StimulusSet
+    rates_hz: Floats
+    number: int
+    tuning_day: int
+
+
+def show(shown: Shown, cortex: HiddenCortex, electrodes: Integers, *, random: np.random.Generator) -> SimulatedDay:
+    """Show stimuli in random order, count spikes, and evaluate them as the stage does.
+
+    Parameters
+    ----------
+    shown
+        What.
+    cortex
+        To whom.
+    electrodes
+        Of the sites, (n_sites,).
+    random
+        Decides the order and the noise.
+    """
+    order = random.permutation(np.repeat(np.arange(len(shown.rates_hz)), shown.stimuli.columns["repetitions"]))
     n = len(order)
     place = np.arange(n)
     sequence = PresentationSequence(
@@ -185,8 +202,8 @@ def simulate_day(
         place * _SLOT_S + random.uniform(0, _MOST_START_S),
         place % _PER_TRIAL != 0,
     )
-    rates_hz = presented_rates_hz(bank.cortex, shown_hz, sequence, day=bank.day)
-    counts = random.poisson(rates_hz[:, bank.sites] * _WINDOW_S)
+    rates_hz = presented_rates_hz(cortex, shown.rates_hz, sequence, day=shown.tuning_day)
+    counts = random.poisson(rates_hz[:, electrodes] * _WINDOW_S)
     sites = tuple(
         Site(
             neuroid_id=f"site-{index:02d}",
@@ -196,14 +213,10 @@ def simulate_day(
             sigma_hz=None,
             site_index=index,
         )
-        for index, electrode in enumerate(bank.sites)
+        for index, electrode in enumerate(electrodes)
     )
-    images = np.zeros((len(shown_hz), 1, 1, 3), dtype=np.uint8)
-    day = DayResponses(StimulusSet(stimuli, images), sites, {"image_index": order}, counts / _WINDOW_S)
-    measured = measure(day)
-    clean_hz = measured.rates_hz[day.stimuli.rows(kind="clean", role="clean")]
-    pairs = pairs_of(day, measured, true_rates_hz=None)
-    return SimulatedDay(number, clean_hz, pairs, sites, protocol.images.clean_repetitions)
+    day = DayResponses(shown.stimuli, sites, {"image_index": order}, counts / _WINDOW_S)
+    return SimulatedDay.evaluated(shown.number, day)
 
 
 def _stimuli(
@@ -219,7 +232,7 @@ def _stimuli(
         image = next(known) if row["role"] == "anchor" else next(fresh)
         place[row["image_id"]], of_bank[row["image_id"]] = len(rows), image
         name = f"anchor {image}" if row["role"] == "anchor" else str(row["image_id"])
-        rows.append({"kind": "clean", "role": row["role"], "image_id": name, "clean_index": len(rows), **_CLEAN})
+        rows.append({"kind": "clean", "role": row["role"], "image_id": name, "clean_index": len(rows), **CLEAN})
         rows[-1]["repetitions"] = row["repetitions"]
         rates.append(bank.clean_hz[image])
     for row in design.rows.attacks:
@@ -233,7 +246,7 @@ def _stimuli(
     return {name: np.asarray(column) for name, column in as_columns(numbered, STIMULI).items()}, np.array(rates)
 
 
-_CLEAN = {
+CLEAN = {
     "category": "",
     "item_id": "",
     "site_index": -1,

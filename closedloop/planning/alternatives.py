@@ -13,6 +13,7 @@ from closedloop.errors import ProtocolError
 NewValues = Mapping[str, Any]  # "attack.repetitions" -> its new value
 
 _LEAST_CLEAN = 50  # of fewer, sigma and the fit stand on nothing
+_FEWER_COMMON = "growth stands on the few anchor pairs that both days have"
 _FRACTIONS = tuple(part / 100 for part in range(95, 4, -5))
 
 
@@ -55,7 +56,7 @@ _KNOBS = (
     _Knob(
         "attack.fresh_images_per_site", 0, "fewer fresh images attacked for each site", "fewer attacked images to fit"
     ),
-    _Knob("attack.anchors_per_site", 2, "fewer anchors attacked for each site", "growth stands on fewer pairs"),
+    _Knob("attack.anchors_per_site", 2, "fewer anchors attacked for each site", _FEWER_COMMON),
     _Knob("attack.repetitions", 2, "attacked images less often", ""),
     _Knob("images.anchor_repetitions", 2, "anchors less often", ""),
     _Knob("images.clean_repetitions", 2, "clean images less often", "a less sure sigma and reliability"),
@@ -68,7 +69,12 @@ _KNOBS = (
 )
 
 
-def alternatives(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterator[Alternative]:
+_SAYS = {knob.key: knob.says for knob in _KNOBS}
+
+
+def alternatives(
+    protocol: Protocol, fits: Callable[[Protocol], bool], *, has_anchors: bool = False
+) -> Iterator[Alternative]:
     """Yield protocols whose day fits, each by one change, then by all counts together.
 
     A number that does not make the day fit alone is given at its least, and said not to fit.
@@ -79,12 +85,14 @@ def alternatives(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterat
         Whose day does not fit.
     fits
         Whether a protocol's day does.
+    has_anchors
+        Whether the anchors are drawn: their number stays then.
     """
     for knob in _KNOBS:
         yield from _lowered(protocol, knob, fits)
     yield from _without_epsilons(protocol, fits)
     yield from _sparing(protocol, fits)
-    yield from _all_counts(protocol, fits)
+    yield from _all_counts(protocol, fits, has_anchors=has_anchors)
 
 
 def _lowered(protocol: Protocol, knob: _Knob, fits: Callable[[Protocol], bool]) -> Iterator[Alternative]:
@@ -141,25 +149,25 @@ def _sparing(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterator[A
 
 
 def _several(protocol: Protocol, change: NewValues, changed: Protocol) -> Alternative:
-    says = ", ".join(f"{key} {_value(protocol, key)} -> {value}" for key, value in change.items())
+    says = ", ".join(f"{_SAYS[key]}: {_value(protocol, key)} -> {value}" for key, value in change.items())
     return Alternative(says, change, changed, "less to fit, a wider interval of the controls", fits=True)
 
 
-def _all_counts(protocol: Protocol, fits: Callable[[Protocol], bool]) -> Iterator[Alternative]:
+def _all_counts(protocol: Protocol, fits: Callable[[Protocol], bool], *, has_anchors: bool) -> Iterator[Alternative]:
     """Lower all numbers of images by one part, repetitions as they are."""
-    keys = (
-        *("images.clean_per_day", "attack.fresh_images_per_site", "attack.anchors_per_site", "controls.n_images"),
-        "images.anchors",
-    )
+    keys = ["images.clean_per_day", "attack.fresh_images_per_site", "attack.anchors_per_site", "controls.n_images"]
+    keys += [] if has_anchors else ["images.anchors"]
     for part in _FRACTIONS:
         change = {key: max(round(part * _value(protocol, key)), 0) for key in keys if _value(protocol, key)}
         changed = with_change(protocol, change)
         if changed is not None and fits(changed):
             yield Alternative(
-                f"{part:.0%} of all images: clean, anchors, attacked, controls".replace("%", " %"),
+                f"{part:.0%} of all images: clean, attacked, controls{'' if has_anchors else ', anchors'}".replace(
+                    "%", " %"
+                ),
                 change,
                 changed,
-                "fewer images to fit; anchors are other pairs than before",
+                f"fewer images to fit, {_FEWER_COMMON}",
                 fits=True,
             )
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from closedloop.analysis.estimate import Floats
 from closedloop.analysis.variance_parts import RepeatedPairs, difference_spread, pair_variance
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.planning import assumed
+from closedloop.planning.assumed import AssumedChange, AssumedReliability
 from closedloop.planning.law import ChangeLaw, SeenPairs, fit_law, uniform_law
 from closedloop.planning.observed import ObservedDay, ObservedPairs
 
@@ -22,7 +24,7 @@ _MOST_CORRELATED = 0.95
 
 @dataclass(frozen=True)
 class FirstDay:
-    """The first day whose attacks followed a fitted model, from which growth is measured."""
+    """The first day that counts whose attacks followed a fitted model: growth is measured from it."""
 
     day: int
     law: ChangeLaw
@@ -37,7 +39,7 @@ class DayBasis:
     law
         Of its changes and their noise.
     sigma_error
-        Relative standard error of each site's sigma, (n_sites,).
+        Relative standard error of each site's sigma over as many clean images as are planned, (n_sites,).
     site_names
         Of the sites, in the same order; numbers before there are any.
     used
@@ -63,7 +65,14 @@ class DayBasis:
 
 
 def basis_of(
-    days: Sequence[ObservedDay], protocol: Protocol, *, day: int, n_sites: int, reliability: float | None = None
+    days: Sequence[ObservedDay],
+    protocol: Protocol,
+    *,
+    day: int,
+    n_sites: int,
+    block: int = 1,
+    reliability: AssumedReliability | None = None,
+    predicted: Mapping[float, float] | None = None,
 ) -> DayBasis:
     """Gather what a day's expectations rest on.
 
@@ -77,16 +86,22 @@ def basis_of(
         Which is planned.
     n_sites
         Outputs of the model up to the last one that is attacked.
+    block
+        Which of the day's sessions.
     reliability
-        Assumed of the sites where nothing was recorded; None: `assumed.RELIABILITY`.
+        Assumed of the sites where nothing was recorded; None: `assumed.RELIABILITY` over the protocol's repetitions.
+    predicted
+        Mean change that the day's model predicts of its own attacks, z, by epsilon; None or empty before there are any.
     """
+    change = assumed.assumed_change(day, predicted or {}, is_fitted=Block(day, block) != FIRST)
     if not days:
-        return _assumed(protocol, day=day, n_sites=n_sites, reliability=reliability or assumed.RELIABILITY)
+        usual = AssumedReliability(assumed.RELIABILITY, protocol.images.clean_repetitions)
+        return _assumed(protocol, change, n_sites=n_sites, reliability=reliability or usual)
     fitted = [one for one in days if one.is_fitted]
     law, lines = _law_of(fitted or days), []
     if not fitted:
-        law = _with_assumed_change(law, day)
-        lines.append(f"{_assumed_size(day)}; the noise is that of day 0.")
+        law = _with_change(law, change)
+        lines.append(f"{change.says}; the noise is that of day 0.")
     correlation = _correlation_of_days(fitted)
     if correlation is None:
         correlation = assumed.CORRELATION_OF_DAYS
@@ -96,7 +111,7 @@ def basis_of(
         lines.append(f"Epsilon {', '.join(new)}, not shown yet: as those that were, by a power of epsilon.")
     return DayBasis(
         law=law,
-        sigma_error=days[-1].sigma_error,
+        sigma_error=_sigma_error(days, n_clean=protocol.images.clean_per_day),
         site_names=days[-1].site_names,
         used=float(np.mean([one.used for one in days])),
         correlation=correlation,
@@ -106,11 +121,10 @@ def basis_of(
     )
 
 
-def _assumed(protocol: Protocol, *, day: int, n_sites: int, reliability: float) -> DayBasis:
-    repetitions = protocol.images.clean_repetitions
-    noise = assumed.noise_of(reliability, repetitions=repetitions)
+def _assumed(protocol: Protocol, change: AssumedChange, *, n_sites: int, reliability: AssumedReliability) -> DayBasis:
+    noise = assumed.noise_of(reliability.value, repetitions=reliability.repetitions)
     return DayBasis(
-        law=_with_assumed_change(uniform_law(size=0.0, spread=0.0, clean=noise, n_sites=n_sites), day),
+        law=_with_change(uniform_law(size=0.0, spread=0.0, clean=noise, n_sites=n_sites), change),
         sigma_error=np.full(n_sites, 1 / math.sqrt(2 * protocol.images.clean_per_day)),
         site_names=tuple(f"site {number}" for number in range(n_sites)),
         used=1.0,
@@ -118,18 +132,11 @@ def _assumed(protocol: Protocol, *, day: int, n_sites: int, reliability: float) 
         first=None,
         days=(),
         assumptions=(
-            f"Reliability of every site {reliability:g} (over {repetitions} repetitions of a clean image).",
-            f"{_assumed_size(day)}.",
+            f"Reliability of every site {reliability.value:g} (over {reliability.repetitions} repetitions of a clean "
+            "image).",
+            f"{change.says}.",
             _assumed_correlation(),
         ),
-    )
-
-
-def _assumed_size(day: int) -> str:
-    return (
-        f"Attacks of day {day} change a site by {assumed.size_on(day):.3f} sigma a unit of epsilon (the simulated "
-        f"subject's size on day 5, {assumed.GROWTH:g} times less on day 1 as in the paper), with an SD over pairs of "
-        f"{assumed.spread_on(day):g}"
     )
 
 
@@ -137,19 +144,24 @@ def _assumed_correlation() -> str:
     return f"Changes of a pair on two days correlate by {assumed.CORRELATION_OF_DAYS:g} over pairs."
 
 
-def _with_assumed_change(law: ChangeLaw, day: int) -> ChangeLaw:
-    """Keep the noise, and take the changes of a fitted model as they are assumed, the same at all sites."""
-    size, spread = assumed.size_on(day), assumed.spread_on(day) ** 2
+def _with_change(law: ChangeLaw, change: AssumedChange) -> ChangeLaw:
+    """Keep the noise, and take the changes as they are assumed, the same at all sites."""
     n_sites = len(law.site_clean)
     return replace(
         law,
-        exponent=1.0,
-        size=size,
-        spread=spread,
-        shared=0.0,
-        site_size=np.full(n_sites, size),
-        site_spread=np.full(n_sites, spread),
+        exponent=change.exponent,
+        size=change.size,
+        spread=change.spread**2,
+        shared=assumed.SHARED_OF_SPREAD * change.spread**2,
+        site_size=np.full(n_sites, change.size),
+        site_spread=np.full(n_sites, assumed.WITHIN_SITES * change.spread**2),
     )
+
+
+def _sigma_error(days: Sequence[ObservedDay], *, n_clean: int) -> Floats:
+    """Return the error of sigma over some clean images, from the session that showed most of them."""
+    most = max(reversed(days), key=lambda one: one.n_clean)
+    return np.asarray(most.sigma_error * math.sqrt(most.n_clean / n_clean))
 
 
 def _law_of(days: Sequence[ObservedDay]) -> ChangeLaw:

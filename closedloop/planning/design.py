@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,26 @@ import numpy as np
 from closedloop.analysis.expected_error import PlannedPairs
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.stages.plan import PlannedRows, plan_rows
+from closedloop.stages.plan import Item, PlannedRows, plan_rows
 
 ALL, ANCHORS, FRESH = "all", "anchors", "fresh"  # as in sensitivity.parquet
 _ROLE_OF_SET = {ANCHORS: ("anchor",), FRESH: ("clean",), ALL: ("anchor", "clean")}
+
+
+@dataclass(frozen=True)
+class DaySites:
+    """Outputs of the model on a day.
+
+    Attributes
+    ----------
+    attacked
+        For which images are made and shown.
+    counted
+        Those of them that the evaluation does not leave out.
+    """
+
+    attacked: tuple[int, ...]
+    counted: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -28,17 +44,31 @@ class DayDesign:
         Of the attacks.
     n_clean
         Fresh clean images, over which sigma is taken.
+    counted
+        Sites whose pairs will count; None: all that are attacked.
     """
 
     presentations: dict[str, int]
     epsilons: tuple[float, ...]
     n_clean: int
     rows: PlannedRows
+    counted: Collection[int] | None = None
 
     @property
     def n_presentations(self) -> int:
         """All of the day, repetitions included."""
         return sum(self.presentations.values())
+
+    def attacks(self, image_set: str) -> list[Item]:
+        """Return the attacks of one epsilon that will count, on a set of images."""
+        roles, epsilon = _ROLE_OF_SET[image_set], self.epsilons[0]
+        return [
+            row
+            for row in self.rows.attacks
+            if row["epsilon"] == epsilon
+            and row["role"] in roles
+            and (self.counted is None or int(row["site_index"]) in self.counted)
+        ]
 
     def pairs(self, image_set: str, *, used: float = 1.0) -> PlannedPairs:
         """Return the pairs of one epsilon; those of all epsilons are the same.
@@ -50,9 +80,7 @@ class DayDesign:
         used
             Part of the presentations that will count.
         """
-        roles = _ROLE_OF_SET[image_set]
-        epsilon = self.epsilons[0]
-        own = [row for row in self.rows.attacks if row["epsilon"] == epsilon and row["role"] in roles]
+        own = self.attacks(image_set)
         shown = {row["image_id"]: int(row["repetitions"]) for row in self.rows.images}
         images = [str(row["image_id"]) for row in own]
         return PlannedPairs(
@@ -64,7 +92,9 @@ class DayDesign:
         )
 
 
-def design_day(protocol: Protocol, *, sites: Sequence[int], day: int) -> DayDesign:
+def design_day(
+    protocol: Protocol, *, sites: Sequence[int], day: int, counted: Collection[int] | None = None
+) -> DayDesign:
     """Return what a day will show, whichever images it will be.
 
     Parameters
@@ -75,6 +105,8 @@ def design_day(protocol: Protocol, *, sites: Sequence[int], day: int) -> DayDesi
         Outputs of the model that are attacked.
     day
         Which.
+    counted
+        Those of them that the evaluation will count; None: all.
     """
     rows = plan_rows(_queue_of_numbers(protocol, day), protocol, sites=sites, seed_of=lambda *_names: day)
     images = protocol.images
@@ -85,7 +117,7 @@ def design_day(protocol: Protocol, *, sites: Sequence[int], day: int) -> DayDesi
         "attacked": sum(int(row["repetitions"]) for row in rows.attacks),
         "controls": sum(int(row["repetitions"]) for row in rows.controls),
     }
-    return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows)
+    return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows, counted)
 
 
 def _queue_of_numbers(protocol: Protocol, day: int) -> ImageQueue:

@@ -227,7 +227,7 @@ def _common_anchors(designs: DesignOfDays, *, used: float) -> tuple[PlannedPairs
     """Return the anchor pairs that both designs have, with the repetitions of either."""
     found = []
     for design in (designs.first, designs.planned):
-        rows = [row for row in design.rows.attacks if row["role"] == "anchor" and row["epsilon"] == design.epsilons[0]]
+        rows = design.attacks(ANCHORS)
         names = {(str(row["image_id"]), int(row["site_index"])): place for place, row in enumerate(rows)}
         found.append((names, design.pairs(ANCHORS, used=used)))
     common = sorted(found[0][0].keys() & found[1][0].keys())

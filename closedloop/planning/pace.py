@@ -9,7 +9,6 @@ from statistics import median
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.protocol.protocol import Protocol, session_hours
-from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.gates.context import GateContext
 
 _S_PER_HOUR = 3600
@@ -67,24 +66,23 @@ class SessionPace:
         return int(hours / self.hours(protocol, 1_000_000) * 1_000_000)
 
 
-def read_pace(paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, before: int) -> SessionPace:
-    """Read the sessions before a day.
+def read_pace(context: GateContext) -> SessionPace:
+    """Read the sessions before one, with the expectation of its own protocol.
+
+    What people left out of the fit or the evaluation took its time as well.
 
     Parameters
     ----------
-    paths, study, protocol
-        The study.
-    before
-        The day that is planned.
+    context
+        Of the session that is planned.
 
     Raises
     ------
     DocumentError
         A published summary is damaged.
     """
-    contexts = [GateContext(paths.at(one), study, protocol, one.day) for one in paths.sequence.blocks(before)]
-    read = [(one.day, one.read(catalog.SUMMARY)) for one in contexts if one.has(catalog.SUMMARY)]
-    return SessionPace(past_sessions(read), protocol.trial.expected_broken_fraction)
+    read = [(one.day, one.read(catalog.SUMMARY)) for one in context.earlier if one.has(catalog.SUMMARY)]
+    return SessionPace(past_sessions(read), context.protocol.trial.expected_broken_fraction)
 
 
 def past_sessions(summaries: Sequence[tuple[int, SessionSummary]]) -> tuple[PastSession, ...]:

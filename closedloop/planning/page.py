@@ -10,7 +10,18 @@ from closedloop import __version__
 from closedloop.planning.assumed import GROWTH
 from closedloop.planning.expectation import Contrast
 from closedloop.planning.plan import Plan, PlannedAlternative
-from closedloop.planning.telling import TESTS, cost_lines, days_in_words, median_error, smallest
+from closedloop.planning.telling import (
+    TESTS,
+    cost_lines,
+    days_in_words,
+    decided_lines,
+    decided_rows,
+    hours_text,
+    median_error,
+    rests_on,
+    smallest,
+    to_take_one,
+)
 from closedloop.report import drawing
 from closedloop.report.layout import Card, Page, PageSection, plate, render
 from closedloop.report.plan import figures
@@ -21,7 +32,7 @@ _WIDE_PX = 460
 _POWER_STEPS = 60
 
 
-def plan_page(plan: Plan, *, command: str) -> bytes:
+def plan_page(plan: Plan, *, command: str, to_amend: str = "") -> bytes:
     """Return the page as one HTML file that needs nothing else.
 
     Parameters
@@ -30,18 +41,24 @@ def plan_page(plan: Plan, *, command: str) -> bytes:
         What is shown.
     command
         What makes the page again.
+    to_amend
+        The command by which the day goes by other numbers; empty where there is none.
     """
+    others = _alternatives(plan, to_amend)
     with drawing.style():
-        sections = [_in_short(plan), _errors(plan), _power(plan), _cost(plan), *_alternatives(plan), _rests_on(plan)]
-    seen = (
-        f"expected from what {days_in_words(plan.days)} measured"
-        if plan.days
-        else "expected before anything was recorded"
-    )
+        sections = [
+            _in_short(plan),
+            *_decided(plan),
+            *others,
+            _errors(plan),
+            _power(plan),
+            _cost(plan),
+            _rests_on(plan),
+        ]
     return render(
         Page(
-            title=f"{plan.subject}: plan of day {plan.day}" if plan.subject else f"Plan of day {plan.day}",
-            subtitle=f"What the day costs and what it can show, {seen}.",
+            title=f"{plan.subject}: plan of {plan.session.said}" if plan.subject else f"Plan of day {plan.day}",
+            subtitle=f"What the day costs and what it can show, {rests_on(plan)}.",
             facts=(
                 ("Protocol", plan.protocol),
                 ("Observed", days_in_words(plan.days)),
@@ -61,9 +78,10 @@ def plan_page(plan: Plan, *, command: str) -> bytes:
 
 def _notices(plan: Plan) -> Iterator[str]:
     if not plan.fits:
-        yield f"The day does not fit: {plan.hours.expected:.2f} h are expected, {plan.most_hours:g} h are there."
+        yield f"The day does not fit: {hours_text(plan.hours.expected)} are expected, {plan.most_hours:g} h are there."
+    yield from (line for line in decided_lines(plan) if line.startswith("Held"))
     if not plan.days:
-        yield "Nothing is observed yet: every number below rests on what is assumed at the end of this page."
+        yield "No change is measured yet: the numbers below rest on what is assumed at the end of this page."
 
 
 def _in_short(plan: Plan) -> PageSection:
@@ -73,7 +91,7 @@ def _in_short(plan: Plan) -> PageSection:
         Card(
             "Presentations", count(plan.n_presentations), f"{count(plan.presentations['attacked'])} of attacked images"
         ),
-        Card("Hours", f"{hours.expected:.2f} h", f"{pace}; {plan.most_hours:g} h are there"),
+        Card("Hours", hours_text(hours.expected), f"{pace}; {plan.most_hours:g} h are there"),
         Card(
             "Trials broken or ignored",
             percent(hours.broken_fraction),
@@ -86,6 +104,12 @@ def _in_short(plan: Plan) -> PageSection:
             Card(f"Standard error at ε = {one.epsilon:g}", f"{number(error)} σ", f"size expected: {number(one.size)} σ")
         )
     return PageSection("in-short", "In short", cards=tuple(cards))
+
+
+def _decided(plan: Plan) -> Iterator[PageSection]:
+    rows = tuple(row for row in decided_rows(plan) if row[0] != "Held")
+    if rows:
+        yield PageSection("decided", "What people decided", tables=(Table(("", ""), rows, "", prose=True),))
 
 
 def _errors(plan: Plan) -> PageSection:
@@ -233,17 +257,18 @@ def _cost(plan: Plan) -> PageSection:
     return PageSection("cost", "What it costs", tables=(table,))
 
 
-def _alternatives(plan: Plan) -> Iterator[PageSection]:
+def _alternatives(plan: Plan, to_amend: str) -> Iterator[PageSection]:
     if plan.fits:
         return
     epsilons = [one.epsilon for one in plan.epsilons]
+    how = f" {to_take_one(plan, to_amend)}" if to_amend and any(one.fits for one in plan.alternatives) else ""
     fitting, others = ([one for one in plan.alternatives if one.fits == fits] for fits in (True, False))
     yield PageSection(
         "alternatives",
         f"To fit into {plan.most_hours:g} h",
-        "Each of these alone, the surest first; as it is planned the standard errors are "
+        "Each of these alone, those with all epsilons first, then the surest; as it is planned the standard errors are "
         + ", ".join(f"{number(one.means[0].standard_error)} at ε = {one.epsilon:g}" for one in plan.epsilons)
-        + ".",
+        + f".{how}",
         tables=(_alternative_table(fitting, epsilons),),
         folded=(("Not enough alone", _alternative_table(others, epsilons)),) if others else (),
     )
@@ -254,7 +279,7 @@ def _alternative_table(alternatives: Sequence[PlannedAlternative], epsilons: Seq
         (
             one.says,
             count(one.n_presentations),
-            f"{one.hours:.2f} h",
+            hours_text(one.hours).replace(" ", "\xa0"),
             *(number(one.standard_errors.get(epsilon)) for epsilon in epsilons),
             number(one.smallest_growth.get(epsilons[-1])),
             one.costs or DASH,
@@ -265,7 +290,7 @@ def _alternative_table(alternatives: Sequence[PlannedAlternative], epsilons: Seq
         "",
         "presentations",
         "hours",
-        *(f"SE, ε = {epsilon:g}" for epsilon in epsilons),
+        *(f"SE, ε\xa0=\xa0{epsilon:g}" for epsilon in epsilons),
         "growth seen from",
         "costs",
     )

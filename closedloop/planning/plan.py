@@ -7,18 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.exclusions import not_attacked
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.study import StudyDocument, StudyPaths
-from closedloop.gates.context import GateContext
+from closedloop.artifacts.records.sequence import Block
 from closedloop.planning.alternatives import NewValues, alternatives
-from closedloop.planning.basis import DayBasis, basis_of
-from closedloop.planning.design import ALL, ANCHORS, DayDesign, design_day
+from closedloop.planning.assumed import RELIABILITY, AssumedReliability
+from closedloop.planning.basis import DayBasis
+from closedloop.planning.decided import ToldDecisions
+from closedloop.planning.design import DayDesign
 from closedloop.planning.expectation import DesignOfDays, ExpectedEpsilon, expect
-from closedloop.planning.observed import ObservedDay, read_observed_days
-from closedloop.planning.pace import SessionPace, read_pace
-from closedloop.stages.plan import attacked_sites
+from closedloop.planning.pace import SessionPace
+from closedloop.planning.past import MeasuredMean, Past
 
 
 @dataclass(frozen=True)
@@ -32,16 +30,6 @@ class PlannedHours:
     broken_fraction: float
     expected_broken_fraction: float
     sessions: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class MeasuredMean:
-    """What a day that is over measured at an epsilon."""
-
-    epsilon: float
-    image_set: str
-    mean: float
-    standard_error: float
 
 
 @dataclass(frozen=True)
@@ -72,6 +60,8 @@ class Plan:
 
     Attributes
     ----------
+    block
+        Which of the day's sessions; a day's first has no number where the plan is JSON.
     days
         Days whose recordings the expectations rest on; empty where all is assumed.
     assumptions
@@ -86,12 +76,17 @@ class Plan:
         Presentations that would fit besides; 0 where it does not fit.
     measured
         Where the day is over: what it measured.
+    decisions
+        What people decided of it.
+    n_shown
+        Presentations that its session has shown already, where it began and is not over.
     """
 
     protocol: str
     subject: str
     simulated: bool
     day: int
+    block: int
     days: tuple[int, ...]
     assumptions: tuple[str, ...]
     presentations: dict[str, int]
@@ -105,6 +100,13 @@ class Plan:
     room: int
     alternatives: tuple[PlannedAlternative, ...]
     measured: tuple[MeasuredMean, ...]
+    decisions: ToldDecisions
+    n_shown: int
+
+    @property
+    def session(self) -> Block:
+        """Which session it is of."""
+        return Block(self.day, self.block)
 
     @property
     def most_hours(self) -> float:
@@ -118,7 +120,12 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         """Return its numbers, null where one is not known."""
-        told: dict[str, Any] = _without_nan(asdict(self))
+        values = asdict(self)
+        missed = self.decisions.not_shown_before
+        values["decisions"]["not_shown_before"] = missed.model_dump(mode="json") if missed else None
+        if self.block == 1:
+            del values["block"]
+        told: dict[str, Any] = _without_nan(values)
         return told
 
 
@@ -128,51 +135,6 @@ class PlannedFor:
 
     name: str = ""
     simulated: bool = False
-
-
-@dataclass(frozen=True)
-class Past:
-    """What is known before the day: observed days, the pace, and the sites that are attacked."""
-
-    days: tuple[ObservedDay, ...]
-    pace: SessionPace
-    sites: tuple[int, ...]
-    first_protocol: Protocol
-    measured: tuple[MeasuredMean, ...] = ()
-
-
-def plan_of_study(
-    paths: StudyPaths, study: StudyDocument, own: Protocol, *, protocol: Protocol, day: int, hours: float | None
-) -> Plan:
-    """Plan a day of a study.
-
-    Parameters
-    ----------
-    paths, study, own
-        The study.
-    protocol
-        By which the day is to be planned.
-    day
-        Which.
-    hours
-        That it is to fit into; None: the protocol's.
-
-    Raises
-    ------
-    DocumentError
-        A published file is missing or damaged.
-    """
-    table = GateContext(paths, study, own, 0)
-    known = table.read(catalog.SITES) if day > 0 and table.has(catalog.SITES) else None
-    out = not_attacked(table.amendments, session=paths.block(day))
-    past = Past(
-        days=read_observed_days(paths, study, own, before=day),
-        pace=SessionPace(read_pace(paths, study, own, before=day).sessions, protocol.trial.expected_broken_fraction),
-        sites=attacked_sites(known, protocol.sites.n_sites, not_attacked=out),
-        first_protocol=own,
-        measured=_measured(GateContext(paths, study, own, day)),
-    )
-    return make_plan(protocol, past, PlannedFor(study.subject, study.simulated), day=day, hours=hours)
 
 
 def plan_of_protocol(protocol: Protocol, *, day: int, hours: float | None, reliability: float | None = None) -> Plan:
@@ -220,8 +182,8 @@ def make_plan(
     reliability
         Assumed of the sites where nothing was recorded.
     """
-    design = design_day(protocol, sites=past.sites, day=day)
-    basis = basis_of(past.days, protocol, day=day, n_sites=max(past.sites) + 1, reliability=reliability)
+    assumed = AssumedReliability(reliability or RELIABILITY, protocol.images.clean_repetitions)
+    design, basis = past.design(protocol, day=day), past.basis(protocol, day=day, reliability=assumed)
     expected = _expected(protocol, design, basis, past, day=day)
     n, pace = design.n_presentations, past.pace
     best, worst = pace.range_of_hours(protocol, n)
@@ -235,12 +197,13 @@ def make_plan(
         expected_broken_fraction=pace.expected_broken_fraction,
         sessions=tuple(one.day for one in pace.sessions),
     )
-    others = _alternatives(protocol, past, day=day, hours=most, reliability=reliability) if told.expected > most else ()
+    others = _alternatives(protocol, past, day=day, hours=most, reliability=assumed) if told.expected > most else ()
     return Plan(
         protocol=protocol.name,
         subject=subject.name,
         simulated=subject.simulated,
         day=day,
+        block=past.block,
         days=basis.days,
         assumptions=basis.assumptions,
         presentations=design.presentations,
@@ -254,36 +217,37 @@ def make_plan(
         room=max(pace.most_presentations(protocol, most) - n, 0),
         alternatives=others,
         measured=past.measured,
+        decisions=past.decisions,
+        n_shown=past.n_shown,
     )
 
 
 def _expected(
     protocol: Protocol, design: DayDesign, basis: DayBasis, past: Past, *, day: int
 ) -> tuple[ExpectedEpsilon, ...]:
-    first = design_day(past.first_protocol, sites=past.sites, day=day) if basis.first else design
-    reliability = {}
-    if past.days:
-        last = past.days[-1]
-        told = zip(last.site_names, last.reliability.tolist(), strict=True)
-        reliability = {name: value for name, value in told if math.isfinite(value)}
+    first = past.first_design(day=day) if basis.first else design
+    reliability: dict[str, float] = {}
+    for one in past.days:  # of each site what was seen last
+        told = zip(one.site_names, one.reliability.tolist(), strict=True)
+        reliability |= {name: value for name, value in told if math.isfinite(value)}
     return expect(basis, DesignOfDays(design, first), day=day, n_days=protocol.days, reliability=reliability)
 
 
 def _alternatives(
-    protocol: Protocol, past: Past, *, day: int, hours: float, reliability: float | None
+    protocol: Protocol, past: Past, *, day: int, hours: float, reliability: AssumedReliability
 ) -> tuple[PlannedAlternative, ...]:
     """Return what to change so that the day fits, each with the standard errors that it leaves."""
 
     def n_presentations(changed: Protocol) -> int:
-        return design_day(changed, sites=past.sites, day=day).n_presentations
+        return past.design(changed, day=day).n_presentations
 
     def fits(changed: Protocol) -> bool:
         return past.pace.hours(changed, n_presentations(changed)) <= hours
 
     found = []
-    for one in alternatives(protocol, fits):
-        design = design_day(one.protocol, sites=past.sites, day=day)
-        basis = basis_of(past.days, one.protocol, day=day, n_sites=max(past.sites) + 1, reliability=reliability)
+    for one in alternatives(protocol, fits, has_anchors=past.has_anchors):
+        design = past.design(one.protocol, day=day)
+        basis = past.basis(one.protocol, day=day, reliability=reliability)
         expected = _expected(one.protocol, design, basis, past, day=day)
         found.append(
             PlannedAlternative(
@@ -297,21 +261,16 @@ def _alternatives(
                 costs=one.costs,
             )
         )
-    return tuple(sorted(found, key=lambda one: (not one.fits, _mean_known(list(one.standard_errors.values())))))
-
-
-def _measured(context: GateContext) -> tuple[MeasuredMean, ...]:
-    if not context.has(catalog.SENSITIVITY):
-        return ()
-    columns = context.read(catalog.SENSITIVITY)
-    rows = zip(
-        *(columns[name].tolist() for name in ("estimate", "site", "image_set", "epsilon", "mean", "standard_error")),
-        strict=True,
-    )
+    n_epsilons = len(protocol.attack.epsilons)
     return tuple(
-        MeasuredMean(epsilon, image_set, mean, error)
-        for estimate, site, image_set, epsilon, mean, error in rows
-        if estimate == "paper" and site == "" and image_set in (ALL, ANCHORS)
+        sorted(
+            found,
+            key=lambda one: (
+                not one.fits,
+                len(one.standard_errors) < n_epsilons,  # the others' mean error says nothing of the one left out
+                _mean_known(list(one.standard_errors.values())),
+            ),
+        )
     )
 
 

@@ -18,15 +18,87 @@ TESTS = (
 """Which tests the powers are of."""
 
 _SOONEST = 0.8
+_FEW_HOURS = 0.1
+_MIN_PER_HOUR = 60
 
 
-def plan_lines(plan: Plan) -> list[str]:
-    """Return a plan as text."""
-    lines = [_title(plan), *cost_lines(plan), *(f"Assumed: {line}" for line in plan.assumptions), ""]
-    lines += _table(plan)
+def plan_lines(plan: Plan, *, to_amend: str = "") -> list[str]:
+    """Return a plan as text.
+
+    Parameters
+    ----------
+    plan
+        What is told.
+    to_amend
+        The command by which the day goes by other numbers; empty where there is none.
+    """
+    lines = [_title(plan), *cost_lines(plan), *decided_lines(plan)]
+    lines += [*(f"Assumed: {line}" for line in plan.assumptions), "", *_table(plan)]
     lines += ["", TESTS, *_growth_lines(plan)]
     lines += _hours_lines(plan)
+    if to_amend and any(one.fits for one in plan.alternatives):
+        lines.append(to_take_one(plan, to_amend))
     return lines
+
+
+def decided_rows(plan: Plan) -> list[tuple[str, str]]:
+    """Return what people decided of the session and of those before it: what kind it is, and in words."""
+    decided, missed = plan.decisions, plan.decisions.not_shown_before
+    rows = [("Held", line.rstrip(".")) for line in decided.held]
+    rows += [("Amended", line) for line in decided.amended]
+    rows += [("Left out", line) for line in decided.left_out]
+    rows += [("Session", line) for line in decided.sessions]
+    if missed is not None:
+        words = (
+            f"of day {missed.day} {missed.n_presentations:,} presentations were not shown; of its {missed.n_images:,} "
+            f"clean images that nobody saw {missed.n_offered:,} are among this day's, in the place of new ones, and "
+            "counted with them"
+        )
+        rows.append(("Offered again", words))
+    if plan.block > 1:
+        rows.append(("Session", f"of {plan.session.said} alone: the report joins it with those of the day before it"))
+    return rows
+
+
+def decided_lines(plan: Plan) -> list[str]:
+    """Return the same, a line each."""
+    return [f"{kind}: {words}." for kind, words in decided_rows(plan)]
+
+
+def rests_on(plan: Plan) -> str:
+    """Return what the expectations rest on, in a few words."""
+    if plan.days:
+        return f"expected from what {days_in_words(plan.days)} measured"
+    if plan.hours.sessions:
+        return "expected from what is assumed: no change that was recorded counts"
+    return "expected before anything was recorded"
+
+
+def hours_text(hours: float) -> str:
+    """Return hours as text, minutes where they are few.
+
+    Examples
+    --------
+    >>> hours_text(2.504), hours_text(0.05)
+    ('2.50 h', '3.0 min')
+    """
+    return f"{hours:.2f} h" if hours >= _FEW_HOURS else f"{_MIN_PER_HOUR * hours:.1f} min"
+
+
+def to_take_one(plan: Plan, to_amend: str) -> str:
+    """Return how an alternative is taken: the first one that fits, as an example."""
+    first = next(one for one in plan.alternatives if one.fits)
+    return f"To take one, write its keys into a file, such as '{change_text(first)}', and: {to_amend}"
+
+
+def change_text(one: PlannedAlternative) -> str:
+    """Return an alternative as YAML of one line, as `closedloop amend` reads it."""
+    sections: dict[str, list[str]] = {}
+    for key, value in one.change.items():
+        section, name = key.split(".")
+        sections.setdefault(section, []).append(f"{name}: {value}")
+    written = [f"{name}: {{{', '.join(own)}}}" for name, own in sections.items()]
+    return written[0] if len(written) == 1 else f"{{{', '.join(written)}}}"
 
 
 def protocol_lines(plan: Plan) -> list[str]:
@@ -47,14 +119,19 @@ def protocol_lines(plan: Plan) -> list[str]:
 def cost_lines(plan: Plan) -> list[str]:
     """Return presentations and hours."""
     parts = ", ".join(f"{number:,} {name}" for name, number in plan.presentations.items() if number)
-    return [f"{plan.n_presentations:,} presentations ({parts}).", _hours(plan)]
+    lines = [f"{plan.n_presentations:,} presentations ({parts}).", _hours(plan)]
+    if plan.n_shown:
+        left = max(plan.n_presentations - plan.n_shown, 0)
+        hours = plan.hours.expected * left / plan.n_presentations
+        lines.append(f"Its session has begun: {plan.n_shown:,} are shown, {left:,} are left, {hours_text(hours)}.")
+    return lines
 
 
 def _title(plan: Plan) -> str:
     of = f" of {plan.subject}" if plan.subject else ""
-    seen = f"from what {days_in_words(plan.days)} measured" if plan.days else "before anything was recorded"
     simulated = "SIMULATED, " if plan.simulated else ""
-    return f"Day {plan.day}{of}, {simulated}protocol {plan.protocol}: expected {seen}."
+    said = plan.session.said
+    return f"{said[0].upper()}{said[1:]}{of}, {simulated}protocol {plan.protocol}: {rests_on(plan)}."
 
 
 def _hours(plan: Plan) -> str:
@@ -62,13 +139,14 @@ def _hours(plan: Plan) -> str:
     broken = f"{hours.broken_fraction:.0%}".replace("%", " %")
     if hours.sessions:
         expects = f"{hours.expected_broken_fraction:.0%}".replace("%", " %")
+        between = f"{hours_text(hours.best)} to {hours_text(hours.worst)}"
         pace = (
-            f"at the pace of {days_in_words(hours.sessions)} ({hours.best:.2f} to {hours.worst:.2f} h), on which "
-            f"{broken} of the trials were broken or ignored (the protocol expects {expects})"
+            f"at the pace of {days_in_words(hours.sessions)} ({between}), on which {broken} of the trials were broken "
+            f"or ignored (the protocol expects {expects})"
         )
     else:
         pace = f"with {broken} of the trials broken or ignored, as the protocol expects"
-    return f"{hours.expected:.2f} h {pace}; {plan.most_hours:g} h {'wanted' if plan.wanted_hours else 'allowed'}."
+    return f"{hours_text(hours.expected)} {pace}; {plan.most_hours:g} h {'wanted' if plan.wanted_hours else 'allowed'}."
 
 
 def days_in_words(days: Sequence[int]) -> str:
@@ -171,7 +249,7 @@ def alternative_line(one: PlannedAlternative) -> str:
     """Return a change of the protocol with what it costs, in one line."""
     errors = ", ".join(f"{_number(error)} at {epsilon:g}" for epsilon, error in one.standard_errors.items())
     costs = f"; {one.costs}" if one.costs else ""
-    return f"{one.says}: {one.n_presentations:,} presentations, {one.hours:.2f} h; SE {errors}{costs}."
+    return f"{one.says}: {one.n_presentations:,} presentations, {hours_text(one.hours)}; SE {errors}{costs}."
 
 
 def _number(value: float) -> str:

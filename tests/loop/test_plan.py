@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.plan_expectations import compare_subject, power_of_growth
+from benchmarks.plan_expectations import compare_fitted, compare_subject, power_of_growth
 from closedloop.artifacts.catalog import PAIRS, SENSITIVITY
 from closedloop.artifacts.study import StudyPaths
 from tests.loop.studies import closedloop
@@ -39,12 +39,27 @@ def test_a_finished_day_is_planned_from_those_before_it_alone(study_copy: Callab
     )
     (measured,) = [one for one in plan["measured"] if one["epsilon"] == 10.0 and one["image_set"] == "all"]
     assert measured["standard_error"] == rows["standard_error"][chosen].item()
-    for path in study.glob("day-01/*"):  # nothing of the day itself decides what was expected of it
-        if path.name != "evaluate":
+    for path in study.glob("day-01/*"):  # nothing that was recorded on the day decides what was expected of it
+        if path.name not in ("synthesize", "evaluate"):
             path.rename(path.with_name(f"away-{path.name}"))
     again = numbers(study, "--day", "1")
     assert again["epsilons"] == plan["epsilons"]
+    assert "of what their model predicts of them on average" in str(plan["assumptions"])
+    (study / "day-01" / "synthesize").rename(study / "day-01" / "away-synthesize")
+    assert "the simulated subject's size on day 5" in str(numbers(study, "--day", "1")["assumptions"])
     assert numbers(study, "--day", "0")["days"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_days_of_fitted_models_are_as_sure_as_planned_from_the_first_on() -> None:
+    found = [one for one in compare_fitted(3, n_days=3) if one.day > 0 and one.image_set.startswith("all")]
+    for name in ("all", "all, single sites"):
+        for day in (1, 2):
+            planned, measured = np.mean(
+                [(one.planned, one.measured) for one in found if (one.image_set, one.day) == (name, day)], axis=0
+            )
+            assert planned == pytest.approx(measured, rel=0.2)  # one day's own is known within a tenth
 
 
 @pytest.mark.slow

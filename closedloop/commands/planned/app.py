@@ -23,6 +23,10 @@ def plan(
     day: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="recording day, from 0  [default: the next to be shown]")
     ] = None,
+    block: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="NUMBER", help="which of the day's sessions, from 1  [default: the next one]"),
+    ] = None,
     hours: Annotated[
         float | None,
         typer.Option(min=0.01, max=1_000, metavar="H", help="hours it is to fit into  [default: the protocol's]"),
@@ -41,15 +45,15 @@ def plan(
     """Say what a day will cost and can show, before the animal sits down.
 
     Presentations and hours with the trials that broke on the days before; the standard error to expect at each epsilon
-    and site from their repetitions; the power to see growth or a difference; what to change to fit into --hours.
-    Nothing in the study is written.
+    and site from their repetitions; the power to see growth or a difference; what to change to fit into --hours. By
+    the protocol in force on the day, without what people left out. Nothing in the study is written.
     """
     require_extra("lab")
-    from closedloop.commands.planned.command import plan_day, write_page  # noqa: PLC0415
+    from closedloop.commands.planned.command import PlanOptions, plan_day, write_page  # noqa: PLC0415
 
-    asked = plan_day(study, protocol=protocol, day=day, hours=hours, out=out)
+    asked = plan_day(PlanOptions(study, protocol, day=day, block=block, hours=hours), out=out)
     if out is not None:
-        write_page(asked, out, study=study, protocol=protocol)
+        write_page(asked, out)
     typer.echo(asked.text(as_json=json))
     if out is not None and not json:
         typer.echo(visible(f"Open {out}"))

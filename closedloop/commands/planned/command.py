@@ -6,15 +6,18 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from closedloop.artifacts.amended.closing import closed_days
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
-from closedloop.commands.days import refuse_other_days
+from closedloop.commands.days import refuse_other_blocks, refuse_other_days
 from closedloop.commands.recording_files.outputs import check_output
 from closedloop.errors import OptionError
 from closedloop.plain_text.printed import command_line, number_text, printed
-from closedloop.planning.plan import Plan, plan_of_protocol, plan_of_study
+from closedloop.planning.of_study import plan_of_study
+from closedloop.planning.plan import Plan, plan_of_protocol
 from closedloop.planning.telling import plan_lines, protocol_lines
 from closedloop.storage import resolved, write_bytes
 from closedloop.study.create import find_protocol
@@ -24,84 +27,133 @@ _FIRST_FITTED_DAY = 1  # what a protocol can show is told of the first day whose
 
 
 @dataclass(frozen=True)
-class PlanAsked:
-    """A plan, and the options that asked for it."""
+class PlanOptions:
+    """The options of the command.
 
-    plan: Plan
-    day: int | None
-    hours: float | None
-
-    def text(self, *, as_json: bool) -> str:
-        """Return it as lines, or as JSON."""
-        return json.dumps(self.plan.as_json(), indent=2) if as_json else printed(plan_lines(self.plan))
-
-
-def plan_day(
-    study: Path | None, *, protocol: str | None, day: int | None, hours: float | None, out: Path | None
-) -> PlanAsked:
-    """Plan a day of a study, or of a protocol alone.
-
-    Parameters
+    Attributes
     ----------
     study
         Study folder; None: a protocol alone.
     protocol
-        Name or file of a protocol to plan by; None: the study's.
-    day
-        Which; None: the next one to be shown, of a protocol day 1.
+        Name or file of a protocol to plan by; None: the study's that is in force on the day.
+    day, block
+        Which session; None: the next one to be shown, of a protocol day 1.
     hours
         That it is to fit into; None: the protocol's.
+    """
+
+    study: Path | None
+    protocol: str | None = None
+    day: int | None = None
+    block: int | None = None
+    hours: float | None = None
+
+    def command(self, out: Path) -> str:
+        """Return the command line that writes the page."""
+        words: list[str | Path] = ["closedloop", "plan", *([self.study] if self.study else [])]
+        words += ["--protocol", self.protocol] if self.protocol else []
+        for option, number in (("--day", self.day), ("--block", self.block)):
+            words += [option, str(number)] if number is not None else []
+        words += ["--hours", number_text(self.hours)] if self.hours is not None else []
+        return command_line(*words, "--out", out)
+
+
+@dataclass(frozen=True)
+class PlanAsked:
+    """A plan, and the options that asked for it."""
+
+    plan: Plan
+    asked: PlanOptions
+
+    def text(self, *, as_json: bool) -> str:
+        """Return it as lines, or as JSON."""
+        if as_json:
+            return json.dumps(self.plan.as_json(), indent=2)
+        return printed(plan_lines(self.plan, to_amend=self.to_amend()))
+
+    def to_amend(self) -> str:
+        """Return the command by which the day goes by other numbers; nothing where it cannot any more."""
+        is_shown = self.plan.n_shown or self.plan.measured
+        if self.asked.study is None or self.asked.protocol is not None or is_shown:
+            return ""
+        words = ("closedloop", "amend", self.asked.study, "FILE", "--from-day", str(self.plan.day))
+        return f"{command_line(*words)} --why TEXT"
+
+
+def plan_day(asked: PlanOptions, *, out: Path | None = None) -> PlanAsked:
+    """Plan a day of a study, or of a protocol alone.
+
+    Parameters
+    ----------
+    asked
+        The options.
     out
         Where a page will be written: refused at once where it cannot be.
 
     Raises
     ------
     ClosedLoopError
-        There is neither study nor protocol, the day is none of them, or a published file is damaged.
+        There is neither study nor protocol, the session is none of them, or a published file is damaged.
     """
     if out is not None:
         check_output(out, (".html",))
-    asked = read_protocol(find_protocol(protocol)) if protocol is not None else None
-    if study is None:
-        if asked is None:
+    other = read_protocol(find_protocol(asked.protocol)) if asked.protocol is not None else None
+    if asked.study is None:
+        if other is None:
             raise OptionError("STUDY: expected a study folder, or --protocol, found neither. Name one.")
-        wanted = min(_FIRST_FITTED_DAY, asked.days - 1) if day is None else day
-        refuse_other_days(asked, wanted)
-        return PlanAsked(plan_of_protocol(asked, day=wanted, hours=hours), day, hours)
-    paths = StudyPaths(resolved(study))
+        if asked.block is not None:
+            raise OptionError("--block: expected a study, whose days have sessions, found none. Leave it out.")
+        wanted = min(_FIRST_FITTED_DAY, other.days - 1) if asked.day is None else asked.day
+        refuse_other_days(other, wanted)
+        return PlanAsked(plan_of_protocol(other, day=wanted, hours=asked.hours), asked)
+    paths = StudyPaths(resolved(asked.study))
     document, own = read_identity(paths)
-    wanted = next_day(paths, own) if day is None else day
-    refuse_other_days(own, wanted)
-    plan = plan_of_study(paths, document, own, protocol=asked or own, day=wanted, hours=hours)
-    return PlanAsked(plan, day, hours)
+    session = _session(paths, own, asked)
+    plan = plan_of_study(paths, document, own, session=session, protocol=other, hours=asked.hours)
+    return PlanAsked(plan, asked)
 
 
-def next_day(paths: StudyPaths, protocol: Protocol) -> int:
-    """Return the first day with a session that is not taken over; the last one of a study that is over."""
+def next_session(paths: StudyPaths, protocol: Protocol) -> Block:
+    """Return the first session that is neither taken over nor closed; the last one of a study that is over."""
     sessions = paths.sequence.blocks(protocol.days)
-    to_come = (one for one in sessions if not (paths.at(one).folder("present", one.day) / MANIFEST_NAME).is_file())
-    return min(to_come, default=Block(protocol.days - 1)).day
+    closed = {one.session for one in closed_days(read_amendments(paths.amendments))}
+    to_come = (one for one in sessions if one not in closed and not _is_taken_over(paths, one))
+    return min(to_come, default=max(sessions, default=Block(protocol.days - 1)))
 
 
-def write_page(planned: PlanAsked, out: Path, *, study: Path | None, protocol: str | None) -> None:
+def _session(paths: StudyPaths, protocol: Protocol, asked: PlanOptions) -> Block:
+    if asked.day is None and asked.block is None:
+        return next_session(paths, protocol)
+    day = next_session(paths, protocol).day if asked.day is None else asked.day
+    refuse_other_days(protocol, day)
+    sessions = paths.sequence.of_day(day)
+    if not sessions:
+        raise OptionError(f"--day: expected a day with a session, found day {day}, which is skipped. Name another one.")
+    if asked.block is None:
+        to_come = (one for one in sessions if not _is_taken_over(paths, one))
+        return min(to_come, default=sessions[0])
+    refuse_other_blocks(paths, day, asked.block)
+    return Block(day, asked.block)
+
+
+def _is_taken_over(paths: StudyPaths, session: Block) -> bool:
+    return (paths.at(session).folder("present", session.day) / MANIFEST_NAME).is_file()
+
+
+def write_page(planned: PlanAsked, out: Path) -> None:
     """Write a plan as a page.
 
     Parameters
     ----------
     planned
-        What to write.
+        What to write; the page names the command that makes it.
     out
         The HTML file.
-    study, protocol
-        As they were given: the page names the command that makes it.
     """
     from closedloop.planning.page import plan_page  # noqa: PLC0415 - matplotlib for pages alone
 
-    words: list[str | Path] = ["closedloop", "plan", *([study] if study else [])]
-    words += ["--protocol", protocol] if protocol else []
-    words += ["--day", str(planned.day)] if planned.day is not None else []
-    words += ["--hours", number_text(planned.hours)] if planned.hours is not None else []
-    write_bytes(out, plan_page(planned.plan, command=command_line(*words, "--out", out)))
+    page = plan_page(planned.plan, command=planned.asked.command(out), to_amend=planned.to_amend())
+    write_bytes(out, page)
 
 
 def protocol_can_show(study: Path) -> list[str]:

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 import closedloop.cli
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import read_protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
-from closedloop.commands.planned.command import next_day, protocol_can_show
+from closedloop.commands.planned.command import next_session, protocol_can_show
 from closedloop.errors import ClosedLoopError
 from tests.unit.days import SMOKE
 from tests.unit.study.labs import lab
@@ -83,13 +84,13 @@ def test_a_study_can_be_planned_by_another_protocol(tmp_path: Path) -> None:
 
 def test_the_next_day_is_the_first_without_a_session(tmp_path: Path) -> None:
     paths, protocol = StudyPaths(tmp_path), read_protocol(SMOKE).model_copy(update={"days": 3})
-    found = [next_day(paths, protocol)]
+    found = [next_session(paths, protocol)]
     for day in range(3):
         folder = paths.folder("present", day)
         folder.mkdir(parents=True)
         (folder / MANIFEST_NAME).touch()
-        found.append(next_day(paths, protocol))
-    assert found == [0, 1, 2, 2]
+        found.append(next_session(paths, protocol))
+    assert found == [Block(0), Block(1), Block(2), Block(2)]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from closedloop.analysis.estimate import Estimate, mean_over_pairs
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.planning.expectation import Contrast
 from closedloop.planning.pace import PastSession, SessionPace
-from closedloop.planning.plan import Past, Plan, PlannedFor, make_plan, plan_of_protocol
+from closedloop.planning.past import Past
+from closedloop.planning.plan import Plan, PlannedFor, make_plan, plan_of_protocol
 from closedloop.planning.telling import days_in_words, plan_lines, protocol_lines
 from tests.unit.planning.toy_days import N_SITES, USUAL, ToyDay, ToySubject, protocol
 
@@ -168,11 +169,20 @@ def test_before_anything_is_recorded_every_number_is_said_to_be_assumed() -> Non
     )
 
 
+def test_an_assumed_noise_stays_however_often_images_are_shown() -> None:
+    plan = plan_of_protocol(USUAL, day=1, hours=0.75 * plan_of_protocol(USUAL, day=1, hours=None).hours.expected)
+    as_it_is = {one.epsilon: one.means[0].standard_error for one in plan.epsilons}
+    lowered = [one for one in plan.alternatives if any("repetitions" in key for key in one.change)]
+    assert lowered
+    for one in plan.alternatives:
+        assert all(error >= as_it_is[epsilon] - 1e-9 for epsilon, error in one.standard_errors.items())
+
+
 def test_after_day_0_the_noise_is_observed_and_the_changes_are_assumed(two_days: tuple[ToyDay, ...]) -> None:
     plan = planned(two_days[:1], 1)
     assert plan.days == (0,)
     assert "the noise is that of day 0" in plan.assumptions[0]
-    assert plan.epsilons[1].size == pytest.approx(10 * 0.06 / 2.7)
+    assert plan.epsilons[1].size == pytest.approx(0.045 * 10**1.15 / 2.7)
 
 
 def test_hours_are_those_of_the_median_pace(two_days: tuple[ToyDay, ...]) -> None:
@@ -200,7 +210,9 @@ def test_each_alternative_fits_as_it_says_and_names_its_standard_errors(two_days
         assert again.n_presentations == one.n_presentations < plan.n_presentations
         assert {each.epsilon: each.means[0].standard_error for each in again.epsilons} == one.standard_errors
         assert all(error >= as_it_is[epsilon] - 1e-9 for epsilon, error in one.standard_errors.items())
-    errors = [np.mean(list(one.standard_errors.values())) for one in fitting]
+    n_missing = [2 - len(one.standard_errors) for one in fitting]
+    assert n_missing == sorted(n_missing)
+    errors = [np.mean(list(one.standard_errors.values())) for one in fitting if len(one.standard_errors) == 2]
     assert errors == sorted(errors)
 
 

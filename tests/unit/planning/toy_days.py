@@ -117,6 +117,7 @@ class ToySubject:
                 sigma_error=sigma_error(np.nanmean(shown[n_anchors:], axis=2)),
                 reliability=np.full(N_SITES, 0.7),
                 clean_repetitions=own.images.clean_repetitions,
+                n_clean=own.images.clean_per_day,
                 used=1.0,
             )
         )
