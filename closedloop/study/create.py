@@ -191,7 +191,10 @@ def is_begun(request: Request) -> bool:
     paths = StudyPaths(resolved(request.root))
     if not paths.study.is_file() or (paths.folder("schedule", 0) / MANIFEST_NAME).is_file():
         return False
-    wanted, there = _plan(request), StudyDocument.read(paths.study)
+    there = StudyDocument.read(paths.study)
+    if (there.subject, there.simulated) != (request.subject, request.simulated):
+        return False  # whatever else is wrong with the request: it is another study's place
+    wanted = _plan(request)
     same = there.model_copy(update={"code_version": wanted.study.code_version}) == wanted.study
     return same and read_bytes(paths.protocol) == wanted.content
 
