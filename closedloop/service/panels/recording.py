@@ -255,7 +255,7 @@ def _latency_chart(place: int, latency: DeviceLatency, day: int) -> Chart:
     bins = latency.bins
     return Chart(
         name=f"latency{place}",
-        title=f"Light after its digital code, day {day}, {latency.name} (bars: 90 % of the presentations)",
+        title=f"Light after its digital code, day {day}, {latency.name} (median, and where 90 % lie)",
         x_label="presentation",
         y_label="latency (ms)",
         x=tuple(float(one.ordinal) for one in bins),
