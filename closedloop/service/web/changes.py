@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from difflib import SequenceMatcher
 from typing import Final, NamedTuple
 
 LINES_OF: Final = "lines-of-"  # a panel's name: the event whose data are changes of its fragment
+
+_MOST_LINES: Final = 300  # compared with each other: milliseconds
 
 
 class Change(NamedTuple):
@@ -27,8 +30,8 @@ class Change(NamedTuple):
 def changes(before: str, after: str) -> tuple[Change, ...]:
     """Return what makes one text the other, from the first line to the last; page.js puts it together again.
 
-    Lines are compared where they stand, between the beginning and the end that both have: the fragments of a panel
-    differ in their numbers, rarely in their lines, and each change is looked for once for each page.
+    Looked for is between the beginning and the end that both have, and not at all where that is long: it is once for
+    each page, and a panel changes in a few lines or, when a day is evaluated, in most of them.
 
     Parameters
     ----------
@@ -40,9 +43,14 @@ def changes(before: str, after: str) -> tuple[Change, ...]:
     begin = next((at for at in range(n_same) if old[at] != new[at]), n_same)
     n_tail = next((at for at in range(n_same - begin) if old[-1 - at] != new[-1 - at]), n_same - begin)
     end, new_end = len(old) - n_tail, len(new) - n_tail
-    if end != new_end:
+    if max(end, new_end) - begin > _MOST_LINES:
         return (Change(begin, end, tuple(new[begin:new_end])),)
-    return tuple(Change(at, at + 1, (new[at],)) for at in range(begin, end) if old[at] != new[at])
+    blocks = SequenceMatcher(None, old[begin:end], new[begin:new_end], autojunk=False).get_opcodes()
+    return tuple(
+        Change(begin + first, begin + last, tuple(new[begin + new_first : begin + new_last]))
+        for kind, first, last, new_first, new_last in blocks
+        if kind != "equal"
+    )
 
 
 def event(name: str, text: str, place: str, *, before: str | None) -> bytes:

@@ -88,7 +88,7 @@ def _plain(value: Any) -> Any:
 
 
 def chart_values(chart: Chart) -> Markup:
-    """Return what a chart is drawn from, as JSON that may stand between single quotes; nothing of what it leaves empty."""
+    """Return what a chart is drawn from, but what it leaves empty: JSON that may stand between single quotes."""
     values = {"x": chart.x, "x_label": chart.x_label, "y_label": chart.y_label, "faint_label": chart.faint_label}
     values |= {"levels": chart.levels, "lowest": chart.lowest, "highest": chart.highest}
     lines = [_filled(asdict(line)) | {"y": line.y} for line in chart.lines]

@@ -40,6 +40,13 @@ def test_what_is_the_same_has_no_changes(lines: list[str]) -> None:
 def test_each_line_that_changed_is_told_alone() -> None:
     assert changes("a\nb\nc\nd", "a\nB\nc\nD") == ((1, 2, ("B",)), (3, 4, ("D",)))
     assert changes("a\nd", "a\nb\nc\nd") == ((1, 1, ("b", "c")),)
+    assert changes("1\n2\n3\n.", "0\n1\n2\n.") == ((0, 0, ("0",)), (2, 3, ()))
+
+
+def test_long_ones_are_told_apart_as_one_piece() -> None:
+    old, new = ("\n".join([*("ab"[k % 2] for k in range(n)), "c"]) for n in (5000, 4001))
+    (told,) = changes(old, f"x\n{new}")
+    assert put_together(old, json.dumps([told])) == f"x\n{new}".splitlines()
 
 
 def test_a_fragment_is_sent_whole_at_first_and_where_all_of_it_changed() -> None:
