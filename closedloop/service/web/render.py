@@ -89,10 +89,10 @@ def _plain(value: Any) -> Any:
 
 def chart_values(chart: Chart) -> Markup:
     """Return what a chart is drawn from, but what it leaves empty: JSON that may stand between single quotes."""
-    values = {"x": chart.x, "x_label": chart.x_label, "y_label": chart.y_label, "faint_label": chart.faint_label}
-    values |= {"levels": chart.levels, "lowest": chart.lowest, "highest": chart.highest}
-    lines = [_filled(asdict(line)) | {"y": line.y} for line in chart.lines]
-    return htmlsafe_json_dumps(_plain(_filled(values) | {"x": chart.x, "lines": lines}), separators=(",", ":"))
+    of_the_table = "name", "title", "caption"
+    values = {name: value for name, value in _filled(asdict(chart)).items() if name not in of_the_table}
+    lines = [_filled(asdict(line)) | {"label": line.label, "y": line.y} for line in chart.lines]
+    return htmlsafe_json_dumps(_plain(values | {"x": chart.x, "lines": lines}), separators=(",", ":"))
 
 
 def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
