@@ -11,7 +11,7 @@ LINES_OF: Final = "lines-of-"  # a panel's name: the event whose data are change
 _MOST_LINES: Final = 300  # compared with each other: milliseconds
 
 
-class Change(NamedTuple):
+class ChangedLines(NamedTuple):
     """Lines that stand in the place of others.
 
     Attributes
@@ -27,7 +27,7 @@ class Change(NamedTuple):
     lines: tuple[str, ...]
 
 
-def changes(before: str, after: str) -> tuple[Change, ...]:
+def changes(before: str, after: str) -> tuple[ChangedLines, ...]:
     """Return what makes one text the other, from the first line to the last; page.js puts it together again.
 
     Looked for is between the beginning and the end that both have, and not at all where that is long: it is once for
@@ -44,10 +44,10 @@ def changes(before: str, after: str) -> tuple[Change, ...]:
     n_tail = next((at for at in range(n_same - begin) if old[-1 - at] != new[-1 - at]), n_same - begin)
     end, new_end = len(old) - n_tail, len(new) - n_tail
     if max(end, new_end) - begin > _MOST_LINES:
-        return (Change(begin, end, tuple(new[begin:new_end])),)
+        return (ChangedLines(begin, end, tuple(new[begin:new_end])),)
     blocks = SequenceMatcher(None, old[begin:end], new[begin:new_end], autojunk=False).get_opcodes()
     return tuple(
-        Change(begin + first, begin + last, tuple(new[begin + new_first : begin + new_last]))
+        ChangedLines(begin + first, begin + last, tuple(new[begin + new_first : begin + new_last]))
         for kind, first, last, new_first, new_last in blocks
         if kind != "equal"
     )

@@ -14,7 +14,6 @@ from typing import Any
 
 import jinja2
 from jinja2.utils import htmlsafe_json_dumps
-from markupsafe import Markup
 
 from closedloop.service.charts import Chart
 from closedloop.service.panels.panel import PagePanel
@@ -87,7 +86,7 @@ def _plain(value: Any) -> Any:
     return _plain(value.tolist()) if hasattr(value, "tolist") else str(value)  # of numpy; paths and dates
 
 
-def chart_values(chart: Chart) -> Markup:
+def chart_values(chart: Chart) -> str:
     """Return what a chart is drawn from, but what it leaves empty: JSON that may stand between single quotes."""
     of_the_table = "name", "title", "caption"
     values = {name: value for name, value in _filled(asdict(chart)).items() if name not in of_the_table}
