@@ -2,10 +2,14 @@
 
 Run: ``python -m benchmarks page_hour --minutes 60``. A study of an animal (tests/loop/real_study.py) waits for its
 session under `closedloop serve`; a headless Chromium has its page open; the journal of a whole session comes row by
-row, spread over the hour, cut in the middle of a row each time. A line of JSON a minute: what the page's scripts hold,
-the memory of the browser's process that draws it, and that of the service and all its processes. The last line is the
-growth from when the page had warmed up (`--warm-minutes`) to the end, both as the browser is told that memory is short
-and garbage is collected: in between it keeps what it has no reason to give back.
+row, spread over the hour, cut in the middle of a row each time. A line of JSON a minute, from outside the browser: the
+memory of its process that draws the page, and that of the service and all its processes. When the page has warmed up
+(`--warm-minutes`) and at the end the browser is also asked what the page's scripts hold, and how often a panel changed
+so far; once more after it was told that memory is short. The last line is the growth from the one to the other.
+
+Nothing but these two looks touches the browser, as on somebody's desk: developer tools keep the content of every answer
+that a page had while they are open, up to 200 MB, in the very process that is measured. ``--inspected`` keeps them open
+all the time, as a browser's driver does.
 """
 
 from __future__ import annotations
@@ -14,28 +18,31 @@ import argparse
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Playwright, sync_playwright
 
 from benchmarks.process_memory import memory_of, memory_of_tree, tree
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.study import StudyPaths
-from tests.equipment.browser import browsing, heap_bytes
+from tests.equipment.browser import ARGUMENTS, CHROMIUM, NO_NAMES, WIDE, heap_bytes
 from tests.loop.real_study import PROTOCOL, make_real_study
 
 ENOUGH = "clean_repetitions: 3", "clean_repetitions: 125"
 """So often is each image shown that a session has 3,000 presentations."""
 ADDRESS = re.compile(r"Open (http://\S+)/#token")
 MB = 1 << 20
+SHOWN_S = 15.0  # within which the page shows the last row, on any machine
+PLACE = re.compile(r'data-place="\w+\.(\d+)"')
 
 
 @dataclass
@@ -78,16 +85,57 @@ def drawing_process() -> psutil.Process:
     return max(used, key=lambda one: used[one])
 
 
-def sample(page: Page, service: int, *, is_collected: bool) -> dict[str, float]:
-    """Return what the page and the service hold now, in MB."""
-    if is_collected:
-        give_back(page)
-    heap = heap_bytes(page) if is_collected else int(page.evaluate("() => performance.memory.usedJSHeapSize"))
+@dataclass(frozen=True)
+class Tools:
+    """A browser's developer tools: where they are asked for, and who asks."""
+
+    address: str
+    playwright: Playwright
+
+
+@contextmanager
+def browser_on(folder: Path, address: str) -> Iterator[Tools]:
+    """Have a browser show a page; yield where its developer tools can be asked for."""
+    if CHROMIUM is None:
+        sys.exit("expected Debian's chromium, found none: apt-get install chromium")
+    profile = folder / "profile"
+    words = [f"--host-resolver-rules={NO_NAMES}", f"--window-size={WIDE['width']},{WIDE['height']}"]
+    command = [CHROMIUM, *ARGUMENTS, *words, f"--user-data-dir={profile}", "--remote-debugging-port=0", address]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            while not (place := profile / "DevToolsActivePort").exists() or "\n" not in place.read_text():
+                if process.poll() is not None:
+                    sys.exit("the browser ended")
+                time.sleep(0.1)
+            with sync_playwright() as playwright:
+                yield Tools(f"http://127.0.0.1:{place.read_text().splitlines()[0]}", playwright)
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def looking_at(tools: Tools) -> Iterator[Page]:
+    """Open the developer tools of the browser's one page, and close them again."""
+    browser = tools.playwright.chromium.connect_over_cdp(tools.address)
+    try:
+        yield browser.contexts[0].pages[0]
+    finally:
+        browser.close()  # the connection
+
+
+def changes(page: str) -> int:
+    """Return how often a study's page changed so far, by what it says when it is asked for anew."""
+    with urlopen(page, timeout=60) as answer:
+        (count,) = PLACE.findall(answer.read().decode())
+    return int(count)
+
+
+def memory(service: int) -> dict[str, float]:
+    """Return what the page's process and the service hold now, in MB, by the kernel's books."""
     renderer, services = memory_of(drawing_process().pid), memory_of_tree(service)
     figures = {
-        "heap_mb": heap / MB,
-        "elements": page.evaluate("() => document.querySelectorAll('*').length"),
         "renderer_pss_mb": renderer.pss_mb,
+        "renderer_own_mb": renderer.own_mb,
         "renderer_rss_mb": renderer.rss_mb,
         "service_pss_mb": memory_of(service).pss_mb,
         "all_services_pss_mb": services.pss_mb,
@@ -96,19 +144,38 @@ def sample(page: Page, service: int, *, is_collected: bool) -> dict[str, float]:
     return {name: round(value, 2) for name, value in figures.items()}
 
 
-def give_back(page: Page) -> None:
-    """Have the browser let go of what it only keeps because there is room: decoded images, freed memory, garbage."""
-    session = page.context.new_cdp_session(page)
-    session.send("Memory.simulatePressureNotification", {"level": "critical"})
-    session.detach()
-    page.wait_for_timeout(5000)
+def look(tools: Tools, service: int, address: str) -> dict[str, float]:
+    """Return what is held now, and what of the page's process is left when the browser gives back what it can."""
+    as_it_is = memory(service)
+    with looking_at(tools) as page:
+        held = heap_bytes(page) / MB
+        elements = page.evaluate("() => document.querySelectorAll('*').length")
+        session = page.context.new_cdp_session(page)
+        session.send("Memory.simulatePressureNotification", {"level": "critical"})
+        page.wait_for_timeout(5000)
+        pressed = memory(service)["renderer_pss_mb"]
+    return {
+        "changes": changes(address),
+        "heap_mb": round(held, 2),
+        "elements": elements,
+        **as_it_is,
+        "pressed_pss_mb": pressed,
+    }
 
 
 def say(**figures: object) -> None:
     print(json.dumps(figures), flush=True)
 
 
-def watch(page: Page, service: subprocess.Popen[bytes], journal: Piecemeal, *, seconds: float, warm_s: float) -> None:
+def watch(
+    tools: Tools,
+    service: subprocess.Popen[bytes],
+    journal: Piecemeal,
+    *,
+    address: str,
+    seconds: float,
+    warm_s: float,
+) -> None:
     began, told = time.monotonic(), 0
     first: dict[str, float] | None = None
     processor_s = used_s(service.pid)
@@ -117,22 +184,22 @@ def watch(page: Page, service: subprocess.Popen[bytes], journal: Piecemeal, *, s
             sys.exit("the service ended")
         journal.grow_to(passed / seconds)
         if first is None and passed >= warm_s:
-            first = sample(page, service.pid, is_collected=True)
-            say(minute=round(passed / 60, 1), collected=True, **first)
+            first = look(tools, service.pid, address)
+            say(minute=round(passed / 60, 1), looked=True, **first)
         if passed >= 60 * told:
             told += 1
-            say(minute=round(passed / 60, 1), **sample(page, service.pid, is_collected=False))
-        page.wait_for_timeout(1000)
+            say(minute=round(passed / 60, 1), **memory(service.pid))
+        time.sleep(1)
     share = (used_s(service.pid) - processor_s) / seconds
     journal.grow_to(1.0)
+    time.sleep(SHOWN_S)
+    last = look(tools, service.pid, address)
+    say(minute=round(seconds / 60, 1), looked=True, **last)
     n_rows = journal.content.count(b"\n")
-    page.wait_for_function(
-        "(rows) => document.getElementById('panel-session').textContent.includes(`${rows} rows count`)",
-        arg=f"{n_rows:,}",
-        timeout=60_000,
-    )
-    last = sample(page, service.pid, is_collected=True)
-    say(minute=round(seconds / 60, 1), collected=True, **last)
+    with looking_at(tools) as page:
+        shown = page.inner_text("#panel-session")
+    if f"{n_rows:,} rows count" not in shown:
+        sys.exit(f"expected {n_rows:,} rows on the page, found: {shown}")
     grown = {name: round(value - (first or last)[name], 2) for name, value in last.items()}
     n_shown = journal.content.count(b'"presentation"')
     say(rows=n_rows, presentations=n_shown, cpu_percent=round(100 * share, 2), grown=grown)
@@ -147,6 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--warm-minutes", type=float, default=3.0)
+    parser.add_argument("--inspected", action="store_true", help="keep the browser's developer tools open")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -161,10 +229,11 @@ def main() -> None:
                     sys.exit((folder / "said").read_text())
                 time.sleep(0.5)
             (address,) = ADDRESS.findall((folder / "said").read_text())
-            with browsing(folder) as browser:
-                page = browser.open(f"{address}/study/{study.name}")
-                watch(page, service, journal, seconds=60 * chosen.minutes, warm_s=60 * chosen.warm_minutes)
-            shutil.copy(folder / "said", "/dev/stderr")
+            address = f"{address}/study/{study.name}"
+            seconds, warm_s = 60 * chosen.minutes, 60 * chosen.warm_minutes
+            with browser_on(folder, address) as tools, looking_at(tools) if chosen.inspected else nullcontext():
+                watch(tools, service, journal, address=address, seconds=seconds, warm_s=warm_s)
+            sys.stderr.write((folder / "said").read_text())  # not by its path: a log that has both would be emptied
         finally:
             service.terminate()
             service.wait()

@@ -201,6 +201,42 @@ def test_the_button_of_a_second_session_approves_that_session_s_finding(tmp_path
     assert (session, rest) == (Block(0, 2), ["twins", "4 sites", "Ada", "seen"])
 
 
+HIDE = """(hidden) => {
+  window.drawnUnseen ??= 0;
+  if (hidden) new MutationObserver((found) => { if (document.hidden) window.drawnUnseen += found.length; })
+    .observe(document.getElementById('gates'), { subtree: true, childList: true, characterData: true });
+  Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+def test_a_page_that_nobody_sees_draws_nothing_and_shows_what_is_then_when_it_is_seen(tmp_path: Path) -> None:
+    paths = animal(tmp_path)
+    with served({"one": paths.root}) as client, browsing(tmp_path) as browser:
+        page = browser.open(address_of(client))
+        other = browser.open(address_of(client))
+        page.evaluate(HIDE, True)
+        for level in ("WARN", "HOLD"):
+            report(paths, 0, "preflight", twins=level)
+            expect(other.locator("#finding-0-preflight-twins")).to_contain_text(level)
+        page.evaluate(HIDE, False)
+        expect(page.locator("#finding-0-preflight-twins")).to_contain_text("HOLD")
+        assert page.evaluate("() => window.drawnUnseen") == 0
+        assert text_of(page) == text_of(other)
+
+
+def text_of(page: Page) -> str:
+    """Return what a page says, but for how long ago something was."""
+    said: str = page.evaluate(
+        """() => {
+          const main = document.querySelector('main').cloneNode(true);
+          for (const one of main.querySelectorAll('time, .plot')) one.remove();
+          return main.textContent.replace(/\\s+/g, ' ');
+        }"""
+    )
+    return said
+
+
 def test_what_is_refused_is_said_where_it_was_asked(tmp_path: Path) -> None:
     paths, notebook = animal(tmp_path), Notebook(refuses="one: expected a day to hold, found none. Wait for one.")
     with served({"one": paths.root}, control=notebook) as client, browsing(tmp_path) as browser:
@@ -348,9 +384,12 @@ def test_a_page_that_is_open_for_an_hour_over_3000_presentations_grows_by_less_t
         sys.stdout.write(
             f"page {grown_heap / MB:.2f} MB, server {grown_resident / MB:.2f} MB, {resident / MB:.0f} MB at first"
         )
+        assert text_of(page) == text_of(browser.open(address))
         assert grown_heap < MOST_GROWTH
         assert grown_resident < MOST_GROWTH
         assert server.memory_info().rss < 200 * MB
+    # A page that asks for more than pictures asks with every piece, and a browser's tools keep each answer.
+    assert {one.rpartition(".")[2] for one in browser.asked if "/panel/" in one} == {"png"}
 
 
 def test_at_rest_a_page_and_its_server_take_next_to_nothing(tmp_path: Path, undisturbed: Path) -> None:

@@ -264,7 +264,7 @@ def _latency_chart(place: int, latency: DeviceLatency, session: Block) -> Chart:
     bins = latency.bins
     return Chart(
         name=f"latency{place}",
-        title=f"Light after its digital code, {session.said}, {latency.name} (bars: 90 % of the presentations)",
+        title=f"Light after its digital code, {session.said}, {latency.name} (median, and where 90 % lie)",
         x_label="presentation",
         y_label="latency (ms)",
         x=tuple(float(one.ordinal) for one in bins),

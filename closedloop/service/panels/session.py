@@ -366,7 +366,10 @@ def _reward_ml(paths: StudyPaths, launches: Sequence[LaunchOpened], counts: Sess
 
 
 def _charts(counts: SessionCounts) -> tuple[Chart, ...]:
-    if len(counts.minutes) < 2:
+    """Draw whole minutes: one that is not over looks as if the animal had stopped."""
+    is_over = counts.doing in ("complete", "stopped")
+    minutes = counts.minutes if is_over else counts.minutes[:-1]
+    if len(minutes) < 2:
         return ()
     return (
         Chart(
@@ -374,10 +377,11 @@ def _charts(counts: SessionCounts) -> tuple[Chart, ...]:
             title="Presentations by minute of the session",
             x_label="minute",
             y_label="presentations a minute",
-            x=tuple(float(one.minute) for one in counts.minutes),
+            x=tuple(one.minute for one in minutes),
             lines=(
-                ChartLine("accepted", tuple(float(one.accepted) for one in counts.minutes)),
-                ChartLine("rejected", tuple(float(one.rejected) for one in counts.minutes)),
+                ChartLine("accepted", tuple(one.accepted for one in minutes)),
+                ChartLine("rejected", tuple(one.rejected for one in minutes)),
             ),
+            caption="" if is_over else f"Minute {counts.minutes[-1].minute} is drawn when it is over.",
         ),
     )

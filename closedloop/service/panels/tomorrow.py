@@ -267,7 +267,7 @@ def _site_name(session: NextSession, index: int) -> str:
 
 def _state(session: NextSession) -> str:
     if session.is_shown:
-        return "The session that was shown last, or is being shown: the next one has not been made yet."
+        return "The session that is being shown, or was shown last; none after it has been made."
     if session.stage == "schedule":
         return "The session folder is ready: this is what the rig will show, byte for byte."
     return "The images are made; the session folder is not scheduled yet."

@@ -1,15 +1,17 @@
-// Charts of a panel's JSON (`charts`, see service/charts.py). Lines differ in dashes and points, not in colour alone.
+// Charts of a panel (service/charts.py), from the values that stand with each in its fragment. Lines differ in dashes and points, not in colour alone.
 "use strict";
 
 window.closedloopCharts = (() => {
   const drawn = new Map(); // element -> uPlot
   const texts = new WeakMap(); // element -> the chart that it shows, as text
   const shapes = new WeakMap(); // element -> what of a chart its canvas was made for
-  const renewed = new WeakMap(); // uPlot of few x -> paints another chart of that shape
+  const renewed = new WeakMap(); // uPlot -> paints another chart of that shape
   const HEIGHT = 250;
   const FEW = 60; // x: a chart of so many is drawn with points, bars and names beside its lines
+  const NOTHING = "\u00a0"; // read out: its line stays
   const FONT = "12px system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
   const WORD = 34; // px of an x below its tick
+  const WHOLE = [0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power)); // of a scale of what is counted
   const LABELS = 96; // px, right of the lines
   const DASHES = { solid: [], dashed: [8, 4], dotted: [2, 3], mixed: [10, 3, 2, 3], short: [5, 5], wide: [1, 4] };
   const IN_TURN = Object.keys(DASHES);
@@ -27,6 +29,7 @@ window.closedloopCharts = (() => {
     for (const { target } of entries) drawn.get(target)?.setSize({ width: widthOf(target), height: HEIGHT });
   });
   const told = (value) => (value == null ? "–" : Number.isInteger(value) ? `${value}` : value.toPrecision(3));
+  const intervalOf = (line, at) => (line.low?.[at] == null ? "" : ` [${told(line.low[at])} to ${told(line.high[at])}]`);
 
   // How a line looks: what the chart says, or the next of each in turn.
   const looksOf = (lines) => lines.map((line, k) => ({
@@ -114,8 +117,7 @@ window.closedloopCharts = (() => {
         if (line.y[at] == null) return;
         const [left, top] = [xOf(line, at), yOf(line.y[at])];
         paintMark(ctx, look, left, top, ground);
-        const interval = line.low?.[at] == null ? "" : ` [${told(line.low[at])} to ${told(line.high[at])}]`;
-        places.push({ left: left / px, top: top / px, text: `${line.label}, ${chart.x_label} ${x}: ${told(line.y[at])}${interval}` });
+        places.push({ left: left / px, top: top / px, text: `${line.label}, ${chart.x_label} ${x}: ${told(line.y[at])}${intervalOf(line, at)}` });
         end = { left, top };
       });
       if (end && line.short) last.push({ ...end, text: line.short, colour: look.colour });
@@ -152,7 +154,14 @@ window.closedloopCharts = (() => {
     return element;
   };
 
-  const legendOf = (chart) => {
+  const readoutOf = () => {
+    const line = document.createElement("p");
+    line.className = "readout";
+    line.textContent = NOTHING;
+    return line;
+  };
+
+  const legendOf = (chart, { marks = true } = {}) => {
     const list = document.createElement("ul");
     list.className = "legend";
     const looks = looksOf(chart.lines);
@@ -160,7 +169,7 @@ window.closedloopCharts = (() => {
       const item = document.createElement("li");
       const svg = drawing("svg", { width: 34, height: 14, viewBox: "0 0 34 14", "aria-hidden": "true" });
       if (look.dash) svg.append(drawing("line", { x1: 1, x2: 33, y1: 7, y2: 7, stroke: look.colour, "stroke-width": 2, "stroke-dasharray": look.dash.join(" ") }));
-      if (look.mark) {
+      if (look.mark && marks) {
         const parts = [];
         const at = (x, y) => `${x.toFixed(1)} ${y.toFixed(1)}`;
         outline({
@@ -191,6 +200,8 @@ window.closedloopCharts = (() => {
     return [chart.lowest === low ? low : low - pad, high + pad];
   };
 
+  const isCounted = (chart) => chart.lines.every((line) => line.y.every((y) => y == null || Number.isInteger(y)));
+
   // As many of the x as their words have room for, from the first one on.
   const spread = (u, x) => {
     const room = Math.max(Math.floor(u.bbox.width / devicePixelRatio / WORD), 1);
@@ -206,9 +217,7 @@ window.closedloopCharts = (() => {
       return [chart.x[0] - 0.6 * step, chart.x.at(-1) + 0.6 * step];
     };
     const dataOf = () => [chart.x, ...chart.lines.map((line) => line.y)];
-    const readout = document.createElement("p");
-    readout.className = "readout";
-    readout.textContent = "\u00a0";
+    const readout = readoutOf();
     const named = chart.lines.some((line) => line.short);
     const options = {
       width: widthOf(element), height: HEIGHT,
@@ -216,7 +225,7 @@ window.closedloopCharts = (() => {
       scales: { x: { time: false, range: ends }, y: { range: () => rangeOf(chart) } },
       axes: [
         { ...axis(chart.x_label), size: 26, splits: (u) => spread(u, chart.x), values: (_, at) => at.map((x) => `${x}`), grid: { show: false } },
-        { ...axis(chart.y_label), size: 54 },
+        { ...axis(chart.y_label), size: 54, ...(isCounted(chart) ? { incrs: WHOLE } : {}) },
       ],
       padding: [10, named ? LABELS : 12, 0, 0], legend: { show: false }, cursor: { show: false },
       hooks: { draw: [(u) => paintFew(u, chart, places)] },
@@ -233,7 +242,7 @@ window.closedloopCharts = (() => {
       const box = plot.root.querySelector("canvas").getBoundingClientRect();
       const distance = (one) => Math.hypot(one.left - (event.clientX - box.left), one.top - (event.clientY - box.top));
       const near = places.reduce((best, one) => (!best || distance(one) < distance(best) ? one : best), null);
-      readout.textContent = near && distance(near) < 24 ? near.text : "\u00a0";
+      readout.textContent = near && distance(near) < 24 ? near.text : NOTHING;
     });
     return plot;
   };
@@ -256,13 +265,26 @@ window.closedloopCharts = (() => {
     return { data, series, bands };
   };
 
-  const many = (element, chart, axis) => {
-    const { data, series, bands } = linesOf(chart);
-    const options = {
-      width: widthOf(element), height: HEIGHT, series, bands, scales: { x: { time: false } },
-      axes: [axis(chart.x_label), { ...axis(chart.y_label), size: 56 }], cursor: { drag: { x: false, y: false } },
+  const many = (element, first, axis) => {
+    const { data, series, bands } = linesOf(first);
+    const readout = readoutOf();
+    let chart = first;
+    const tellAt = ({ cursor: { idx: at } }) => {
+      const values = at == null ? [] : chart.lines.map((line) => `${line.label} ${told(line.y[at])}${intervalOf(line, at)}`);
+      readout.textContent = values.length ? `${chart.x_label} ${chart.x[at]}: ${values.join(", ")}` : NOTHING;
     };
-    return new uPlot(options, data, element);
+    const options = {
+      width: widthOf(element), height: HEIGHT, series, bands, scales: { x: { time: false } }, legend: { show: false },
+      axes: [{ ...axis(chart.x_label), size: 26 }, { ...axis(chart.y_label), size: 56 }],
+      cursor: { drag: { x: false, y: false }, points: { show: false } }, hooks: { setCursor: [tellAt] },
+    };
+    const plot = new uPlot(options, data, element);
+    element.append(readout, legendOf(chart, { marks: false }));
+    renewed.set(plot, (later) => {
+      chart = later;
+      plot.setData(linesOf(chart).data);
+    });
+    return plot;
   };
 
   // Charts of one shape differ in their numbers alone.
@@ -270,16 +292,15 @@ window.closedloopCharts = (() => {
     chart.x.length <= FEW, chart.x_label, chart.y_label, chart.lines.map((line) => [line.label, line.short, !!line.low?.length, line.look, line.dash, line.mark]),
   ]);
 
-  const paint = (element, chart) => {
-    const text = JSON.stringify(chart);
+  const paint = (element, text) => {
     const known = drawn.get(element);
     if (known && texts.get(element) === text) return;
     texts.set(element, text);
+    const chart = JSON.parse(text);
     const isFew = chart.x.length <= FEW;
     const alike = known && shapes.get(element) === shapeOf(chart);
     shapes.set(element, shapeOf(chart));
-    if (alike && isFew) { renewed.get(known)(chart); return; }
-    if (alike) { known.setData(linesOf(chart).data); return; }
+    if (alike) { renewed.get(known)(chart); return; }
     known?.destroy();
     element.replaceChildren();
     const ink = getComputedStyle(document.body).color;
@@ -298,22 +319,10 @@ window.closedloopCharts = (() => {
     }
   };
 
-  const draw = async (root) => {
+  const draw = (root) => {
     forget();
-    const study = document.querySelector("main").dataset.study;
-    const wanted = new Map();
-    for (const element of root.querySelectorAll(".plot[data-chart]")) {
-      const of = wanted.get(element.dataset.panel) ?? [];
-      wanted.set(element.dataset.panel, [...of, element]);
-    }
-    for (const [panel, elements] of wanted) {
-      const answer = await fetch(`${study}/panel/${panel}.json`);
-      if (!answer.ok) continue;
-      const { charts } = await answer.json();
-      for (const element of elements) {
-        const chart = charts?.find((one) => one.name === element.dataset.chart);
-        if (chart && element.isConnected) paint(element, chart);
-      }
+    for (const figure of root.querySelectorAll("figure.chart[data-values]")) {
+      paint(figure.querySelector(".plot"), figure.dataset.values);
     }
   };
 

@@ -42,13 +42,34 @@
   const swapInTurn = (target, text) => (last = last.then(() => swap(target, text)).catch(console.error));
   window.closedloopSwap = swapInTurn;
 
+  // What changes while nobody sees the page is shown when somebody does, as it is then.
+  const unseen = new Map(); // panel -> its fragment
+  const show = (body, text) => {
+    if (document.hidden) unseen.set(body, text);
+    else window.closedloopAsked(body).catch(() => null).then((asked) => swapInTurn(body, asked ?? text));
+  };
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    for (const [body, text] of unseen) show(body, text);
+    unseen.clear();
+    tellAges(document);
+  });
+
   const listen = (address, place) => {
     const source = new EventSource(`${address}?after=${encodeURIComponent(place)}`);
     source.onopen = () => { link.textContent = "● live"; };
     for (const body of document.querySelectorAll("main .panel > .body")) {
-      source.addEventListener(body.id.slice("panel-".length), (event) => {
+      const name = body.id.slice("panel-".length);
+      let lines = []; // of its fragment: a stream brings it whole, then what changes of it (service/web/changes.py)
+      source.addEventListener(name, (event) => {
         place = event.lastEventId || place;
-        window.closedloopAsked(body).catch(() => null).then((asked) => swapInTurn(body, asked ?? event.data));
+        lines = event.data.split("\n");
+        show(body, event.data);
+      });
+      source.addEventListener(`lines-of-${name}`, (event) => {
+        place = event.lastEventId || place;
+        for (const [first, end, later] of JSON.parse(event.data).reverse()) lines.splice(first, end - first, ...later);
+        show(body, lines.join("\n"));
       });
     }
     source.onerror = () => {

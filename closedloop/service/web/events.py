@@ -1,8 +1,8 @@
 """Live updates: one reader a study, however many pages are open; a page hears of what changed when it can take it.
 
 For each panel the fragment of now is kept once, with a count of changes. A page that is open is a place in that count
-and nothing else, so that one which sleeps costs nothing and, when it wakes, gets what is then. Nobody looks: nothing is
-read.
+and what it was sent last, so that one which sleeps costs nothing and, when it wakes, gets what changed since. Nobody
+looks: nothing is read.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from closedloop.artifacts.study import StudyPaths
 from closedloop.service.panels.panel import PagePanel
 from closedloop.service.unchanged import FileState, file_state
+from closedloop.service.web.changes import event
 from closedloop.service.web.render import StudyName, render_fragment, sendable
 from closedloop.study.waiting.place import refuse_other_study, study_id_of
 
@@ -222,9 +223,12 @@ class LiveStudy:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"retry: 2000\n\n", "more_body": True})
+        sent = dict[str, str]()  # on this stream: a page that connects again gets whole fragments first
         while not self._is_closed:
             change, later = await self._after(change, news)
-            body = b"".join(_event(name, text, f"{self._run}.{change}") for name, text in later.items())
+            place = f"{self._run}.{change}"
+            body = b"".join(event(name, text, place, before=sent.get(name)) for name, text in later.items())
+            sent |= later
             await send({"type": "http.response.body", "body": body or b": here\n\n", "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -248,11 +252,6 @@ class EventStream(Response):
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _event(name: str, text: str, place: str) -> bytes:
-    data = "\n".join(f"data: {line}" for line in text.splitlines())
-    return f"event: {name}\nid: {place}\n{data}\n\n".encode()
 
 
 def unreadable(error: Exception) -> str:

@@ -13,7 +13,9 @@ from functools import cache
 from typing import Any
 
 import jinja2
+from jinja2.utils import htmlsafe_json_dumps
 
+from closedloop.service.charts import Chart
 from closedloop.service.panels.panel import PagePanel
 
 _COMMAND = re.compile("`([^`]+)`")
@@ -84,6 +86,18 @@ def _plain(value: Any) -> Any:
     return _plain(value.tolist()) if hasattr(value, "tolist") else str(value)  # of numpy; paths and dates
 
 
+def chart_values(chart: Chart) -> str:
+    """Return what a chart is drawn from, but what it leaves empty: JSON that may stand between single quotes."""
+    of_the_table = "name", "title", "caption"
+    values = {name: value for name, value in _filled(asdict(chart)).items() if name not in of_the_table}
+    lines = [_filled(asdict(line)) | {"label": line.label, "y": line.y} for line in chart.lines]
+    return htmlsafe_json_dumps(_plain(values | {"x": chart.x, "lines": lines}), separators=(",", ":"))
+
+
+def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value not in (None, "", ())}
+
+
 def duration(seconds: float | None) -> str:
     """Return a length of time as a person says it; nothing where nobody knows."""
     if seconds is None or not math.isfinite(seconds):
@@ -120,6 +134,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["chart_values"] = chart_values
     environment.filters["duration"] = duration
     environment.filters["number"] = number
     environment.filters["commands"] = commands

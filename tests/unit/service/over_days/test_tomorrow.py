@@ -50,7 +50,7 @@ def test_the_last_day_that_has_stimuli_is_shown_with_what_is_published_of_it(tmp
     assert "this is what the rig will show" in read(paths).state
     (paths.day(1).folder("present")).mkdir(parents=True)
     (paths.day(1).folder("present") / "journal.jsonl").touch()
-    assert "shown last, or is being shown" in read(paths).state
+    assert "was shown last" in read(paths).state
 
 
 def test_a_card_says_what_the_tables_say(tmp_path: Path) -> None:

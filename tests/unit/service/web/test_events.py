@@ -158,6 +158,31 @@ def test_a_page_that_comes_back_hears_what_it_missed_and_nothing_else(tmp_path: 
     live_study(tmp_path, test)
 
 
+def test_a_page_hears_of_lines_once_it_has_the_whole_and_of_the_whole_when_it_connects_again(tmp_path: Path) -> None:
+    async def connect(live: LiveStudy, panel: Counter) -> None:
+        page = Page()
+        panel.file.write_text("first")
+        await live.refresh()
+        stream = asyncio.create_task(live.stream("", page.receive, page.send))
+        await until(lambda: len(page.events) == 1)
+        panel.file.write_text("second")
+        await until(lambda: len(page.events) == 2)
+        whole, lines = page.events
+        assert whole.startswith(b"event: gates\n")
+        assert lines.startswith(b"event: lines-of-gates\n")
+        assert b"second" in lines
+        assert len(lines) < len(whole)
+        page.leaves.set()
+        await stream
+
+    async def test(live: LiveStudy, panel: Counter) -> None:
+        await connect(live, panel)
+        await until(lambda: not live.is_watched)
+        await connect(live, panel)
+
+    live_study(tmp_path, test)
+
+
 def test_a_panel_that_breaks_says_so_as_text_and_the_page_goes_on(tmp_path: Path) -> None:
     async def test(live: LiveStudy, panel: Counter) -> None:
         panel.file.write_text("broken")

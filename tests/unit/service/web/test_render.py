@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closedloop.service.web.render import StudyName, commands, duration, number, render_json
+from closedloop.service.charts import Chart, ChartLine
+from closedloop.service.web.render import StudyName, chart_values, commands, duration, number, render_json
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,19 @@ def test_json_has_no_word_that_is_none_of_json() -> None:
 
 def test_the_address_of_a_study_is_one_step_whatever_its_name() -> None:
     assert StudyName("a/b?c#d<e>").url == "/study/a%2Fb%3Fc%23d%3Ce%3E"
+
+
+def test_a_charts_values_stand_between_single_quotes_whatever_its_lines_are_called() -> None:
+    name = '\'><script>mine</script> & "x"'
+    line = ChartLine(name, (1.5, None, float("nan")), low=(1.0, None, None), high=(2.0, None, None))
+    text = str(chart_values(Chart("one", "One", "day", "r", (0, 1, 2), (line,), lowest=0.0)))
+    assert not set("'<>&") & set(text)
+    assert json.loads(text) == {
+        "x": [0, 1, 2],
+        "x_label": "day",
+        "y_label": "r",
+        "lowest": 0.0,
+        "lines": [
+            {"label": name, "y": [1.5, None, None], "low": [1.0, None, None], "high": [2.0, None, None], "shift": 0.0}
+        ],
+    }
