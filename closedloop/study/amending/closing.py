@@ -47,6 +47,7 @@ def close_day(
         raise StudyError(
             f"{paths.root}: expected a study of an animal, found a simulated one. Its sessions go to their end."
         )
+    _refuse_not_ready(paths, day)
     place = JOURNAL.published(paths, day)
     if (place.parent / MANIFEST_NAME).is_file():
         raise StudyError(
@@ -152,6 +153,15 @@ def reopen_day(
         f"{said[0].upper()}{said[1:]} is open again: go on with its session by `rig present --resume`, and bring "
         "its output and the recording again, whole."
     ]
+
+
+def _refuse_not_ready(paths: StudyPaths, day: int) -> None:
+    schedule = paths.folder("schedule", day)
+    if not (schedule / MANIFEST_NAME).is_file():
+        raise StudyError(
+            f"{schedule}: expected a session that was shown, found that {paths.block(day).said} has none yet. Go on "
+            f"with `{command_line('closedloop', 'run', paths.root)}`."
+        )
 
 
 def _refuse_other_days(protocol: Protocol, day: int) -> None:

@@ -167,7 +167,11 @@ def refuse_begun(paths: StudyPaths, protocol: Protocol, *, first: int, remedy: s
         )
     begun = [day for day in begun_days(paths, n_days) if day >= first]
     if begun:
-        way = remedy.format(next=begun[-1] + 1) if begun[-1] + 1 < n_days else "No day is left that could differ"
+        way = (
+            remedy.replace("{next}", str(begun[-1] + 1))
+            if begun[-1] + 1 < n_days
+            else "No day is left that could differ"
+        )
         raise StudyError(
             f"{paths.root}: expected day {first} and the days after it yet to be shown, found day {begun[-1]} shown or "
             f"recorded: nothing recorded is made again. {way}."
