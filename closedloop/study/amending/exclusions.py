@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from closedloop.artifacts.amended.exclusions import Exclusion, LeftOutOf, exclusions, noted, said, said_of_all
+from closedloop.artifacts.amended.exclusions import (
+    Exclusion,
+    LeftOutOf,
+    exclusions,
+    not_attacked,
+    noted,
+    said,
+    said_of_all,
+)
 from closedloop.artifacts.catalog import JOURNAL, SITES
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.gates.held import is_shown
@@ -56,9 +64,9 @@ class _StudyNow:
     protocol: Protocol
 
     def first_not_planned(self) -> int:
-        """Return the first day that has no plan yet; the day after the last one where all have."""
-        days = range(self.protocol.days)
-        return next((day for day in days if not self._has("plan", day)), self.protocol.days)
+        """Return the first day that has no plan yet and is not skipped; the day after the last one where all have."""
+        days, skipped = range(self.protocol.days), self.paths.sequence.skipped
+        return next((day for day in days if day not in skipped and not self._has("plan", day)), self.protocol.days)
 
     def ready(self) -> int | None:
         """Return the day whose session is ready and was not shown; None where there is none."""
@@ -112,8 +120,10 @@ class _StudyNow:
         known = dict.fromkeys(
             [*self.document.arrays, *(one.neuroid_id.rpartition("-")[0] for one in self._sites_or_none())]
         )
+        if not known:
+            self.sites()  # which says that day 0 names the arrays
         if name not in known:
-            raise OptionError(f"--array: expected one of {', '.join(known) or 'none'}, found {name}. Correct it.")
+            raise OptionError(f"--array: expected one of {', '.join(known)}, found {name}. Correct it.")
         return name
 
     def _sites_or_none(self) -> tuple[Site, ...]:
@@ -168,10 +178,15 @@ def exclude(
     """
     one = _StudyNow(paths, study, protocol)
     things = _things(one, wanted)
-    stops = [thing for thing in things if thing.part == "evaluation" and thing.thing in ("site", "array")]
-    from_day = None if keep_attacking or not stops else one.first_not_planned()
+    ahead = range(one.first_not_planned(), protocol.days)
+    stops = [
+        thing
+        for thing in things
+        if thing.part == "evaluation" and thing.thing in ("site", "array") and any(map(thing.covers, ahead))
+    ]
+    from_day = None if keep_attacking or not stops else ahead.start
     if from_day is not None:
-        _refuse_to_attack_nothing(one, stops)
+        _refuse_to_attack_nothing(one, stops, ahead)
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
         standing = exclusions(amendments)
@@ -276,24 +291,26 @@ def _stretch(one: _StudyNow, wanted: Things) -> dict[str, int]:
     return {"first": first, "last": last}
 
 
-def _refuse_to_attack_nothing(one: _StudyNow, stops: Sequence[Exclusion]) -> None:
-    out = [
-        *stops,
-        *(thing for thing in exclusions(read_amendments(one.paths.amendments)) if thing.part == "evaluation"),
-    ]
+def _refuse_to_attack_nothing(one: _StudyNow, stops: Sequence[Exclusion], ahead: Iterable[int]) -> None:
+    """Refuse what would leave a day to come, that is not planned, without a site to attack."""
     chosen = [site.neuroid_id for site in one.sites() if site.site_index is not None] if one.first_not_planned() else []
-    if chosen and all(any(thing.covers_site(name) for thing in out) for name in chosen):
-        raise StudyError(
-            f"{one.paths.root}: expected a site that is still attacked, found that all {len(chosen)} would be left "
-            "out. Pass --keep-attacking, or end the study."
-        )
+    amendments = read_amendments(one.paths.amendments)
+    for day in ahead if chosen else ():
+        out = [*(thing for thing in stops if thing.covers(day)), *not_attacked(amendments, day=day)]
+        if all(any(thing.covers_site(name) for thing in out) for name in chosen):
+            raise StudyError(
+                f"{one.paths.root}: expected a site that is still attacked on day {day}, found that all {len(chosen)} "
+                "would be left out. Pass --keep-attacking, or end the study."
+            )
 
 
 def _follows(one: _StudyNow, things: Sequence[Exclusion], *, not_attacked_from: int | None) -> list[str]:
     parts = {thing.part for thing in things}
     lines = []
-    if not_attacked_from is not None and not_attacked_from < one.protocol.days:
-        lines.append(f"Attacked no longer from day {not_attacked_from} on, the first that is not planned.")
+    if not_attacked_from is not None:
+        first = max(not_attacked_from, min(thing.from_day for thing in things))
+        planned = ", the first that is not planned" if first == not_attacked_from else ""
+        lines.append(f"Attacked no longer from day {first} on{planned}.")
     ready = one.ready()
     if ready is not None and "fit" in parts and any(thing.from_day < ready for thing in things):
         lines.append(
