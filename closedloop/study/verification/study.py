@@ -22,6 +22,7 @@ from closedloop.study.loop import read_identity
 from closedloop.study.steps import Steps
 from closedloop.study.table import STAGE_TABLE, StageTable
 from closedloop.study.verification import surroundings
+from closedloop.study.verification.decided_since import decided_since
 from closedloop.study.verification.findings import Findings, StudyFault
 from closedloop.study.verification.folders import Folder, check_folder, check_kept, published_folders
 from closedloop.study.verification.gates import check_gates
@@ -77,7 +78,7 @@ def verify_study(
         check_protocol(study, protocol, paths)
     for stage, _, folder in folders:
         check_folder(findings, study, stage, folder)
-    _check_chain(findings, Steps(paths, study, protocol, table, whole_amendments), folders)
+    is_decided_since = _check_chain(findings, Steps(paths, study, protocol, table, whole_amendments), folders)
     surroundings.check_images(findings, paths, study)
     surroundings.check_base_model(findings, paths, study)
     surroundings.check_pictures(findings, paths)
@@ -85,7 +86,7 @@ def verify_study(
     surroundings.check_amendments(findings, paths)
     check_kept(findings, study, paths)
     surroundings.check_metadata(findings, paths)
-    check_gates(findings, paths, study, protocol, gates=table.gates)
+    check_gates(findings, paths, study, protocol, gates=table.gates, is_decided_since=is_decided_since)
     surroundings.check_report(findings, paths)
     surroundings.check_ledger(findings, paths)
     surroundings.note_what_is_left(findings, paths)
@@ -93,10 +94,17 @@ def verify_study(
     return Verification(str(paths.root), findings.n_files, findings.n_bytes_read, faults, tuple(findings.notes))
 
 
-def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> None:
-    """Compare what every manifest says its stage read with what is published there now."""
+def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> bool:
+    """Compare what every manifest says its stage read with what is published there now.
+
+    Returns
+    -------
+    bool
+        Whether some of it is to be made again by what people decided since the loop ran.
+    """
     stages = {stage.name: stage for stage in (steps.table.start, *steps.table.day)}
-    decided = None
+    decided, is_decided_since = None, False
+    again = f"`closedloop run {quoted(steps.paths.root)}` makes it again"
     with findings.reading("document", steps.paths.amendments):
         decided = read_amendments(steps.paths.amendments)
     for name, block, folder in folders:
@@ -108,14 +116,22 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
             _check_list(findings, steps, folder)
             continue
         with findings.reading("inputs", folder):
-            manifest = read_manifest(folder)
+            manifest, stage = read_manifest(folder), stages[name]
             try:
-                step = steps.step(stages[name], block)
+                step = steps.step(stage, block)
             except DocumentError as error:
+                if since := decided_since(steps, stage, block, manifest) if decided else "":
+                    is_decided_since = True
+                    findings.notes.append(f"{folder}: {since}; {again}.")
+                    continue
                 raise StudyError(
                     f"{folder}: expected the folders that it was made from, found this: {error}"
                 ) from error
             if not steps.follows(step, manifest):
+                if since := decided_since(steps, stage, block, manifest) if decided else "":
+                    is_decided_since = True
+                    findings.notes.append(f"{folder}: {since}; {again}.")
+                    continue
                 findings.fault(
                     "inputs",
                     f"{folder}: expected what follows from its inputs, found it stale ({step.what_changed(manifest)}). "
@@ -134,6 +150,7 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
                     f"{folder / MANIFEST_NAME}: made with another protocol than the day goes by now; what differs "
                     "decides nothing here."
                 )
+    return is_decided_since
 
 
 def _check_list(findings: Findings, steps: Steps, folder: Path) -> None:
