@@ -219,7 +219,7 @@ def _noted_end(path: Path) -> bytes | None:
     end = _END.fullmatch(content.strip())
     if end is None:
         raise DocumentError(
-            f"{place}: expected number and check of the last amendment, found something else. Restore it, or remove it."
+            f"{place}: expected number and check of the last amendment, found others. Restore it, or move it away."
         )
     return end[1]
 

@@ -50,6 +50,8 @@ def check_gates(
             with findings.reading("gates", place):
                 findings.sha256(place)
                 report = GateReport.read(place)
+                if block not in paths.sequence.of_day(block.day):
+                    continue  # nobody asks them anew of a session that people decided not to have
                 again = gates.evaluate(at, study, of_day, day, places[place])
                 _compare(findings, place, report, again, paths=paths, is_decided_since=is_decided_since)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.artifacts.catalog import STUDY_INPUTS
-from closedloop.artifacts.manifest import MANIFEST_NAME, edited_line, read_manifest
+from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256
 from closedloop.artifacts.records.amendments import read_amendments, whole_amendments
 from closedloop.artifacts.records.sequence import START as NO_SESSION
-from closedloop.artifacts.records.sequence import readable_sequence
+from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import INPUTS, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.progress import ProgressCallback
@@ -19,8 +19,8 @@ from closedloop.plain_text.printed import quoted
 from closedloop.study.edits.protocol import check_protocol
 from closedloop.study.inputs import pool_hash
 from closedloop.study.loop import read_identity
-from closedloop.study.steps import Steps
-from closedloop.study.table import STAGE_TABLE, StageTable
+from closedloop.study.steps import Step, Steps
+from closedloop.study.table import STAGE_TABLE, Stage, StageTable
 from closedloop.study.verification import surroundings
 from closedloop.study.verification.decided_since import decided_since
 from closedloop.study.verification.findings import Findings, StudyFault
@@ -104,7 +104,6 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> boo
     """
     stages = {stage.name: stage for stage in (steps.table.start, *steps.table.day)}
     decided, is_decided_since = None, False
-    again = f"`closedloop run {quoted(steps.paths.root)}` makes it again"
     with findings.reading("document", steps.paths.amendments):
         decided = read_amendments(steps.paths.amendments)
     for name, block, folder in folders:
@@ -117,21 +116,17 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> boo
             continue
         with findings.reading("inputs", folder):
             manifest, stage = read_manifest(folder), stages[name]
-            try:
-                step = steps.step(stage, block)
-            except DocumentError as error:
-                if since := decided_since(steps, stage, block, manifest) if decided else "":
-                    is_decided_since = True
-                    findings.notes.append(f"{folder}: {since}; {again}.")
+            step = _step_or_what_is_missing(steps, stage, block)
+            if isinstance(step, DocumentError) or not steps.follows(step, manifest):
+                why, is_made_again = _excuse(steps, stage, block, manifest) if decided else ("", False)
+                is_decided_since = is_decided_since or is_made_again
+                if why:
+                    findings.notes.append(f"{folder}: {why}.")
                     continue
-                raise StudyError(
-                    f"{folder}: expected the folders that it was made from, found this: {error}"
-                ) from error
-            if not steps.follows(step, manifest):
-                if since := decided_since(steps, stage, block, manifest) if decided else "":
-                    is_decided_since = True
-                    findings.notes.append(f"{folder}: {since}; {again}.")
-                    continue
+                if isinstance(step, DocumentError):
+                    raise StudyError(
+                        f"{folder}: expected the folders that it was made from, found this: {step}"
+                    ) from step
                 findings.fault(
                     "inputs",
                     f"{folder}: expected what follows from its inputs, found it stale ({step.what_changed(manifest)}). "
@@ -151,6 +146,22 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> boo
                     "decides nothing here."
                 )
     return is_decided_since
+
+
+def _step_or_what_is_missing(steps: Steps, stage: Stage, block: Block) -> Step | DocumentError:
+    try:
+        return steps.step(stage, block)
+    except DocumentError as error:
+        return error
+
+
+def _excuse(steps: Steps, stage: Stage, block: Block, manifest: Manifest) -> tuple[str, bool]:
+    """Return why a folder that does not follow is no fault, empty where it is one, and whether it is made again."""
+    sequence = steps.paths.sequence
+    if block != NO_SESSION and block not in sequence.of_day(block.day) and block not in sequence.lost:
+        return "of a session that was skipped or dropped; it is made no more", False
+    since = decided_since(steps, stage, block, manifest)
+    return (f"{since}; `closedloop run {quoted(steps.paths.root)}` makes it again", True) if since else ("", False)
 
 
 def _check_list(findings: Findings, steps: Steps, folder: Path) -> None:

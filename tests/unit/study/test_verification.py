@@ -22,7 +22,7 @@ from closedloop.commands.brought import replace_recording
 from closedloop.errors import ManifestError, StudyError
 from closedloop.storage import sha256_file
 from closedloop.study.amending.exclusions import Things, exclude
-from closedloop.study.amending.sessions import add_block
+from closedloop.study.amending.sessions import add_block, skip_day
 from closedloop.study.ledger import owner_name
 from closedloop.study.loop import read_identity
 from closedloop.study.steps import Steps
@@ -300,3 +300,16 @@ def test_what_was_made_from_a_recording_that_was_replaced_is_noted_until_the_loo
     assert any(
         note.startswith(f"{ingest}: made from a recording that was replaced since") for note in verified(made).notes
     )
+
+
+def test_what_was_planned_of_a_session_that_nobody_has_is_no_fault_when_it_no_longer_follows(tmp_path: Path) -> None:
+    made = scheduled(tmp_path, day=1)
+    study, protocol = read_identity(made.paths)
+    skip_day(made.paths, study, day=1, by="ada", why="ill")
+    made.run()
+    wanted = Things(day=0, parts=("fit",))
+    exclude(made.paths, study, protocol, wanted, by="ada", why="noise", keep_attacking=False)
+    made.run()
+    assert [fault for fault in faults(made) if fault[0] in ("inputs", "gates")] == []
+    stale = made.paths.folder("synthesize", 1)
+    assert any(note.startswith(f"{stale}: of a session that was skipped") for note in verified(made).notes)
