@@ -177,6 +177,7 @@ def init(
     from closedloop.commands.create import create  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
     from closedloop.study.second_subject import like as request_like  # noqa: PLC0415
+    from closedloop.study.second_subject import not_taken_over  # noqa: PLC0415
 
     request = Request(
         root=study,
@@ -191,6 +192,8 @@ def init(
         skip_unreadable=skip_unreadable,
     )
     create(request if like is None else request_like(request, like))
+    if like is not None and (amended := not_taken_over(request, like)):
+        typer.echo(visible(amended))
     _end_if_held(_advance(study, days=None))
 
 

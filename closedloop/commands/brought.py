@@ -134,6 +134,7 @@ def replace_recording(
         refuse_another_session(paths, source, day=day)
         before, reason = replacement.state(), f"{reason}{replacement.overwritten()}"
         after = replacement.copy(source, reporter.begin(day, "copy", 1))
+        replacement.refuse_same(source, after)
         replacement.begin(_amendment("replace_recording", paths.block(day), who, reason, before=before, after=after))
         replacement.finish()
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -212,7 +213,7 @@ def _presentations(rows: list[DayRow]) -> str:
 
 
 def _cell(cell: EpsilonCell | None) -> str:
-    if cell is None or cell.paper is None:
+    if cell is None or cell.paper is None or math.isnan(cell.paper.mean):
         return "-"
     measured = f"{_short(cell.paper.mean)}±{_short(cell.paper.standard_error)}"
     return measured if cell.true is None else f"{measured} ({_short(cell.true.mean)})"
@@ -220,7 +221,7 @@ def _cell(cell: EpsilonCell | None) -> str:
 
 def _short(value: float | None, digits: int = 3) -> str:
     """Return a number without the zero before the point, so that three epsilons fit on a line."""
-    if value is None:
+    if value is None or math.isnan(value):
         return "-"
     text = f"{value:.{digits}f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

@@ -383,7 +383,9 @@ def status_lines(status: Status) -> list[str]:
 
 
 def _session_line(block: Block, status: Status) -> str:
-    records = [record for record in status.stages if (record.day, record.block) == block]
+    of_it = [record for record in status.stages if (record.day, record.block) == block]
+    order = {stage: number for number, stage in enumerate(STAGES)}  # not as they were begun: some are made again
+    records = sorted(of_it, key=lambda record: order.get(record.stage, -1))
     name = "start " if block == NO_SESSION else f"day {block.day:>2}"
     name += "" if block.number == 1 else f".{block.number}"
     words = {"running": "running" if status.holder else "stopped"}

@@ -176,15 +176,13 @@ class _Loop:
 
     def advance(self, n_days: int) -> Outcome:
         with storage_errors(self.steps.paths.root):
-            outcome = self._advance(n_days)
-            self.steps.table.report(self.steps.paths)
-        return outcome
-
-    def _advance(self, n_days: int) -> Outcome:
-        outcome = None
-        while outcome is None:
-            outcome = self._go_through(n_days)
-        return outcome
+            while True:
+                decided = self.steps.amendments()
+                outcome = self._go_through(n_days)
+                if outcome is not None:
+                    self.steps.table.report(self.steps.paths)
+                    if self.steps.amendments() == decided:  # else what is waited for is asked anew
+                        return outcome
 
     def _go_through(self, n_days: int) -> Outcome | None:
         """Go through the days in order; None where people decided something meanwhile: what stands is asked anew."""

@@ -171,6 +171,32 @@ class Replacement:
             sync_tree(self.coming)
         return digests
 
+    def refuse_same(self, source: Path, digests: dict[str, str]) -> None:
+        """Stop where the new copy is what the day has, as it was sealed: the same command was given twice.
+
+        Parameters
+        ----------
+        source
+            Where the new copy lies, for the message.
+        digests
+            Of `copy`, which is removed.
+
+        Raises
+        ------
+        StudyError
+            It is.
+        """
+        now = {file.name: sha256_file(self.recording / file.name) for file in list_files(self.recording)}
+        is_sealed = (self.recording / MANIFEST_NAME).is_file()
+        outputs = read_manifest(self.recording).outputs if is_sealed else {}
+        sealed = {name: entry.sha256 for name, entry in outputs.items()} if is_sealed else now
+        if now == sealed == digests:
+            remove_folder(self.coming)
+            raise StudyError(
+                f"{source}: expected another recording than {self.paths.block(self.day).said} has, found the same, "
+                f"byte for byte. Go on with `closedloop run {quoted(self.paths.root)}`."
+            )
+
     def begin(self, amendment: Amendment) -> None:
         """Write down what is going to happen, once the new copy is whole; from here on it happens.
 

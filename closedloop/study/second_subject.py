@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from closedloop.artifacts.amended.moved import as_moved
+from closedloop.artifacts.amended.protocols import said
+from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.catalog import STUDY_INPUTS
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import ArrayFiles, StudyPaths
 from closedloop.errors import StudyError
+from closedloop.plain_text.printed import quoted
 from closedloop.storage import resolved
 from closedloop.study.create import Request
 from closedloop.study.inputs import are_recorded
@@ -56,6 +59,27 @@ def like(request: Request, other: Path) -> Request:
         arrays=request.arrays or _arrays(made.arrays, made.array_files),
         nsx=request.nsx or tuple(suffix.removeprefix(".") for suffix in made.nsx),
         skip_unreadable=request.skip_unreadable or bool(left_out),
+    )
+
+
+def not_taken_over(request: Request, other: Path) -> str:
+    """Say in a line what was amended in the study to be like, which the new one does not have; empty where nothing was.
+
+    Parameters
+    ----------
+    request
+        What was asked for, before `like`.
+    other
+        The folder of the study to be like.
+    """
+    paths = StudyPaths(resolved(other))
+    amended = [line for line in standing(read_amendments(paths.amendments)) if line.kind == "amend_protocol"]
+    if request.protocol or not amended:
+        return ""
+    again = f"closedloop amend {quoted(request.root)} FILE --from-day DAY --why TEXT"
+    return (
+        f"{paths.protocol}: taken as it is; what was amended there ({'; '.join(map(said, amended))}) is not. "
+        f"Where it is to count here too, decide it anew by `{again}`."
     )
 
 

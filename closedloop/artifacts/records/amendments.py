@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,12 +15,16 @@ from pydantic import Field
 from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.protocol.numbers import MOST_SESSIONS
 from closedloop.artifacts.records.chain import chain_line, read_chain
-from closedloop.errors import DocumentError
+from closedloop.errors import DocumentError, StorageError
 from closedloop.plain_text.json_text import parse_json
 from closedloop.plain_text.limits import MOST_LINES_BYTES, read_limited, refuse_many_lines
 from closedloop.storage import locked, write_bytes
 
 LOCK_NAME = ".amendments.lock"
+END_NAME = ".amendments.end"
+"""Beside the amendments: number and check of the last line. Lines that are cut off at the end leave a chain whole."""
+_MOST_OF_END = 100
+_END = re.compile(rb'\{("line":([0-9]{1,12}),"check":"[0-9a-f]{16}"\})')
 
 
 Kind = Literal[
@@ -86,7 +91,12 @@ def read_amendments(path: Path) -> tuple[Amendment, ...]:
     DocumentError
         A line is no amendment, or was lost, doubled, moved or edited.
     """
-    return _amendments(_lines(path), place=str(path))
+    end = _noted_end(path)  # before the lines: somebody may add one meanwhile
+    lines = _lines(path)
+    amendments = _amendments(lines, place=str(path))
+    if fault := _fault_at_the_end(path, lines, end):
+        raise DocumentError(fault)
+    return amendments
 
 
 def read_whole_amendments(path: Path) -> tuple[tuple[Amendment, ...], str]:
@@ -98,6 +108,7 @@ def read_whole_amendments(path: Path) -> tuple[tuple[Amendment, ...], str]:
         The lines whose chain holds, in order, and what is wrong with the one after them; empty where nothing is.
     """
     try:
+        end = _noted_end(path)
         lines = _lines(path)
     except (DocumentError, OSError) as error:
         return (), str(error)
@@ -111,7 +122,7 @@ def read_whole_amendments(path: Path) -> tuple[tuple[Amendment, ...], str]:
             first = middle
         except DocumentError as error:
             fault, beyond = str(error), middle
-    return whole, fault
+    return whole, fault or _fault_at_the_end(path, lines, end)
 
 
 def whole_amendments(path: Path) -> tuple[Amendment, ...]:
@@ -187,8 +198,48 @@ def amending(path: Path) -> Iterator[Callable[[Amendment], None]]:
 def _append(path: Path, amendment: Amendment) -> None:
     read_amendments(path)
     lines = _lines(path)
-    line, _ = chain_line(amendment.model_dump_json().encode(), read_chain(lines, place=str(path)).end)
+    line, end = chain_line(amendment.model_dump_json().encode(), read_chain(lines, place=str(path)).end)
     write_bytes(path, b"".join(old + b"\n" for old in lines) + line)
+    with suppress(StorageError):  # the line stands; who repeats the command is told so
+        write_bytes(path.with_name(END_NAME), f'{{"line":{end.number},"check":"{end.check}"}}\n'.encode())
+
+
+def _noted_end(path: Path) -> bytes | None:
+    """Return what is noted of the last line, as it ends; None where nobody noted it, as older versions did not.
+
+    Raises
+    ------
+    DocumentError
+        Something else is there.
+    """
+    place = path.with_name(END_NAME)
+    if not place.exists():
+        return None
+    content = read_limited(place, most_bytes=_MOST_OF_END, missing="expected the end of the amendments, found none.")
+    end = _END.fullmatch(content.strip())
+    if end is None:
+        raise DocumentError(
+            f"{place}: expected number and check of the last amendment, found others. Restore it, or move it away."
+        )
+    return end[1]
+
+
+def _fault_at_the_end(path: Path, lines: list[bytes], end: bytes | None) -> str:
+    """Return what is wrong with lines that are whole where the last ones are gone; empty where nothing is.
+
+    A line more than was noted is one whose writer was killed.
+    """
+    restore = "Restore the file from a copy."
+    if end is None:
+        is_empty = path.is_file() and not lines
+        return f"{path}: expected a line or more, found an empty file. {restore}" if is_empty else ""
+    n_lines = int(end.split(b",")[0].removeprefix(b'"line":'))
+    if len(lines) < n_lines:
+        found = f"{len(lines)} of {n_lines} lines"
+        return f"{path}: expected all lines that were written, as {END_NAME} beside it says, found {found}. {restore}"
+    if n_lines and not lines[n_lines - 1].endswith(end):
+        return f"{path}, line {n_lines}: expected the line that {END_NAME} beside it names, found another. {restore}"
+    return ""
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -136,8 +136,12 @@ def _what_moved(found: int, expected: int) -> str:
     if found < expected:
         return f"expected line {expected} of the original, found line {found} a second time."
     n_lost = found - expected
-    lines = f"line {expected} is" if n_lost == 1 else f"lines {expected} to {found - 1} are"
-    return f"expected line {expected} of the original, found line {found}: {lines} missing, or stand elsewhere."
+    lines = (
+        f"line {expected} is missing, or stands"
+        if n_lost == 1
+        else f"lines {expected} to {found - 1} are missing, or stand"
+    )
+    return f"expected line {expected} of the original, found line {found}: {lines} elsewhere."
 
 
 def _split(line: bytes) -> tuple[bytes, ChainLink | None]:

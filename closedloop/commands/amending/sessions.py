@@ -9,7 +9,8 @@ from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.records.sequence import SHOWN, Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.amending.noted import go_on
-from closedloop.commands.days import refuse_other_days
+from closedloop.commands.days import count, refuse_other_days
+from closedloop.plain_text.printed import command_line
 from closedloop.storage import resolved
 from closedloop.study.amending import sessions
 from closedloop.study.loop import read_identity
@@ -72,20 +73,23 @@ def change_sessions(
         next_line = f"The study goes on by itself: {waiter.name} waits on it."
     else:
         next_line = go_on(paths)
-    return f"{_said(noted)} Noted in {paths.amendments}. {next_line}"
+    return f"{_said(paths, noted)} Noted in {paths.amendments}. {next_line}"
 
 
-def _said(noted: Amendment) -> str:
+def _said(paths: StudyPaths, noted: Amendment) -> str:
     block = Block(noted.day or 0, noted.block)
     images = (
         "its images count as used"
         if noted.after.get(SHOWN) == "yes"
         else "nobody saw it, and its images are offered to the next session"
     )
+    n_sessions = len(paths.sequence.of_day(block.day))
+    back = command_line("closedloop", "drop-block", paths.root, "--day", str(block.day))
     said = {
         "skip_day": f"{block.said} is skipped: {images}.",
         "unskip_day": f"{block.said} is had after all.",
-        "add_block": f"{block.said} comes after the one before, in {block.folder_name}.",
+        "add_block": f"{block.said} comes after the one before, in {block.folder_name}: the day has "
+        f"{count(n_sessions, 'session')} now. `{back} --why TEXT` takes it back.",
         "drop_block": f"{block.said} is dropped: {images}.",
     }
     return said[noted.kind]

@@ -21,6 +21,7 @@ _SPECIES = {
     "marmoset": "Callithrix jacchus",
 }
 _SEXES = {"male": "M", "female": "F", "unknown": "U", "other": "O"}
+_OLDEST_YEARS = 100  # a date beyond is a slip of the keys
 _SURNAME_FIRST = re.compile(r"[^,]+,\s*[^,]+")  # as NWB's inspector wants it
 NONE = "none"
 
@@ -61,6 +62,8 @@ def take_birth(text: str, draft: Draft) -> Draft:
         ) from None
     if born > datetime.datetime.now().astimezone().date():
         raise OptionError(f"--birth: expected a date in the past, found {born}. Correct it.")
+    if born.year < datetime.datetime.now().astimezone().year - _OLDEST_YEARS:
+        raise OptionError(f"--birth: expected a date of the last {_OLDEST_YEARS} years, found {born}. Correct it.")
     return replace(draft, animal=_animal(draft, "--birth", date_of_birth=text, age=None))
 
 

@@ -137,7 +137,7 @@ def take_hours(text: str, draft: Draft) -> Draft:
     if fits is None:
         raise ProtocolError(
             f"--hours: expected hours for what the protocol shows without any fresh attack, found {hours:g} h against "
-            f"{_hours_without(protocol):.1f} h. Allow more, or start from a copy of the protocol that shows less."
+            f"{_hours_without(protocol):.3g} h. Allow more, or start from a copy of the protocol that shows less."
         )
     return replace(draft, hours=hours, fresh_images=fits)
 

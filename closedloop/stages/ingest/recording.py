@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.day.quality import RawAgreement
 from closedloop.artifacts.recorder import RecorderDescription
+from closedloop.artifacts.records.sequence import FIRST, block_of_folder, block_option
 from closedloop.detection.agreement import agreement
 from closedloop.detection.dropouts import BankDropout
 from closedloop.devices.device import Device, Electrode, read_devices
@@ -27,7 +28,6 @@ from closedloop.stages.ingest.named_session import another_session
 
 _TOLERANCE_MS = 0.5
 _MOST_COMPARED = 32
-_DAY_FOLDER = "day-"
 
 
 @dataclass(frozen=True)
@@ -235,10 +235,11 @@ def _check_session(device: Device, folder: Path, session_id: str) -> None:
     """Refuse a recording whose comment names another session; one without such a comment is judged by its codes."""
     other = another_session(device.comments, session_id)
     if other:
-        study, day = folder.parents[1], int(folder.parent.name.removeprefix(_DAY_FOLDER))
+        study, block = folder.parents[1], block_of_folder(folder.parent.name) or FIRST
+        options = f"--day {block.day}{block_option(block)}"
         raise RecordingError(
             f"{folder / device.name}: expected session {session_id}, found a comment of session {other}. The folder is "
-            f"sealed, do not copy over it; run `closedloop replace-recording {quoted(study)} --day {day} --from "
+            f"sealed, do not copy over it; run `closedloop replace-recording {quoted(study)} {options} --from "
             "FOLDER --why TEXT` with the folder of this day's recording."
         )
 

@@ -59,6 +59,7 @@ def close_day(
         raise StudyError(
             f"{paths.root}: expected a study of an animal, found a simulated one. Its sessions go to their end."
         )
+    _refuse_not_ready(paths, day)
     place = JOURNAL.published(paths, day)
     if is_sealed(paths, "present", day):
         raise StudyError(
@@ -174,3 +175,12 @@ def reopen_day(
         f"{capitalized(paths.block(day).said)} is open again: go on with its session by `rig present --resume`, and "
         "bring its output and the recording again, whole."
     ]
+
+
+def _refuse_not_ready(paths: StudyPaths, day: int) -> None:
+    schedule = paths.folder("schedule", day)
+    if not is_sealed(paths, "schedule", day):
+        raise StudyError(
+            f"{schedule}: expected a session that was shown, found that {paths.block(day).said} has none yet. Go on "
+            f"with `{command_line('closedloop', 'run', paths.root)}`."
+        )

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from closedloop.artifacts.amended.exclusions import Exclusion, LeftOutOf, exclusions, noted, said, said_of_all
+from closedloop.artifacts.amended.exclusions import (
+    Exclusion,
+    LeftOutOf,
+    exclusions,
+    not_attacked,
+    noted,
+    said,
+    said_of_all,
+)
 from closedloop.artifacts.catalog import JOURNAL, SITES
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.gates.held import is_shown
@@ -136,8 +144,10 @@ class _StudyNow:
         known = dict.fromkeys(
             [*self.document.arrays, *(one.neuroid_id.rpartition("-")[0] for one in self._sites_or_none())]
         )
+        if not known:
+            self.sites()  # which says that day 0 names the arrays
         if name not in known:
-            raise OptionError(f"--array: expected one of {', '.join(known) or 'none'}, found {name}. Correct it.")
+            raise OptionError(f"--array: expected one of {', '.join(known)}, found {name}. Correct it.")
         return name
 
     def _sites_or_none(self) -> tuple[Site, ...]:
@@ -207,10 +217,18 @@ def exclude(
     """
     one = _StudyNow(paths, study, protocol)
     things = _things(one, wanted)
-    stops = [thing for thing in things if thing.part == "evaluation" and thing.thing in ("site", "array")]
-    not_attacked_from = None if keep_attacking or not stops else one.first_to_make(things)
+    first = one.first_to_make(things)
+    ahead = [session for session in paths.sequence.blocks(protocol.days) if session >= first]
+    stops = [
+        thing
+        for thing in things
+        if thing.part == "evaluation"
+        and thing.thing in ("site", "array")
+        and any(thing.covers(session.day) for session in ahead)
+    ]
+    not_attacked_from = None if keep_attacking or not stops else first
     if not_attacked_from is not None:
-        _refuse_to_attack_nothing(one, stops)
+        _refuse_to_attack_nothing(one, stops, ahead)
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
         standing = exclusions(amendments)
@@ -323,27 +341,27 @@ def _stretch(one: _StudyNow, wanted: Things) -> dict[str, int]:
     return {"first": first, "last": last}
 
 
-def _refuse_to_attack_nothing(one: _StudyNow, stops: Sequence[Exclusion]) -> None:
-    out = [
-        *stops,
-        *(thing for thing in exclusions(read_amendments(one.paths.amendments)) if thing.part == "evaluation"),
-    ]
+def _refuse_to_attack_nothing(one: _StudyNow, stops: Sequence[Exclusion], ahead: Sequence[Block]) -> None:
+    """Refuse what would leave a session that is still to be made without a site to attack."""
     is_chosen = one.first_to_make() > FIRST
     chosen = [site.neuroid_id for site in one.sites() if site.site_index is not None] if is_chosen else []
-    if chosen and all(any(thing.covers_site(name) for thing in out) for name in chosen):
-        raise StudyError(
-            f"{one.paths.root}: expected a site that is still attacked, found that all {len(chosen)} would be left "
-            "out. Pass --keep-attacking, or end the study."
-        )
+    amendments = read_amendments(one.paths.amendments)
+    for session in ahead if chosen else ():
+        out = [*(thing for thing in stops if thing.covers(session.day)), *not_attacked(amendments, session=session)]
+        if all(any(thing.covers_site(name) for thing in out) for name in chosen):
+            raise StudyError(
+                f"{one.paths.root}: expected a site that is still attacked on {session.said}, found that all "
+                f"{len(chosen)} would be left out. Pass --keep-attacking, or end the study."
+            )
 
 
 def _follows(one: _StudyNow, things: Sequence[Exclusion], *, not_attacked_from: Block | None) -> list[str]:
     parts = {thing.part for thing in things}
     lines = []
-    if not_attacked_from is not None and not_attacked_from.day < one.protocol.days:
-        lines.append(
-            f"Attacked no longer from {not_attacked_from.said} on, the first session that is still to be made."
-        )
+    if not_attacked_from is not None:
+        first = max(not_attacked_from, Block(min(thing.from_day for thing in things)))
+        made = ", the first session that is still to be made" if first == not_attacked_from else ""
+        lines.append(f"Attacked no longer from {first.said} on{made}.")
     ready = one.ready()
     if ready is not None and any(thing.part == "fit" and _is_fitted_before(thing, ready) for thing in things):
         lines.append(

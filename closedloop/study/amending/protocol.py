@@ -11,6 +11,7 @@ from closedloop.artifacts.amended.protocols import (
     value_text,
     with_values,
 )
+from closedloop.artifacts.gates.held import is_shown
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment
@@ -131,16 +132,17 @@ def planned_anew(paths: StudyPaths, first: int, keys: tuple[str, ...], *, remedy
     """
     if not any(key.split(".")[0] in _SEEN_WHEN_PLANNED for key in keys):
         return ""
-    ready = sorted(
-        int(path.parents[1].name.removeprefix("day-")) for path in paths.root.glob(f"day-*/schedule/{MANIFEST_NAME}")
+    sequence = paths.sequence
+    ready = (
+        one
+        for one in paths.found()
+        if one.day >= first
+        and one in sequence.of_day(one.day)
+        and (paths.at(one).folder("schedule", one.day) / MANIFEST_NAME).is_file()
+        and not is_shown(paths.at(one), one.day)
     )
     return next(
-        (
-            f" The session of day {day} is made anew: if the one from before was shown, {remedy}."
-            for day in ready
-            if day >= first
-        ),
-        "",
+        (f" The session of {one.said} is made anew: if the one from before was shown, {remedy}." for one in ready), ""
     )
 
 
@@ -168,7 +170,11 @@ def refuse_begun(paths: StudyPaths, protocol: Protocol, *, first: int, remedy: s
         )
     begun = [day for day in begun_days(paths, n_days) if day >= first]
     if begun:
-        way = remedy.format(next=begun[-1] + 1) if begun[-1] + 1 < n_days else "No day is left that could differ"
+        way = (
+            remedy.replace("{next}", str(begun[-1] + 1))
+            if begun[-1] + 1 < n_days
+            else "No day is left that could differ"
+        )
         raise StudyError(
             f"{paths.root}: expected day {first} and the days after it yet to be shown, found day {begun[-1]} shown or "
             f"recorded: nothing recorded is made again. {way}."

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.gates.held import is_shown
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.records.sequence import FIRST, SHOWN, Block, sequence_of
 from closedloop.artifacts.study import BROUGHT, QUEUE_STAGE, StudyDocument, StudyPaths
 from closedloop.errors import StudyError
@@ -17,6 +18,8 @@ from closedloop.study.amending.decide import Decision, decide
 from closedloop.study.amending.recorded import is_sealed
 from closedloop.study.completeness.looks import list_files
 from closedloop.study.process.lock import study_lock
+
+_NOT_HAD: Final = ("skip_day", "drop_block")
 
 
 def skip_day(
@@ -62,7 +65,7 @@ def skip_day(
         if is_sealed(paths, "ingest", day):
             raise StudyError(
                 f"{paths.root}: expected a day to skip from which nothing was computed, found day {day} ingested. "
-                f"Leave it out of what follows by `{_command('exclude', paths, day)}`."
+                f"Leave it out of what follows by `{_command('exclude', paths, day, '--from', 'both')}`."
             )
         _refuse_never_made(paths, day, was_shown=was_shown)
         shown = was_shown or _is_begun(paths, Block(day))
@@ -191,21 +194,16 @@ def drop_block(
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
         blocks = sequence_of(standing(amendments)).of_day(day)
-        if not blocks:
+        if not blocks or blocks[-1].number == 1:
             raise StudyError(
-                f"{paths.root}: expected a day with a second session, found day {day} skipped. Nothing is left to drop."
-            )
-        if blocks[-1].number == 1:
-            raise StudyError(
-                f"{paths.root}: expected a day with a second session, found day {day} with one. Skip the day by "
-                f"`{_command('skip-day', paths, day)}`."
+                f"{paths.root}: expected a day with a second session, found day {day} {_with_one(paths, day, blocks)}"
             )
         block = blocks[-1]
         at = paths.at(block)
         if is_sealed(at, "ingest", day):
             raise StudyError(
                 f"{at.day(day).root}: expected a session from which nothing was computed, found {block.said} ingested. "
-                f"Leave the day out of what follows by `{_command('exclude', paths, day)}`."
+                f"Leave the day out of what follows by `{_command('exclude', paths, day, '--from', 'both')}`."
             )
         _refuse_never_made(at, day, was_shown=was_shown)
         shown = was_shown or _is_begun(paths, block)
@@ -232,8 +230,20 @@ def _decide_on_lost(
     return noted
 
 
-def _command(name: str, paths: StudyPaths, day: int) -> str:
-    return command_line("closedloop", name, paths.root, "--day", str(day)) + " --why TEXT"
+def _with_one(paths: StudyPaths, day: int, blocks: tuple[Block, ...]) -> str:
+    """Say what a day without a second session is, and what there is to do instead."""
+    if not blocks:
+        return "skipped. Nothing is left to drop."
+    if day == FIRST.day:
+        return "with one. Day 0 cannot be skipped: sites are chosen on it."
+    if is_sealed(paths, "ingest", day):
+        out = _command("exclude", paths, day, "--from", "both")
+        return f"with one, which is ingested. Leave it out of what follows by `{out}`."
+    return f"with one. Skip the day by `{_command('skip-day', paths, day)}`."
+
+
+def _command(name: str, paths: StudyPaths, day: int, *options: str) -> str:
+    return command_line("closedloop", name, paths.root, "--day", str(day), *options) + " --why TEXT"
 
 
 def _refuse_never_made(at: StudyPaths, day: int, *, was_shown: bool) -> None:
@@ -245,7 +255,7 @@ def _refuse_never_made(at: StudyPaths, day: int, *, was_shown: bool) -> None:
 
 
 def refuse_shown_though_skipped(paths: StudyPaths, *, before: Block) -> None:
-    """Stop where a session that nobody had seen when it was skipped was shown since: its images are offered again.
+    """Stop where a session that nobody had seen when it was skipped or dropped was shown since: its images come again.
 
     Parameters
     ----------
@@ -259,14 +269,25 @@ def refuse_shown_though_skipped(paths: StudyPaths, *, before: Block) -> None:
     StudyError
         One was.
     """
-    sequence = paths.sequence
-    for day in sorted(day for day in sequence.skipped if day < before.day and Block(day) not in sequence.lost):
-        if _is_begun(paths, Block(day)):
-            raise StudyError(
-                f"{paths.day(day).root}: expected nothing shown on day {day}, which was skipped as not shown, found "
-                f"what the rig or the recorder left. Have the day after all by `{_command('unskip-day', paths, day)}`; "
-                "where its recording is lost, skip it again after that: its images then count as used."
+    lines, sequence = standing(read_amendments(paths.amendments)), paths.sequence
+    decided = {Block(one.day, one.block) for one in lines if one.day is not None and one.kind in _NOT_HAD}
+    for block in sorted(one for one in decided if one < before):
+        if block in sequence.of_day(block.day) or block in sequence.lost or not _is_begun(paths, block):
+            continue
+        said, command = ("skipped", "unskip-day") if block.number == 1 else ("dropped", "add-block")
+        had, again = f"`{_command(command, paths, block.day)}`", "the day" if block.number == 1 else "the session"
+        way = (
+            f"Have {again} after all by {had}; where its recording is lost, have it {said} again after that: its "
+            "images then count as used."
+        )
+        if any(one > block and _is_begun(paths, one) for one in sequence.with_lost(before.day + 1)):
+            way = (
+                "A later session was shown since, and nothing recorded is made again: move the files out of the study."
             )
+        raise StudyError(
+            f"{paths.at(block).day(block.day).root}: expected nothing shown on {block.said}, which was {said} as not "
+            f"shown, found what the rig or the recorder left. {way}"
+        )
 
 
 def _refuse_shown_later(

@@ -10,25 +10,14 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import StudyError
-from closedloop.plain_text.printed import command_line
+from closedloop.plain_text.printed import command_line, quoted
 from closedloop.study.amending.decide import Decision, as_line, decide
 from closedloop.study.amending.protocol import refuse_begun
+from closedloop.study.amending.ways_back import way_back
 from closedloop.study.foresight.days import ForeseesDays, refuse_impossible_days
 
 TAKEN_BACK: Final = ("amend_protocol", "add_images")
 """Kinds that `closedloop withdraw` takes back."""
-
-_OTHER_WAYS: Final = {
-    "move_study": "Say where they are by `closedloop move`",
-    "hold": "`closedloop approve STUDY hold` releases the study",
-    "edit_protocol": "Edit protocol.yaml again, as far as nothing recorded was made with it",
-    "replace_recording": "`closedloop replace-recording` puts the kept one back",
-    "withdraw": "Decide anew what it took back",
-    "skip_day": "`closedloop unskip-day` has the day after all",
-    "unskip_day": "`closedloop skip-day` skips the day again",
-    "add_block": "`closedloop drop-block` goes on without the session",
-    "drop_block": "`closedloop add-block` has the session again",
-}
 
 
 def withdraw(
@@ -76,9 +65,8 @@ def withdraw(
         line = _line_of(paths, amendments, number)
         taken.append(line)
         first = line.day or 0
-        refuse_begun(
-            paths, protocol, first=first, remedy="Amend the days to come by `closedloop amend --from-day {next}`"
-        )
+        amend = f"closedloop amend {quoted(paths.root)} FILE --from-day {{next}} --why TEXT"
+        refuse_begun(paths, protocol, first=first, remedy=f"Amend the days to come by `{amend}`")
         before, after = (_values(side) for side in (line.after, line.before))
         made = Decision("withdraw", line.day, (str(number), line.kind), before, after)
         lines = (*amendments, as_line(made, study))
@@ -109,8 +97,8 @@ def _line_of(paths: StudyPaths, amendments: tuple[Amendment, ...], number: int) 
             f"{gone.utc[:10]}. Nothing is left to do."
         )
     if line.kind not in TAKEN_BACK:
-        way = _OTHER_WAYS.get(line.kind, "It stays")
         raise StudyError(
-            f"{paths.amendments}, line {number}: expected one of {', '.join(TAKEN_BACK)}, found {line.kind}. {way}."
+            f"{paths.amendments}, line {number}: expected one of {', '.join(TAKEN_BACK)}, found {line.kind}. "
+            f"{way_back(paths.root, line)}."
         )
     return line

@@ -17,7 +17,13 @@ from closedloop.study.verification.findings import Findings
 
 
 def check_gates(
-    findings: Findings, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, gates: GateKeeper
+    findings: Findings,
+    paths: StudyPaths,
+    study: StudyDocument,
+    protocol: Protocol,
+    *,
+    gates: GateKeeper,
+    is_decided_since: bool = False,
 ) -> None:
     """Compare every gate report with what the gates find now, but for what they ask the machine.
 
@@ -29,6 +35,8 @@ def check_gates(
         Whose.
     gates
         Who asks them.
+    is_decided_since
+        Whether people decided something since the loop ran by which stages are made again: it asks anew then.
     """
     for block in paths.found():
         at, day = paths.at(block), block.day
@@ -43,11 +51,21 @@ def check_gates(
             with findings.reading("gates", place):
                 findings.sha256(place)
                 report = GateReport.read(place)
+                if block not in paths.sequence.of_day(block.day):
+                    continue  # nobody asks them anew of a session that people decided not to have
                 again = gates.evaluate(at, study, of_day, day, places[place])
-                _compare(findings, place, report, again, paths=paths)
+                _compare(findings, place, report, again, paths=paths, is_decided_since=is_decided_since)
 
 
-def _compare(findings: Findings, place: Path, report: GateReport, again: GateReport, *, paths: StudyPaths) -> None:
+def _compare(
+    findings: Findings,
+    place: Path,
+    report: GateReport,
+    again: GateReport,
+    *,
+    paths: StudyPaths,
+    is_decided_since: bool,
+) -> None:
     """Write down what differs; a gate that asks the machine is compared by its name alone."""
     before, now = ({one.gate: one for one in each.findings} for each in (report, again))
     of_the_machine = {one.gate for one in again.findings if one.is_of_this_machine}
@@ -64,7 +82,11 @@ def _compare(findings: Findings, place: Path, report: GateReport, again: GateRep
         return
     head = ("kind", "simulated", "day", "block", "checkpoint", "made_from")
     others += [name for name in head if getattr(report, name) != getattr(again, name)]
-    if others:
+    if others and is_decided_since:
+        findings.notes.append(
+            f"{place}: asked before the last decision; `closedloop run {quoted(paths.root)}` does anew."
+        )
+    elif others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         findings.fault(
             "gates",

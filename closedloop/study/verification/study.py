@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.artifacts.catalog import STUDY_INPUTS
-from closedloop.artifacts.manifest import MANIFEST_NAME, edited_line, read_manifest
+from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256
 from closedloop.artifacts.records.amendments import read_amendments, whole_amendments
 from closedloop.artifacts.records.sequence import START as NO_SESSION
-from closedloop.artifacts.records.sequence import readable_sequence
+from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import INPUTS, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.progress import ProgressCallback
@@ -19,9 +19,10 @@ from closedloop.plain_text.printed import quoted
 from closedloop.study.edits.protocol import check_protocol
 from closedloop.study.inputs import pool_hash
 from closedloop.study.loop import read_identity
-from closedloop.study.steps import Steps
-from closedloop.study.table import STAGE_TABLE, StageTable
+from closedloop.study.steps import Step, Steps
+from closedloop.study.table import STAGE_TABLE, Stage, StageTable
 from closedloop.study.verification import surroundings
+from closedloop.study.verification.decided_since import decided_since
 from closedloop.study.verification.findings import Findings, StudyFault
 from closedloop.study.verification.folders import Folder, check_folder, check_kept, published_folders
 from closedloop.study.verification.gates import check_gates
@@ -77,7 +78,7 @@ def verify_study(
         check_protocol(study, protocol, paths)
     for stage, _, folder in folders:
         check_folder(findings, study, stage, folder)
-    _check_chain(findings, Steps(paths, study, protocol, table, whole_amendments), folders)
+    is_decided_since = _check_chain(findings, Steps(paths, study, protocol, table, whole_amendments), folders)
     surroundings.check_images(findings, paths, study)
     surroundings.check_base_model(findings, paths, study)
     surroundings.check_pictures(findings, paths)
@@ -85,7 +86,7 @@ def verify_study(
     surroundings.check_amendments(findings, paths)
     check_kept(findings, study, paths)
     surroundings.check_metadata(findings, paths)
-    check_gates(findings, paths, study, protocol, gates=table.gates)
+    check_gates(findings, paths, study, protocol, gates=table.gates, is_decided_since=is_decided_since)
     surroundings.check_report(findings, paths)
     surroundings.check_ledger(findings, paths)
     surroundings.note_what_is_left(findings, paths)
@@ -93,10 +94,16 @@ def verify_study(
     return Verification(str(paths.root), findings.n_files, findings.n_bytes_read, faults, tuple(findings.notes))
 
 
-def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> None:
-    """Compare what every manifest says its stage read with what is published there now."""
+def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> bool:
+    """Compare what every manifest says its stage read with what is published there now.
+
+    Returns
+    -------
+    bool
+        Whether some of it is to be made again by what people decided since the loop ran.
+    """
     stages = {stage.name: stage for stage in (steps.table.start, *steps.table.day)}
-    decided = None
+    decided, is_decided_since = None, False
     with findings.reading("document", steps.paths.amendments):
         decided = read_amendments(steps.paths.amendments)
     for name, block, folder in folders:
@@ -108,14 +115,18 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
             _check_list(findings, steps, folder)
             continue
         with findings.reading("inputs", folder):
-            manifest = read_manifest(folder)
-            try:
-                step = steps.step(stages[name], block)
-            except DocumentError as error:
-                raise StudyError(
-                    f"{folder}: expected the folders that it was made from, found this: {error}"
-                ) from error
-            if not steps.follows(step, manifest):
+            manifest, stage = read_manifest(folder), stages[name]
+            step = _step_or_what_is_missing(steps, stage, block)
+            if isinstance(step, DocumentError) or not steps.follows(step, manifest):
+                why, is_made_again = _excuse(steps, stage, block, manifest) if decided else ("", False)
+                is_decided_since = is_decided_since or is_made_again
+                if why:
+                    findings.notes.append(f"{folder}: {why}.")
+                    continue
+                if isinstance(step, DocumentError):
+                    raise StudyError(
+                        f"{folder}: expected the folders that it was made from, found this: {step}"
+                    ) from step
                 findings.fault(
                     "inputs",
                     f"{folder}: expected what follows from its inputs, found it stale ({step.what_changed(manifest)}). "
@@ -134,6 +145,23 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> Non
                     f"{folder / MANIFEST_NAME}: made with another protocol than the day goes by now; what differs "
                     "decides nothing here."
                 )
+    return is_decided_since
+
+
+def _step_or_what_is_missing(steps: Steps, stage: Stage, block: Block) -> Step | DocumentError:
+    try:
+        return steps.step(stage, block)
+    except DocumentError as error:
+        return error
+
+
+def _excuse(steps: Steps, stage: Stage, block: Block, manifest: Manifest) -> tuple[str, bool]:
+    """Return why a folder that does not follow is no fault, empty where it is one, and whether it is made again."""
+    sequence = steps.paths.sequence
+    if block != NO_SESSION and block not in sequence.of_day(block.day) and block not in sequence.lost:
+        return "of a session that was skipped or dropped; it is made no more", False
+    since = decided_since(steps, stage, block, manifest)
+    return (f"{since}; `closedloop run {quoted(steps.paths.root)}` makes it again", True) if since else ("", False)
 
 
 def _check_list(findings: Findings, steps: Steps, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 from rich.console import Console
 
@@ -41,6 +42,15 @@ def test_a_real_study_has_the_measured_signs_alone() -> None:
     text = printed(simulated=False)
     assert "-.04    .49  -.025±.031" in text
     assert "true" not in text
+
+
+def test_a_day_that_is_left_out_of_the_evaluation_has_dashes() -> None:
+    nothing = SensitivityRow(0, 1.0, "paper", False, "anchors", "", math.nan, math.nan, 0, 0)
+    row = DayRow(0, math.nan, math.nan, None, (EpsilonCell(1.0, nothing, None),), 100, 100)
+    console = Console(width=80, file=io.StringIO())
+    console.print(_table([row]))
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[-2].split() == ["0", "-", "-", "-"]
 
 
 def test_in_a_file_the_title_is_one_line_and_no_line_ends_in_blanks() -> None:

@@ -44,6 +44,11 @@ def test_a_line_for_each_day_and_the_error_below() -> None:
     ]
 
 
+def test_the_stages_of_a_day_stand_in_their_order_also_where_some_were_made_again() -> None:
+    stages = [replace(DONE, day=0, stage=stage) for stage in ("ingest", "queue", "refit", "evaluate")]
+    assert "  day  0  ingest refit evaluate queue  [17 s]" in status_lines(replace(STATUS, stages=tuple(stages)))
+
+
 def test_a_loop_that_waits_is_one() -> None:
     lines = status_lines(replace(STATUS, waiter="lab:7", waiter_since="2026-12-03T17:05:11Z"))
     assert lines[-1] == "goes on by itself: lab:7 waits, since 2026-12-03T17:05:11Z"

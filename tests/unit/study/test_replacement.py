@@ -53,6 +53,12 @@ def bring_bad_copy(made: Lab) -> Path:
     return folder
 
 
+def change_a_byte(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-10] ^= 2
+    file.write_bytes(content)
+
+
 def content_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != MANIFEST_NAME}
 
@@ -198,9 +204,25 @@ def append(*arguments: object) -> None:
 def test_a_second_replacement_keeps_both_older_ones(made: Lab) -> None:
     bring_bad_copy(made)
     replace(made)
+    change_a_byte(recorder(made) / "array1.ns6")
     replace(made, why="once more")
     assert sorted(path.name for path in made.paths.replaced(0).iterdir()) == ["recording-1", "recording-2"]
     assert [one.why for one in read_amendments(made.paths.amendments)] == ["the first copy was bad", "once more"]
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_the_same_command_given_twice_replaces_once(made: Lab, sealed: bool) -> None:
+    folder = bring_bad_copy(made)
+    replace(made)
+    if sealed:
+        seal_without_ingest(made)
+    with refused(StudyError, recorder(made), "found the same, byte for byte", f"closedloop run {made.paths.root}"):
+        replace(made)
+    assert [one.kind for one in read_amendments(made.paths.amendments)] == ["replace_recording"]
+    assert [path.name for path in made.paths.replaced(0).iterdir()] == ["recording-1"]
+    assert not Replacement(made.paths, 0).coming.exists()
+    change_a_byte(folder / "array1.ns6")  # overwritten since: the good copy is another one then
+    replace(made)
 
 
 def test_a_recording_that_is_really_short_is_taken_by_name_and_with_a_reason(made: Lab) -> None:
@@ -259,6 +281,7 @@ def test_what_was_replaced_is_read_again_and_a_look_at_a_folder_is_no_fault(made
     if sealed:
         seal_without_ingest(made)
     replace(made)
+    change_a_byte(recorder(made) / "array1.ns6")
     replace(made, why="once more")
     made.paths.day(0).root.joinpath(".recording.look.json").touch()
     assert damage_of(made) == []

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from closedloop.artifacts.study import StudyDocument
 from closedloop.errors import StudyError
+from closedloop.study.amending.protocol import amend
 from closedloop.study.create import create_study
-from closedloop.study.second_subject import like
+from closedloop.study.loop import read_identity
+from closedloop.study.second_subject import like, not_taken_over
 from tests.unit.messages import refused
 from tests.unit.study.new_studies import image_folder, request
 
@@ -37,3 +39,17 @@ def test_what_is_given_counts_and_the_same_subject_is_refused(tmp_path: Path) ->
     assert like(asked, first.root).images == others
     with refused(StudyError, first.root, "expected another subject than nobody"):
         like(replace(asked, subject="nobody"), first.root)
+
+
+def test_what_was_amended_in_the_first_is_not_taken_over_and_said(tmp_path: Path) -> None:
+    first = replace(request(tmp_path), simulated=False, images=image_folder(tmp_path / "images"))
+    made = create_study(first)
+    asked = replace(request(tmp_path), root=tmp_path / "second study", subject="another", protocol="")
+    assert not_taken_over(asked, first.root) == ""
+    differs = tmp_path / "differs.yaml"
+    differs.write_text("attack: {epsilons: [2.5, 5, 10]}\n")
+    amend(made, *read_identity(made), from_day=0, file=differs, by="ada", why="finer", foresee=lambda *_a, **_o: None)
+    said = not_taken_over(asked, first.root)
+    assert "from day 0 on: attack.epsilons" in said
+    assert f"closedloop amend '{asked.root}' FILE --from-day DAY --why TEXT" in said
+    assert not_taken_over(replace(asked, protocol="smoke"), first.root) == ""

@@ -14,17 +14,22 @@ import pytest
 
 from closedloop.artifacts.catalog import REPORT_RECORD
 from closedloop.artifacts.gates.report import GateFinding, GateReport, gate_report_path
+from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.pages import PagesRecord
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.study import StudyPaths
+from closedloop.commands.brought import replace_recording
 from closedloop.errors import ManifestError, StudyError
 from closedloop.storage import sha256_file
+from closedloop.study.amending.exclusions import Things, exclude
+from closedloop.study.amending.sessions import add_block, skip_day
 from closedloop.study.ledger import owner_name
 from closedloop.study.loop import read_identity
 from closedloop.study.steps import Steps
 from closedloop.study.table import STAGE_TABLE
 from closedloop.study.verification.study import Verification, verify_study
 from tests.unit.messages import refused
+from tests.unit.study.amending.decided_labs import scheduled
 from tests.unit.study.labs import Lab, lab
 from tests.unit.study.sessions import bring
 
@@ -276,3 +281,46 @@ def test_a_damaged_report_of_gates_and_a_file_beside_it_are_named(tmp_path: Path
     ((kind, message),) = faults(made)
     assert (kind, message.partition(": ")[0]) == ("gates", str(place))
     assert f"{place.parent / 'notes.txt'}: none of the study's; it is not read." in verified(made).notes
+
+
+def test_what_a_decision_has_made_again_is_noted_until_the_loop_ran(tmp_path: Path) -> None:
+    made = scheduled(tmp_path, day=1)
+    study, protocol = read_identity(made.paths)
+    ours = [fault for fault in faults(made) if fault[0] == "inputs"]
+    assert ours == []
+    add_block(made.paths, study, protocol, day=0, by="ada", why="it works on")
+    exclude(made.paths, study, protocol, Things(day=0, parts=("fit",)), by="ada", why="noise", keep_attacking=False)
+    assert [fault for fault in faults(made) if fault[0] in ("inputs", "gates")] == []
+    plan, refit = made.paths.folder("plan", 1), made.paths.folder("refit", 0)
+    notes = verified(made).notes
+    for folder, line in ((plan, 1), (refit, 2)):
+        assert any(note.startswith(f"{folder}: made before line {line} of") for note in notes)
+    made.tamper("start", -1)  # of another file nobody decided anything
+    assert any(str(made.paths.folder("plan", 0)) in message for kind, message in faults(made) if kind == "inputs")
+
+
+def test_what_was_made_from_a_recording_that_was_replaced_is_noted_until_the_loop_ran(tmp_path: Path) -> None:
+    made = scheduled(tmp_path / "study", day=1)
+    good = Path(shutil.copytree(made.paths.folder("recording", 0), tmp_path / "good"))
+    (good / MANIFEST_NAME).unlink()
+    with (good / "array1.ns6").open("ab") as file:
+        file.write(bytes(8))
+    replace_recording(made.paths.root, day=0, source=good, why="cut", who=None, as_it_is=True, settle_s=0)
+    assert [fault for fault in faults(made) if fault[0] in ("inputs", "gates")] == []
+    ingest = made.paths.folder("ingest", 0)
+    assert any(
+        note.startswith(f"{ingest}: made from a recording that was replaced since") for note in verified(made).notes
+    )
+
+
+def test_what_was_planned_of_a_session_that_nobody_has_is_no_fault_when_it_no_longer_follows(tmp_path: Path) -> None:
+    made = scheduled(tmp_path, day=1)
+    study, protocol = read_identity(made.paths)
+    skip_day(made.paths, study, day=1, by="ada", why="ill")
+    made.run()
+    wanted = Things(day=0, parts=("fit",))
+    exclude(made.paths, study, protocol, wanted, by="ada", why="noise", keep_attacking=False)
+    made.run()
+    assert [fault for fault in faults(made) if fault[0] in ("inputs", "gates")] == []
+    stale = made.paths.folder("synthesize", 1)
+    assert any(note.startswith(f"{stale}: of a session that was skipped") for note in verified(made).notes)

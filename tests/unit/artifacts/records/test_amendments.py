@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments, utc_now
+from closedloop.artifacts.records.amendments import (
+    END_NAME,
+    Amendment,
+    append_amendment,
+    read_amendments,
+    read_whole_amendments,
+    utc_now,
+)
 from closedloop.artifacts.records.chain import CHAIN_START, chain_line
 from closedloop.errors import DocumentError
 from tests.equipment.processes import Child
@@ -44,6 +51,63 @@ def test_an_edited_amendment_is_named(tmp_path: Path) -> None:
         read_amendments(path)
     with pytest.raises(DocumentError, match="line 1"):
         append_amendment(path, amendment(2))
+
+
+@pytest.mark.parametrize("n_left", [0, 1, 2])
+def test_lines_that_are_cut_off_at_the_end_are_missed(tmp_path: Path, n_left: int) -> None:
+    path = tmp_path / "amendments.jsonl"
+    for day in range(3):
+        append_amendment(path, amendment(day))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:n_left]))
+    with pytest.raises(DocumentError, match=rf"amendments\.jsonl: expected all lines .* found {n_left} of 3 lines"):
+        read_amendments(path)
+    with pytest.raises(DocumentError, match="found"):
+        append_amendment(path, amendment(3))
+    whole, fault = read_whole_amendments(path)
+    assert (len(whole), f"found {n_left} of 3 lines" in fault) == (n_left, True)
+
+
+def test_a_file_that_is_gone_is_missed_and_one_of_an_older_version_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "amendments.jsonl"
+    append_amendment(path, amendment(0))
+    content = path.read_bytes()
+    path.unlink()
+    with pytest.raises(DocumentError, match="found 0 of 1 lines"):
+        read_amendments(path)
+    path.with_name(END_NAME).unlink()
+    assert read_amendments(path) == ()
+    path.write_bytes(content)  # older versions noted no end
+    assert len(read_amendments(path)) == 1
+    path.write_bytes(b"")
+    with pytest.raises(DocumentError, match="found an empty file"):
+        read_amendments(path)
+
+
+def test_a_line_whose_writer_was_killed_before_its_end_was_noted_counts(tmp_path: Path) -> None:
+    path, end = tmp_path / "amendments.jsonl", tmp_path / END_NAME
+    append_amendment(path, amendment(0))
+    before = end.read_bytes()
+    append_amendment(path, amendment(1))
+    end.write_bytes(before)
+    assert len(read_amendments(path)) == 2
+    append_amendment(path, amendment(2))
+    assert len(read_amendments(path)) == 3
+
+
+def test_another_history_than_the_one_that_was_noted_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "amendments.jsonl"
+    append_amendment(path, amendment(0))
+    end = (tmp_path / END_NAME).read_bytes()
+    other = tmp_path / "other" / "amendments.jsonl"
+    other.parent.mkdir()
+    append_amendment(other, amendment(0, why="something else"))
+    other.with_name(END_NAME).write_bytes(end)
+    with pytest.raises(DocumentError, match="line 1: expected the line that"):
+        read_amendments(other)
+    other.with_name(END_NAME).write_text("what")
+    with pytest.raises(DocumentError, match="expected number and check of the last amendment"):
+        read_amendments(other)
 
 
 def test_a_line_that_is_no_amendment_is_named(tmp_path: Path) -> None:

@@ -76,11 +76,12 @@ def test_without_a_person_what_is_proposed_stands_and_facts_have_to_be_given(dra
 
 def test_a_wrong_answer_is_refused_at_once_and_asked_again(draft: Draft, images: Path) -> None:
     facts = {key: value for key, value in given(images).items() if key != "birth"}
-    somebody = Somebody(iter(["yesterday", "2999-01-01", "2018-05-21", *[""] * 20]))
+    somebody = Somebody(iter(["yesterday", "2999-01-01", "1018-05-21", "2018-05-21", *[""] * 20]))
     talk = ask_all(draft, facts, {}, somebody)
     assert [line for line in somebody.heard if line.startswith("--birth")] == [
         "--birth: expected a date (2018-05-21) or an age in ISO 8601 (P8Y, P7Y6M), found yesterday. Correct it.",
         "--birth: expected a date in the past, found 2999-01-01. Correct it.",
+        "--birth: expected a date of the last 100 years, found 1018-05-21. Correct it.",
     ]
     assert str(talk.draft.metadata().animal.date_of_birth) == "2018-05-21"
 

@@ -15,6 +15,7 @@ from closedloop.artifacts.day.responses import RESPONSE_COUNTS, RESPONSES, SPIKE
 from closedloop.artifacts.tables import read_table
 from closedloop.errors import AlignmentError, RecordingError, StudyError
 from closedloop.stages.context import StageContext
+from closedloop.stages.ingest.recording import read_day_devices
 from closedloop.stages.ingest.run import check_missing, run
 from tests.unit.messages import refused
 from tests.unit.stages.ingest.recorded_days import (
@@ -148,6 +149,23 @@ def test_a_recording_whose_comment_names_another_session_is_refused(tmp_path: Pa
         "--day 0 --from FOLDER",
     ):
         run(made)
+
+
+def test_the_command_that_replaces_a_second_session_s_recording_names_it(tmp_path: Path) -> None:
+    made = ingest_context(tmp_path)
+    write_day(made, WrittenDay(spikes_in_window(), comments=("abc-day-01",)))
+    folder = tmp_path / "day-03.2" / "recording"
+    folder.parent.mkdir()
+    made.published("recording").rename(folder)
+    with refused(RecordingError, folder, f"replace-recording {tmp_path} --day 3 --block 2 --from FOLDER --why TEXT"):
+        read_day_devices(
+            folder,
+            photodiode="ainp1",
+            bridge_ms=1.0,
+            count_noise_unit=False,
+            session_id="abc-day-03.2",
+            simulated=made.simulated,
+        )
 
 
 def test_a_comment_of_this_session_and_remarks_are_accepted(tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import START_DAY, StudyDocument
 from closedloop.errors import ClosedLoopError, OptionError, ProtocolError, StudyError
 from closedloop.stages.context import StageContext
-from closedloop.study.amending.protocol import amend
+from closedloop.study.amending.protocol import amend, planned_anew
+from closedloop.study.amending.sessions import add_block
 from closedloop.study.amending.withdraw import withdraw
 from closedloop.study.foresight.days import ForeseesDays, refuse_impossible_days
+from tests.unit.study.amending.decided_labs import skip
 from tests.unit.study.labs import Lab, bring_recording, lab
 from tests.unit.study.sessions import bring
 
@@ -128,6 +130,18 @@ def test_a_planned_day_of_an_animal_is_planned_anew_and_taken_back_it_is_what_it
     made.run()
     assert published(made) == without
     assert [line.kind for line in read_amendments(made.paths.amendments)] == ["amend_protocol", "withdraw"]
+
+
+def test_the_session_that_is_ready_is_named_whichever_of_its_day_it_is(tmp_path: Path) -> None:
+    made = recorded_day_0(tmp_path / "study")
+    assert " The session of day 1 is made anew" in planned_anew(made.paths, 0, ("images",), remedy="take this back")
+    add_block(made.paths, *identity(made), day=0, by="ada", why="it works on")
+    made.run()
+    said = planned_anew(made.paths, 0, ("images",), remedy="take this back")
+    assert "The session of day 0, session 2 is made anew" in said
+    assert "The session of day 1 is" in planned_anew(made.paths, 1, ("images",), remedy="take this back")
+    skip(made, 1)
+    assert planned_anew(made.paths, 1, ("images",), remedy="take this back") == ""
 
 
 def test_what_decides_no_stage_makes_nothing_anew(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.study.amending.sessions import add_block, drop_block
 from closedloop.study.ledger import read_records
-from closedloop.study.loop import read_identity
+from closedloop.study.loop import Outcome, read_identity
 from closedloop.study.process.state import NextStage, next_stage
 from tests.unit.messages import refused
 from tests.unit.study.amending.decided_labs import BEFORE, inputs, published, record, scheduled, skip
@@ -153,6 +153,30 @@ def test_a_dropped_session_that_was_shown_keeps_its_number_and_its_images_count_
     assert made.paths.sequence.of_day(1) == (Block(1), Block(1, 3))
     with refused(StudyError, "--again", "expected a session that was shown and dropped"):
         add(made, 1, again=True)
+
+
+def test_a_session_that_was_shown_after_it_was_dropped_stops_the_loop(tmp_path: Path) -> None:
+    made = with_second(tmp_path)
+    drop(made, 1)
+    bring(at(made, SECOND), 1)
+    with refused(StudyError, at(made, SECOND).day(1).root, "day 1, session 2, which was dropped", "add-block"):
+        made.run()
+    add(made, 1)
+    drop(made, 1)  # as shown: its recording is lost
+    made.run()
+    assert made.ran == ["1.2 queue", *(f"2 {stage}" for stage in BEFORE)]
+
+
+def test_what_comes_of_a_dropped_session_after_a_later_one_was_shown_is_moved_out(tmp_path: Path) -> None:
+    made = with_second(tmp_path, days=4)
+    drop(made, 1)
+    made.run()
+    record(made, 2)
+    bring(at(made, SECOND), 1)
+    with refused(StudyError, at(made, SECOND).day(1).root, "move the files out of the study"):
+        made.run()
+    at(made, SECOND).folder("present", 1).rename(tmp_path.with_name("moved out"))
+    assert made.run() == Outcome(made.run().waiting_for, 3)
 
 
 def test_some_sessions_cannot_be_added_or_dropped(tmp_path: Path) -> None:

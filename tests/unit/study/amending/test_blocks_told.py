@@ -11,8 +11,10 @@ from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.sequence import Block
 from closedloop.commands.amending.history import history_lines, read_history
+from closedloop.commands.amending.sessions import change_sessions
 from closedloop.study.replay.run import AFTER, ReplayRequest, replay_days
 from tests.unit.study import sessions
+from tests.unit.study.amending.decided_labs import scheduled
 from tests.unit.study.amending.test_blocks import SECOND, add, at, record_block, with_second
 from tests.unit.study.labs import Lab, lab
 
@@ -71,3 +73,11 @@ def test_a_later_day_is_replayed_from_the_published_second_session(tmp_path: Pat
     refit = tmp_path / "out" / "after-the-session" / "day-02" / "refit"
     assert "day-01.2/refit/refit.txt" in read_manifest(refit).inputs
     assert at(made, Block(1, 2)).folder("refit", 1).is_dir()
+
+
+def test_who_adds_a_session_is_told_how_many_the_day_has_and_the_way_back(tmp_path: Path) -> None:
+    made = scheduled(tmp_path, day=1)
+    first, second = (change_sessions(made.paths.root, "add-block", day=1, by="ada", why="more") for _ in range(2))
+    assert "day 1, session 2 comes after the one before, in day-01.2: the day has 2 sessions now." in first
+    assert "in day-01.3: the day has 3 sessions now." in second  # the same command given twice is seen
+    assert f"`closedloop drop-block {made.paths.root} --day 1 --why TEXT` takes it back." in second

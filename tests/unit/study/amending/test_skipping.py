@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from closedloop.artifacts.gates.held import held_in_its_study
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.sequence import Block
+from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import OptionError, StudyError
 from closedloop.study.amending.sessions import skip_day
-from closedloop.study.loop import Outcome, read_identity
+from closedloop.study.loop import Outcome, read_identity, run_study
 from closedloop.study.process.state import NextStage, next_stage
 from tests.unit.messages import refused
 from tests.unit.study.amending.decided_labs import BEFORE, inputs, published, record, scheduled, skip, unskip
@@ -153,6 +155,18 @@ def test_a_session_that_was_shown_after_it_was_skipped_stops_the_loop(tmp_path: 
     skip(made, 1)
     made.run()
     assert made.ran[-3:] == [f"2 {stage}" for stage in BEFORE]
+
+
+def test_a_day_that_is_skipped_while_the_pages_are_drawn_is_not_waited_for(tmp_path: Path) -> None:
+    made = scheduled(tmp_path, day=1)
+
+    def draw(_paths: StudyPaths) -> None:
+        if not made.paths.sequence.skipped:
+            skip(made, 1)
+
+    outcome = run_study(made.paths, made.listener, table=replace(made.small_table, report=draw), patience=made.patience)
+    assert outcome.day == 2
+    assert outcome.waiting_for is not None
 
 
 def test_a_day_that_is_skipped_while_a_stage_of_it_is_at_work_is_left_after_that_stage(tmp_path: Path) -> None:

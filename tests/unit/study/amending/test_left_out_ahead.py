@@ -1,0 +1,91 @@
+"""Which sites are attacked on days to come, as people leave them out of the evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from closedloop.artifacts.amended.exclusions import not_attacked
+from closedloop.artifacts.catalog import SITES
+from closedloop.artifacts.day.responses import Site, SiteTable
+from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.errors import StudyError
+from closedloop.study.amending.exclusions import Things, exclude
+from closedloop.study.loop import read_identity
+from tests.unit.messages import refused
+from tests.unit.study.amending.decided_labs import scheduled, skip
+from tests.unit.study.labs import Lab, lab
+
+NAMES = ("array1-002", "array1-003", "array1-004")
+
+
+def write_sites(made: Lab) -> None:
+    sites = [
+        Site(neuroid_id=name, electrode_id=index + 2, reliability=0.8, mean_rate_hz=9.0, sigma_hz=3.0, site_index=index)
+        for index, name in enumerate(NAMES)
+    ]
+    SiteTable(simulated=False, day=0, sites=tuple(sites)).write(SITES.published(made.paths, 0))
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Lab:
+    """A study of three sites that waits for the session of day 1; day 2 is the first that is not planned."""
+    study = scheduled(tmp_path / "study", day=1)
+    write_sites(study)
+    return study
+
+
+def leave_out(made: Lab, *sites: str, from_day: int = 0, to_day: int | None = None, keep: bool = False) -> list[str]:
+    wanted = Things(sites=sites, from_day=from_day, to_day=to_day, parts=("evaluation",))
+    return exclude(made.paths, *read_identity(made.paths), wanted, by="ada", why="it drifts", keep_attacking=keep)
+
+
+def attacked(made: Lab, day: int) -> set[str]:
+    out = not_attacked(read_amendments(made.paths.amendments), day=day)
+    return {name for name in NAMES if not any(one.covers_site(name) for one in out)}
+
+
+def test_sites_left_out_of_days_that_are_over_are_attacked_on(made: Lab) -> None:
+    first, second, third = NAMES
+    for days in ((first, 0, 0), (second, 1, 1), (third, 0, 0)):
+        said = leave_out(made, days[0], from_day=days[1], to_day=days[2])
+        assert not any("Attacked no longer" in line for line in said)
+    assert attacked(made, 2) == set(NAMES)
+
+
+def test_a_day_to_come_keeps_a_site_to_attack(made: Lab) -> None:
+    first, second, third = NAMES
+    leave_out(made, first, second, to_day=2)
+    leave_out(made, third, from_day=3)  # day 2 has this one, day 3 the others
+    assert (attacked(made, 2), attacked(made, 3)) == ({third}, {first, second})
+    with refused(StudyError, made.paths.root, "still attacked on day 3", "--keep-attacking"):
+        leave_out(made, first, second, from_day=1)
+
+
+def test_sites_that_are_attacked_nevertheless_leave_others_to_be_left_out(made: Lab) -> None:
+    first, second, third = NAMES
+    leave_out(made, first, second, keep=True)
+    leave_out(made, third)
+    assert attacked(made, 2) == {first, second}
+
+
+def test_it_is_said_from_which_day_on_a_site_is_attacked_no_longer(made: Lab) -> None:
+    assert "Attacked no longer from day 2 on, the first that is not planned." in leave_out(made, NAMES[0])
+    assert "Attacked no longer from day 3 on." in leave_out(made, NAMES[1], from_day=3)
+
+
+def test_a_skipped_day_without_a_plan_is_not_the_first_to_be_planned(tmp_path: Path) -> None:
+    made = scheduled(tmp_path / "study", day=1)
+    write_sites(made)
+    skip(made, 2)
+    assert "Attacked no longer from day 3 on, the first that is not planned." in leave_out(made, NAMES[0])
+
+
+def test_before_day_0_chose_the_sites_neither_these_nor_arrays_are_known(tmp_path: Path) -> None:
+    made = lab(tmp_path / "study", simulated=False)
+    document, protocol = read_identity(made.paths)
+    unnamed = document.model_copy(update={"arrays": ()})
+    for wanted in (Things(sites=("0",), parts=("fit",)), Things(arrays=("array1",), parts=("fit",))):
+        with refused(StudyError, made.paths.root, "expected sites, which day 0 chooses"):
+            exclude(made.paths, unnamed, protocol, wanted, by="ada", why="dead", keep_attacking=False)
