@@ -66,7 +66,7 @@ def normalizer_drift(context: GateContext) -> GateFinding:
         "normalizer_drift",
         level_of(max(moved, spread), limit),
         expected=expected,
-        found=f"{plain(moved)} SDs, and {plain(spread)} octaves of SD, over {len(now_hz)} images"
+        found=f"a mean moved by {plain(moved)} SDs, and an SD by {plain(spread)} octaves, over {len(now_hz)} images"
         + _compared_with(context)
         + left_out,
         remedy=_REMEDY,

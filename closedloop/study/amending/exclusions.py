@@ -180,7 +180,7 @@ class _StudyNow:
         known = self.paths.sequence.of_day(day)
         if Block(day, block) not in known:
             found = " or ".join(str(one.number) for one in known) or f"none, for day {day} is skipped"
-            raise OptionError(f"--block: expected a session of day {day}, {found}, found {block}. Correct it.")
+            raise OptionError(f"--block: expected a session of day {day} ({found}), found {block}. Correct it.")
 
 
 def exclude(
