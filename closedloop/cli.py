@@ -73,7 +73,6 @@ WorkersOption = Annotated[
         "[default: this machine's GPUs, or its CPU cores]",
     ),
 ]
-WhyOption = Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study")]
 _PROTOCOL = typer.Option(
     metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=complete_protocol
 )
@@ -301,7 +300,7 @@ def accept_session(
             help="what stands against it, as `closedloop run` named it, such as mouse-gaze; may be repeated",
         ),
     ],
-    why: Annotated[str, typer.Option(metavar="REASON", help="the reason; kept with the study and shown in its report")],
+    why: Why,
     who: By = None,
     block: BlockNumber = 1,
 ) -> None:
@@ -318,7 +317,7 @@ def accept_session(
 def accept_recording(
     study: StudyFolder,
     day: OneDay,
-    why: WhyOption,
+    why: Why,
     who: By = None,
     block: BlockNumber = 1,
 ) -> None:
@@ -339,7 +338,7 @@ def replace_recording(
     source: Annotated[
         Path, typer.Option("--from", metavar="FOLDER", help="folder with all files of the good copy; it is only read")
     ],
-    why: WhyOption,
+    why: Why,
     who: By = None,
     as_it_is: Annotated[bool, typer.Option("--as-it-is", help="take it though something of it is missing")] = False,
     settle: Annotated[

@@ -50,7 +50,7 @@ def _usage(command: Any) -> Iterator[str]:
         if parameter.param_type_name == "argument":
             yield name if parameter.required or name.startswith("[") else f"[{name}]"
         elif parameter.required:
-            yield f"{name} {parameter.name.upper()}"
+            yield f"{parameter.opts[0]} {parameter.name.upper()}"
     if any(parameter.param_type_name == "option" and not parameter.required for parameter in command.params):
         yield "[OPTIONS]"
 

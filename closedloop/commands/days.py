@@ -47,7 +47,7 @@ def refuse_other_blocks(paths: StudyPaths, day: int, number: int) -> StudyPaths:
     block, known = Block(day, number), paths.sequence.of_day(day)
     if block not in known:
         found = " or ".join(str(one.number) for one in known) or f"none, for day {day} is skipped"
-        raise OptionError(f"--block: expected a session of day {day}, {found}, found {number}. Correct it.")
+        raise OptionError(f"--block: expected a session of day {day} ({found}), found {number}. Correct it.")
     return paths.at(block)
 
 

@@ -150,9 +150,11 @@ def _waiter(
 def _print_outcome(console: Console, paths: StudyPaths, outcome: Outcome) -> None:
     from closedloop.report.amended.comparable import day_table  # noqa: PLC0415 - parquet only once there is a day
 
-    rows = day_table(paths)
+    rows, left_out = day_table(paths)
     if rows:
         _print_table(console, rows)
+        if left_out:
+            say_on(console, f"Days are compared {left_out}; the report says more.")
         say_on(console, _presentations(rows))
     page = paths.report / REPORT.name
     if page.is_file():

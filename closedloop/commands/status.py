@@ -363,7 +363,7 @@ def status_lines(status: Status) -> list[str]:
     if status.waiting_for:
         lines.append(f"waiting for you: {status.waiting_for}")
     lines += held_lines(Path(status.study), status.held_by)
-    lines += [f"warned: {one.line}" for one in status.warned_by]
+    lines += [f"warned: {one.line} {one.remedy}".rstrip() for one in status.warned_by]
     if status.days_done and not status.waiting_for:
         lines.append(all_done(status.days_done))
     if status.goes_on:
@@ -389,9 +389,10 @@ def _session_line(block: Block, status: Status) -> str:
     name = "start " if block == NO_SESSION else f"day {block.day:>2}"
     name += "" if block.number == 1 else f".{block.number}"
     words = {"running": "running" if status.holder else "stopped"}
-    stages = [
-        record.stage if record.state == "done" else f"{record.stage} ({words.get(record.state, record.state)})"
-        for record in records
+    done = [record.stage for record in records if record.state == "done"]
+    others = [
+        f"{record.stage} ({words.get(record.state, record.state)})" for record in records if record.state != "done"
     ]
+    stages = [f"done: {' '.join(done)}"] * bool(done) + others
     seconds = sum(record.seconds or 0 for record in records)
-    return f"  {name}  {' '.join(stages)}  [{seconds:.0f} s]"
+    return f"  {name}  {'  '.join(stages)}  [{seconds:.0f} s]"

@@ -193,7 +193,7 @@ def judge_calibration(when: datetime.date | None, today: datetime.date, *, most_
     """
     again = f"Measure it: {_COMMANDS[key]}."
     if when is None:
-        return warn("rig.yaml does not say when it was done", again)
+        return warn("rig.yaml does not say when this was measured", again)
     days = (today - when).days
     if days < 0:
         return fail(

@@ -174,13 +174,18 @@ def test_a_message_is_known_by_the_check_whose_row_says_it() -> None:
         for words in (
             "a photodiode, found none: without",
             "100 ms are whole frames",
-            "rig.yaml does not say when it was done",
+            "rig.yaml does not say when this was measured",
         )
     }
     assert by_words == {
         "a photodiode, found none: without": ("photodiode",),
         "100 ms are whole frames": ("timing",),
-        "rig.yaml does not say when it was done": ("gaze-calibration", "reward-calibration", "luminance", "light"),
+        "rig.yaml does not say when this was measured": (
+            "gaze-calibration",
+            "reward-calibration",
+            "luminance",
+            "light",
+        ),
     }
 
 

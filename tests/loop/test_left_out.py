@@ -155,4 +155,4 @@ def test_presentations_of_a_second_session_and_the_whole_of_it_are_left_out(stud
 
     refused = closedloop("exclude", study.root, "--day", "0", "--block", "2", "--from", "both", "--why", "x")
     assert refused.returncode == 2
-    assert "--block: expected a session of day 0, 1, found 2. Correct it." in refused.stderr
+    assert "--block: expected a session of day 0 (1), found 2. Correct it." in refused.stderr

@@ -168,6 +168,11 @@ def noted(things: Iterable[Exclusion], *, not_attacked_from: Block | None = None
     return values | ({_NOT_ATTACKED: str(not_attacked_from.seed_name)} if not_attacked_from is not None else {})
 
 
+def not_attacked_since(values: dict[str, str]) -> Block | None:
+    """Return from which session on sites are attacked no longer, as `noted` stated it; None where they are."""
+    return _session(values[_NOT_ATTACKED]) if _NOT_ATTACKED in values else None
+
+
 def as_text(things: Iterable[Exclusion]) -> str:
     """Return what is left out as JSON, the same text for the same things; empty where there are none."""
     out = [one.model_dump(mode="json", exclude_defaults=True) for one in _in_order(things)]
@@ -211,10 +216,22 @@ def said(one: Exclusion) -> str:
 
 def said_of_all(things: Iterable[Exclusion]) -> tuple[str, ...]:
     """Return what is left out of which part, a line each; of both parts in one."""
+    return tuple(f"{words}: left out of {parts}" for words, parts in _parts_of(things).items())
+
+
+def said_by_parts(things: Iterable[Exclusion]) -> dict[str, str]:
+    """Return the things of each part in words, by the part's: `the fit`, `the evaluation`, or both."""
+    found = dict[str, list[str]]()
+    for words, parts in _parts_of(things).items():
+        found.setdefault(parts, []).append(words)
+    return {parts: "; ".join(words) for parts, words in found.items()}
+
+
+def _parts_of(things: Iterable[Exclusion]) -> dict[str, str]:
     parts = dict[str, list[str]]()
     for one in _in_order(things):
         parts.setdefault(said(one), []).append(f"the {one.part}")
-    return tuple(f"{words}: left out of {' and '.join(sorted(of, reverse=True))}" for words, of in parts.items())
+    return {words: " and ".join(sorted(of, reverse=True)) for words, of in parts.items()}
 
 
 def things_in(values: dict[str, str]) -> tuple[Exclusion, ...]:

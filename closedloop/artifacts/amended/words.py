@@ -8,10 +8,16 @@ from typing import Final
 
 from closedloop.artifacts.amended import images, moved, protocols, rigs
 from closedloop.artifacts.amended.closing import closed_by, closed_days
-from closedloop.artifacts.amended.exclusions import exclusions, said_of_all, things_in
+from closedloop.artifacts.amended.exclusions import (
+    exclusions,
+    not_attacked_since,
+    said_by_parts,
+    said_of_all,
+    things_in,
+)
 from closedloop.artifacts.amended.standing import withdrawals
 from closedloop.artifacts.records.amendments import Amendment
-from closedloop.artifacts.records.sequence import Block
+from closedloop.artifacts.records.sequence import SHOWN, Block
 
 _FOUND: Final = "found"
 
@@ -38,15 +44,25 @@ def _edited(line: Amendment) -> str:
 
 
 def _left_out(line: Amendment) -> str:
-    return f"left out what does not count: {'; '.join(said_of_all(things_in(line.after)))}"
+    things, since = things_in(line.after), not_attacked_since(line.after)
+    said = [f"left out of {parts}: {words}" for parts, words in said_by_parts(things).items()]
+    if since is not None:
+        first = max(since, Block(min((thing.from_day for thing in things), default=0)))
+        said.append(f"attacked no longer from {first.said} on")
+    return "; ".join(said)
 
 
 def _taken_in(line: Amendment) -> str:
-    return f"took in again: {'; '.join(said_of_all(things_in(line.before)))}"
+    of_parts = said_by_parts(things_in(line.before)).items()
+    return "; ".join(f"took in again, in {parts}: {things}" for parts, things in of_parts)
 
 
 def _closed(line: Amendment) -> str:
     return f"closed the day: {closed_by(line, line.day or 0).said}"
+
+
+def _though_shown(line: Amendment) -> str:
+    return ", which was shown" if line.after.get(SHOWN) == "yes" else ""
 
 
 _WORDS: Final[Mapping[str, Callable[[Amendment], str]]] = {
@@ -65,10 +81,10 @@ _WORDS: Final[Mapping[str, Callable[[Amendment], str]]] = {
     "exclude": _left_out,
     "include": _taken_in,
     "close_day": _closed,
-    "skip_day": lambda _line: "skipped the day",
+    "skip_day": lambda line: f"skipped the day{_though_shown(line)}",
     "unskip_day": lambda _line: "had the day after all, which was skipped",
     "add_block": lambda line: f"added session {line.block} to the day",
-    "drop_block": lambda line: f"dropped session {line.block} of the day",
+    "drop_block": lambda line: f"dropped session {line.block} of the day{_though_shown(line)}",
     "reopen_day": lambda _line: "opened the day again, so that its session can go on",
 }
 

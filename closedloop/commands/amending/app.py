@@ -32,7 +32,7 @@ def amend(
     require_extra("lab")
     from closedloop.commands.amending.protocol import amend_protocol  # noqa: PLC0415
 
-    typer.echo(visible(amend_protocol(study, from_day=from_day, file=file, by=by, why=why)))
+    typer.echo(printed(amend_protocol(study, from_day=from_day, file=file, by=by, why=why)))
 
 
 @amending_app.command("withdraw")

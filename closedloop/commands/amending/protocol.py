@@ -9,12 +9,12 @@ from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import StudyPaths
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import resolved
-from closedloop.study.amending.protocol import amend, amended_line, planned_anew
+from closedloop.study.amending.protocol import amend, amended_line, not_compared, planned_anew
 from closedloop.study.amending.withdraw import withdraw
 from closedloop.study.loop import read_identity
 
 
-def amend_protocol(study: Path, *, from_day: int, file: Path, by: str | None, why: str) -> str:
+def amend_protocol(study: Path, *, from_day: int, file: Path, by: str | None, why: str) -> list[str]:
     """Note what differs from a day on.
 
     Parameters
@@ -32,8 +32,8 @@ def amend_protocol(study: Path, *, from_day: int, file: Path, by: str | None, wh
 
     Returns
     -------
-    str
-        What was done, in a line.
+    list of str
+        What was done, and what to mind of it, a line each.
 
     Raises
     ------
@@ -43,9 +43,11 @@ def amend_protocol(study: Path, *, from_day: int, file: Path, by: str | None, wh
     paths = StudyPaths(resolved(study))
     document, protocol = read_identity(paths)
     line = amend(paths, document, protocol, from_day=from_day, file=file, by=by, why=why)
-    number = read_amendments(paths.amendments).index(line) + 1
+    lines = read_amendments(paths.amendments)
+    number = lines.index(line) + 1
     back = command_line("closedloop", "withdraw", paths.root, str(number))
-    return f"{amended_line(paths, line, number=number)} `{back} --why TEXT` takes it back."
+    said = f"{amended_line(paths, line, number=number)} `{back} --why TEXT` takes it back."
+    return [said, *filter(None, [not_compared(protocol, lines, line)])]
 
 
 def withdraw_line(study: Path, *, number: int, by: str | None, why: str) -> str:

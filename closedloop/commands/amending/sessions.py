@@ -73,16 +73,14 @@ def change_sessions(
         next_line = f"The study goes on by itself: {waiter.name} waits on it."
     else:
         next_line = go_on(paths)
-    return f"{_said(paths, noted)} Noted in {paths.amendments}. {next_line}"
+    return f"{_said(paths, noted, n_days=protocol.days)} Noted in {paths.amendments}. {next_line}"
 
 
-def _said(paths: StudyPaths, noted: Amendment) -> str:
+def _said(paths: StudyPaths, noted: Amendment, *, n_days: int) -> str:
     block = Block(noted.day or 0, noted.block)
-    images = (
-        "its images count as used"
-        if noted.after.get(SHOWN) == "yes"
-        else "nobody saw it, and its images are offered to the next session"
-    )
+    is_followed = any(one > block for one in paths.sequence.blocks(n_days))
+    unseen = "its images are offered to the next session" if is_followed else "none comes after it"
+    images = "its images count as used" if noted.after.get(SHOWN) == "yes" else f"nobody saw it, and {unseen}"
     n_sessions = len(paths.sequence.of_day(block.day))
     back = command_line("closedloop", "drop-block", paths.root, "--day", str(block.day))
     said = {

@@ -99,4 +99,8 @@ def take_lab(text: str, draft: Draft) -> Draft:
 def _animal(draft: Draft, option: str, **known: str | None) -> Animal:
     """Return the animal as it is known so far; what was not asked yet is filled with what is always true."""
     before = draft.animal.model_dump(mode="json") if draft.animal else {"species": "Macaca mulatta", "sex": "U"}
-    return validate(Animal, before | {"subject_id": draft.subject} | known, place=option, error=OptionError)
+    try:
+        return validate(Animal, before | {"subject_id": draft.subject} | known, place=option, error=OptionError)
+    except OptionError as error:
+        doubled = f"{option}: {option.removeprefix('--')}: "  # where the option is called as the document's key
+        raise OptionError(str(error).replace(doubled, f"{option}: ")) from None

@@ -11,6 +11,8 @@ from closedloop.commands.new.questions import QUESTIONS, StudyQuestion
 from closedloop.errors import ClosedLoopError, OptionError
 
 BACK = "back"
+_WORDS_FOR_HELP = ("?", "help", "quit", "exit")  # typed by who is lost; no answer to any question
+_HELP = "`back` goes to the question before; Ctrl-C or Ctrl-D ends, and the answers are kept."
 
 
 class Person(Port):
@@ -174,10 +176,16 @@ def _ask(talk: Answering, number: int, older: dict[str, str], person: Person) ->
         answer = person.ask(question.asks, older.get(question.key) or question.propose(before)).strip()
         if answer.lower() == BACK:
             return _back(talk, person, at=number)
+        if not answer:
+            person.say(f"expected an answer, found none: nobody can propose one. {question.explains}")
+            continue
+        if answer.lower() in _WORDS_FOR_HELP:
+            person.say(f"{question.explains} {_HELP}")
+            continue
         try:
             talk.take(question, answer)
         except ClosedLoopError as error:
-            person.say(str(error))
+            person.say(str(error).removeprefix(f"{question.option}: "))  # of an option that nobody typed
             continue
         older[question.key] = answer
         talk.asked.append((number, before))

@@ -12,18 +12,20 @@ from closedloop.artifacts.protocol.protocol import (
     presentations_per_day,
     session_hours,
 )
+from closedloop.commands.days import count
 from closedloop.commands.new.draft import Draft
 from closedloop.errors import OptionError, ProtocolError, StudyError
 from closedloop.models.shipped import shipped_names
-from closedloop.plain_text.printed import number_text
+from closedloop.plain_text.printed import in_words, number_text
 from closedloop.storage import read_bytes, resolved
 from closedloop.study.create import find_protocol
 from closedloop.study.first_day.fitting import fresh_images_that_fit
 from closedloop.study.foresight.images import open_images
-from closedloop.study.foresight.numbers import images_wanted, refuse_more_days, refuse_too_few
+from closedloop.study.foresight.numbers import images_wanted, refuse_too_few
 from closedloop.study.foresight.weights import find_base_model
 
 _LONGEST_DAY_H = 24
+_S_PER_HOUR = 3_600
 
 
 def take_protocol(text: str, draft: Draft) -> Draft:
@@ -37,11 +39,12 @@ def found_protocol(draft: Draft) -> str:
     """Say what the protocol asks of a day."""
     base = base_of(draft)
     sites, epsilons = base.sites.n_sites, len(base.attack.epsilons)
-    return f"{base.name}: {base.days} days of {_day_in_words(base)}, {sites} sites, {epsilons} epsilons"
+    attacked = f"{count(sites, 'site')}, {count(epsilons, 'epsilon')}"
+    return f"{base.name}: {count(base.days, 'day')} of {_day_in_words(base)}, {attacked}"
 
 
 def _day_in_words(protocol: Protocol) -> str:
-    return f"{presentations_per_day(protocol):,} presentations ({session_hours(protocol):.1f} h)"
+    return f"{presentations_per_day(protocol):,} presentations ({_in_words(session_hours(protocol))})"
 
 
 def take_images(text: str, draft: Draft) -> Draft:
@@ -66,8 +69,10 @@ def found_images(draft: Draft) -> str:
     base = base_of(draft)
     sizes = Counter(image.category for image in open_images(draft.images, base).images())
     lasts = _days_that_last(draft, base)
-    enough = f"enough for {lasts} days" if lasts < base.days else f"enough for all {base.days} days"
-    return f"{draft.n_listed:,} images in {len(sizes):,} categories, {enough}; each is read when the study is made"
+    every = "its day" if base.days == 1 else f"all {base.days} days"
+    enough = f"enough for {count(lasts, 'day')}" if lasts < base.days else f"enough for {every}"
+    categories = "1 category" if len(sizes) == 1 else f"{len(sizes):,} categories"
+    return f"{count(draft.n_listed, 'image')} in {categories}, {enough}; each is read when the study is made"
 
 
 def _days_that_last(draft: Draft, base: Protocol) -> int:
@@ -104,7 +109,11 @@ def take_days(text: str, draft: Draft) -> Draft:
     """Take how many days there will be; their images have to be there."""
     days = _whole(text, option="--days")
     base = base_of(draft)
-    refuse_more_days(base, days)
+    if days > base.days:
+        raise StudyError(
+            f"--days: expected at most {count(base.days, 'day')}, as protocol {base.name} has, found {days:,}. Give "
+            "less, or start from a copy of the protocol with another number behind `days:`."
+        )
     changed = replace(draft, days=days, hours=None, fresh_images=None)
     _, protocol = changed.protocol()
     refuse_too_few(changed.asked(protocol), n_images=draft.n_listed, place=str(draft.images))
@@ -136,8 +145,8 @@ def take_hours(text: str, draft: Draft) -> Draft:
     fits = fresh_images_that_fit(protocol, hours)
     if fits is None:
         raise ProtocolError(
-            f"--hours: expected hours for what the protocol shows without any fresh attack, found {hours:g} h against "
-            f"{_hours_without(protocol):.3g} h. Allow more, or start from a copy of the protocol that shows less."
+            f"--hours: expected {_in_words(_hours_without(protocol))} or more, which the protocol takes without any "
+            f"fresh attack, found {_in_words(hours)}. Allow more, or start from a copy of the protocol that shows less."
         )
     return replace(draft, hours=hours, fresh_images=fits)
 
@@ -187,6 +196,10 @@ def base_of(draft: Draft) -> Protocol:
 def _of_days(draft: Draft) -> Protocol:
     """Return the protocol as answers before the hours have it."""
     return replace(draft, hours=None, fresh_images=None).protocol()[1]
+
+
+def _in_words(hours: float) -> str:
+    return in_words(_S_PER_HOUR * hours)
 
 
 def _hours_without(protocol: Protocol) -> float:

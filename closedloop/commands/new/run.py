@@ -126,7 +126,7 @@ def _ask(root: Path, told: Mapping[str, str], kept: Path, known: list[str]) -> t
     person = AtTerminal(kept)
     older = read_answers(kept, known=known) if kept.is_file() else {}
     stopped = f"Stopped; no study was made. Answers are kept in {kept}: run the same command again to go on."
-    person.say("Enter takes what stands in brackets; `back` goes back; Ctrl-C stops, and the answers are kept.")
+    person.say("Enter takes what stands in brackets; `back` goes back; Ctrl-C or Ctrl-D ends; answers are kept.")
     with interruptible(stopped), _abort_as_interrupt():
         talk = ask_all(Draft(root), told, older, person)
         while True:

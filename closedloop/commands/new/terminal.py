@@ -38,9 +38,10 @@ class AtTerminal:
         question
             In a line.
         proposed
-            What Enter takes.
+            What Enter takes; None: nothing, and the answer is empty.
         """
-        return str(typer.prompt(visible(question), default=proposed, err=True))
+        shown = proposed is not None
+        return str(typer.prompt(visible(question), default=proposed or "", show_default=shown, err=True))
 
     def say(self, line: str) -> None:
         """Say a line."""

@@ -15,6 +15,7 @@ from closedloop.gates.wording import bounds, plain
 
 _SAME_QUARTZ_PPM = 20.0  # as alignment allows between two runs of a day (`AlignmentRules.same_quartz_ppm`)
 _LEAST_CODES = 20  # of a run whose spread says something
+_TOO_FEW = f"no clock: nowhere {_LEAST_CODES} codes of one run, of which a spread and a drift could be told"
 
 
 def recording_aligned(context: GateContext) -> GateFinding:
@@ -31,7 +32,7 @@ def recording_aligned(context: GateContext) -> GateFinding:
         worst(level_of(spread_ms, limit), "WARN" if faults else "PASS"),
         expected=f"codes that spread around one clock by {bounds(limit, unit='ms')}, no reset, and the drift of day 0 "
         f"within {_SAME_QUARTZ_PPM:g} ppm",
-        found="; ".join([f"{plain(spread_ms)} ms, a drift of {drifts or 'no clock'}", *faults]),
+        found="; ".join([f"{plain(spread_ms)} ms, a drift of {drifts}" if runs else _TOO_FEW, *faults]),
         remedy="Look at the alignment (closedloop recording align). Was the recorder stopped and started, a computer "
         "exchanged, or the cable of the codes loose?",
         values={

@@ -66,9 +66,8 @@ def normalizer_drift(context: GateContext) -> GateFinding:
         "normalizer_drift",
         level_of(max(moved, spread), limit),
         expected=expected,
-        found=f"{plain(moved)} SDs, and {plain(spread)} octaves of SD, over {len(now_hz)} images"
-        + _compared_with(context)
-        + left_out,
+        found=f"a mean that moved by {plain(moved)} SDs, and an SD by {plain(spread)} octaves, over {len(now_hz)} "
+        "images" + _compared_with(context) + left_out,
         remedy=_REMEDY,
         values={"moved_sds": moved, "spread_octaves": spread, "n_images": float(len(now_hz))},
     )

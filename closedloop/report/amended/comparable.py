@@ -28,10 +28,13 @@ class Comparison:
         Its days with the numbers of the sites that all of them have.
     said
         What is left out for it, in a sentence; empty where nothing is.
+    said_shortly
+        The same for a terminal, without the days.
     """
 
     record: StudyRecord
     said: str
+    said_shortly: str = ""
 
 
 def comparable(record: StudyRecord) -> Comparison:
@@ -45,21 +48,29 @@ def comparable(record: StudyRecord) -> Comparison:
     common = frozenset[str]().union(*some).intersection(*some)
     if all(of_day == common for of_day in sites.values()):
         return Comparison(record, "")
-    return Comparison(replace(record, days=tuple(_of_sites(day, common) for day in record.days)), _said(sites, common))
+    days = tuple(_of_sites(day, common) for day in record.days)
+    return Comparison(replace(record, days=days), _said(sites, common), _said_shortly(sites, common))
 
 
-def day_table(paths: StudyPaths) -> list[DayRow]:
-    """Return the day-by-day table of a study for the command line, of the same sites on all days.
+def day_table(paths: StudyPaths) -> tuple[list[DayRow], str]:
+    """Return the day-by-day table of a study for the command line, and what it is compared without.
 
-    Days without *ingest* have no line.
+    All days are of the same sites; days without *ingest* have no line. Where no site is left out, nothing is said.
     """
-    return day_rows(comparable(read_study(paths)).record)
+    compared = comparable(read_study(paths))
+    return day_rows(compared.record), compared.said_shortly
 
 
 def _measured_sites(pairs: Columns) -> frozenset[str]:
     """Return the sites of which an attack was measured."""
     measured = (pairs["kind"] == "attacked") & np.isfinite(pairs["change"])
     return frozenset(np.unique(pairs["neuroid_id"][measured]).tolist())
+
+
+def _said_shortly(sites: dict[int, frozenset[str]], common: frozenset[str]) -> str:
+    every = frozenset[str]().union(*sites.values())
+    out = [*sorted(every - common), *(f"day {day}" for day, of_day in sites.items() if not of_day)]
+    return f"over {len(common)} of {len(every)} sites: {', '.join(out)} left out"
 
 
 def _said(sites: dict[int, frozenset[str]], common: frozenset[str]) -> str:

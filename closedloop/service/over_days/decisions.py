@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
+from closedloop.artifacts.amended.protocols import PROTOCOL_SHA256
 from closedloop.artifacts.amended.words import told
 from closedloop.artifacts.gates.report import GateFinding, GateReport
 from closedloop.artifacts.records.amendments import Amendment, read_whole_amendments
@@ -22,6 +23,14 @@ from closedloop.study.database.events import StageEvent, read_events
 EntryKind = Literal["decision", "gate", "fault", "stale", "wait", "stage"]
 
 MOST_EVENTS = 20_000  # of a ledger: a study of six days has some hundred
+
+_SAID_BY_WORDS: Final = frozenset(
+    {
+        *("amend_protocol", "exclude", "include", "close_day", "reopen_day"),
+        *("skip_day", "unskip_day", "add_block", "drop_block", "withdraw"),
+    }
+)
+"""Kinds of which the words leave out nothing but hashes and how a line has it for programs."""
 
 _FIRST_ATTEMPT = "attempt 1"  # as the ledger says it
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -101,6 +110,7 @@ def _decisions(path: Path) -> tuple[tuple[Entry, ...], str]:
 
 
 def _decision(amendment: Amendment, words: str) -> Entry:
+    names = [name for name in (*amendment.before, *amendment.after) if not name.startswith(PROTOCOL_SHA256)]
     others = [one for one in amendment.subject if one not in amendment.before and one not in amendment.after]
     return Entry(
         utc=_utc(amendment.utc),
@@ -110,9 +120,11 @@ def _decision(amendment: Amendment, words: str) -> Entry:
         what=words,
         who=amendment.who,
         why=amendment.why,
-        details=(
+        details=()
+        if amendment.kind in _SAID_BY_WORDS
+        else (
             *([", ".join(others)] if others else []),
-            *(_changed(name, amendment) for name in dict.fromkeys((*amendment.before, *amendment.after))),
+            *(_changed(name, amendment) for name in dict.fromkeys(names)),
         ),
     )
 

@@ -15,6 +15,7 @@ from closedloop.artifacts.gates.held import (
     is_shown,
     persons_hold,
     read_gate_report,
+    session_to_show,
 )
 from closedloop.artifacts.gates.report import (
     CHECKPOINTS,
@@ -103,6 +104,8 @@ class GatesPanel:
         What holds the session that is to be shown next.
     held_by_hand
         Who holds the study, since when and why; empty where nobody does.
+    can_be_held
+        Whether a session is still to be shown.
     damaged
         What could not be read, a line each.
     """
@@ -110,6 +113,7 @@ class GatesPanel:
     checkpoints: tuple[CheckpointFindings, ...]
     held_by: tuple[Held, ...] = ()
     held_by_hand: str = ""
+    can_be_held: bool = True
     damaged: tuple[str, ...] = ()
 
 
@@ -160,7 +164,9 @@ def _read(root: Path) -> GatesPanel:
         for checkpoint in reversed(CHECKPOINTS)
         if (one := _findings(paths.at(block), block.day, checkpoint, decided, damaged))
     ]
-    return GatesPanel(tuple(found), decided.held_by, person.found if person else "", tuple(dict.fromkeys(damaged)))
+    is_over = decided.n_days > 0 and session_to_show(paths, decided.n_days) is None
+    said = person.found if person else ""
+    return GatesPanel(tuple(found), decided.held_by, said, not is_over, tuple(dict.fromkeys(damaged)))
 
 
 def _decided(paths: StudyPaths, damaged: list[str]) -> _Decided:

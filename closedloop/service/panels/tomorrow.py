@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.records.sequence import Block
+from closedloop.artifacts.gates.held import session_to_show
+from closedloop.artifacts.protocol.protocol import read_protocol
+from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
 from closedloop.report.audit.measures import kept, n_beyond_budget, shift
@@ -26,6 +28,7 @@ from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent
 from closedloop.service.over_days.choices import Choice
 from closedloop.service.over_days.next_session import NextSession, find_next_session
+from closedloop.service.over_days.numbers import attempt
 from closedloop.service.over_days.pictures import SessionImage, picture_of
 
 NAME = "tomorrow"
@@ -156,6 +159,9 @@ def show(paths: StudyPaths, wanted: AskedStimuli) -> TomorrowPanel:
     session, faults = find_next_session(paths)
     if session is None:
         return TomorrowPanel(damaged=faults)
+    protocol, _ = attempt(lambda: read_protocol(paths.protocol))
+    here = paths.keeping(readable_sequence(paths.amendments))
+    is_last = protocol is not None and session_to_show(here, protocol.days) is None
     columns = session.columns
     kind = wanted.kind if wanted.kind in columns["kind"] else _first_kind(columns)
     rows = _found(columns, wanted, kind)
@@ -166,7 +172,7 @@ def show(paths: StudyPaths, wanted: AskedStimuli) -> TomorrowPanel:
     return TomorrowPanel(
         day=session.day,
         said=Block(session.day, session.block).said,
-        state=_state(session),
+        state=_state(session, is_last=is_last),
         facts=_facts(session),
         notices=_notices(changed),
         sizes=size_table(changed, unit=UNIT) if session.is_audited and len(changed["kind"]) else None,
@@ -265,7 +271,9 @@ def _site_name(session: NextSession, index: int) -> str:
     return session.site_names.get(index, f"output {index} of the model")
 
 
-def _state(session: NextSession) -> str:
+def _state(session: NextSession, *, is_last: bool) -> str:
+    if session.is_shown and is_last:
+        return "The study's last session, as it was shown: none is to come."
     if session.is_shown:
         return "The session that is being shown, or was shown last; none after it has been made."
     if session.stage == "schedule":

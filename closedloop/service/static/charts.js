@@ -275,7 +275,7 @@ window.closedloopCharts = (() => {
     };
     const options = {
       width: widthOf(element), height: HEIGHT, series, bands, scales: { x: { time: false } }, legend: { show: false },
-      axes: [{ ...axis(chart.x_label), size: 26 }, { ...axis(chart.y_label), size: 56 }],
+      axes: [{ ...axis(chart.x_label), size: 26 }, { ...axis(chart.y_label), size: 56, ...(isCounted(chart) ? { incrs: WHOLE } : {}) }],
       cursor: { drag: { x: false, y: false }, points: { show: false } }, hooks: { setCursor: [tellAt] },
     };
     const plot = new uPlot(options, data, element);

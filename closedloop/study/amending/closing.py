@@ -110,7 +110,9 @@ def close_day(
     closed = closed_day((line,), paths.block(day))
     lines = [
         f"{capitalized(closed.said)}; they count." if closed else "",
-        "Images that were never shown are offered to the next day.",
+        "Images that were never shown are offered to the next day."
+        if any(one > paths.block(day) for one in paths.sequence.blocks(protocol.days))
+        else "No session comes after it.",
     ]
     if killed:
         lines.append(

@@ -24,6 +24,7 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import OptionError, StudyError
 from closedloop.study.amending.decide import Decision, decide, refuse_other_day
 from closedloop.study.amending.recorded import is_sealed
+from closedloop.study.amending.ways_back import command_of_things
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class _StudyNow:
         known = self.paths.sequence.of_day(day)
         if Block(day, block) not in known:
             found = " or ".join(str(one.number) for one in known) or f"none, for day {day} is skipped"
-            raise OptionError(f"--block: expected a session of day {day}, {found}, found {block}. Correct it.")
+            raise OptionError(f"--block: expected a session of day {day} ({found}), found {block}. Correct it.")
 
 
 def exclude(
@@ -282,7 +283,7 @@ def include(
         if strange:
             raise StudyError(
                 f"{paths.root}: expected what is left out ({'; '.join(said_of_all(standing)) or 'nothing is'}), found "
-                f"{said(strange[0])} of the {strange[0].part}. Name it by the words and days by which it was left out."
+                f"{said(strange[0])} of the {strange[0].part}. {_how_it_is_left_out(paths, strange[0], standing)}"
             )
         return Decision(
             kind="include",
@@ -295,6 +296,17 @@ def include(
     decide(paths, study, by=by, why=why, decision=decision)
     words = dict.fromkeys(said(thing) for thing in things)
     return [*(f"{line}: counts again." for line in words), *_follows(one, things, not_attacked_from=None)]
+
+
+def _how_it_is_left_out(paths: StudyPaths, strange: Exclusion, standing: Sequence[Exclusion]) -> str:
+    """Return by which command the same thing is taken in that is left out by other days, sessions or parts."""
+    same = [one for one in standing if one.thing == strange.thing and one.name == strange.name]
+    if strange.thing in ("day", "presentations"):
+        same = [one for one in same if one.from_day == strange.from_day]
+    if not same:
+        return "Name what is left out." if standing else "Nothing is left to do."
+    things = [one for one in same if said(one) == said(same[0])]
+    return f"Take it in again by `{command_of_things('include', paths.root, things)}`."
 
 
 def _is_fitted_before(thing: Exclusion, session: Block) -> bool:

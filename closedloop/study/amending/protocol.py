@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from closedloop.artifacts.amended.protocols import (
@@ -113,6 +114,29 @@ def amended_line(paths: StudyPaths, line: Amendment, *, number: int) -> str:
     return (
         f"{capitalized(said(line))}. Noted as line {number} in {paths.amendments}."
         f"{earlier}{planned_anew(paths, line.day or 0, line.subject, remedy='take this back')}"
+    )
+
+
+def not_compared(protocol: Protocol, amendments: Sequence[Amendment], line: Amendment) -> str:
+    """Warn that no size of perturbation is shown on all days, so that none compares them; empty where one is.
+
+    Parameters
+    ----------
+    protocol, amendments
+        The study's.
+    line
+        The amendment, which is among them.
+    """
+    if "attack.epsilons" not in line.subject or not line.day:
+        return ""
+    before = [set(protocol_of_day(protocol, amendments, day).attack.epsilons) for day in range(line.day)]
+    kept = sorted(set.intersection(*before))
+    now = protocol_of_day(protocol, amendments, line.day).attack.epsilons
+    if not kept or set(kept) & set(now):
+        return ""
+    return (
+        f"Days before {line.day} and days from it on can then not be compared: they have no epsilon in common. Keep "
+        f"one of {', '.join(f'{one:g}' for one in kept)}, where they are to be."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,16 +28,18 @@ def way_back(study: Path, line: Amendment) -> str:
     return _WAYS[line.kind](study, line) if line.kind in _WAYS else "It stays"
 
 
-def _of_day(command: str, study: Path, line: Amendment, *options: str) -> str:
-    return command_line("closedloop", command, study, "--day", str(line.day), *options) + _WHY
+def command_of_things(command: str, study: Path, things: Sequence[Exclusion]) -> str:
+    """Return the command of the same things and days, with the words of a person.
 
-
-def _of_session(command: str, study: Path, line: Amendment) -> str:
-    return _of_day(command, study, line, *(("--block", str(line.block)) if line.block > 1 else ()))
-
-
-def _of_things(command: str, study: Path, things: tuple[Exclusion, ...]) -> str:
-    """Return the command of the same things and days, with the words of a person."""
+    Parameters
+    ----------
+    command
+        `exclude` or `include`.
+    study
+        Its folder.
+    things
+        What was decided on, by one line.
+    """
     parts = {one.part for one in things}
     words = ["--from", "both" if len(parts) == len(PARTS) else min(parts, default="both")]
     for thing in dict.fromkeys(one.model_copy(update={"part": PARTS[0]}) for one in things):
@@ -45,12 +47,21 @@ def _of_things(command: str, study: Path, things: tuple[Exclusion, ...]) -> str:
             words += [f"--{thing.thing}", thing.name]
             continue
         words += ["--day", str(thing.from_day)]
+        words += ["--block", str(thing.block)] if thing.block is not None else []
         if thing.thing == "presentations":
             words += ["--presentations", f"{thing.first}-{thing.last}"]
     if things and things[0].thing in ("site", "array"):
         words += ["--from-day", str(things[0].from_day)] if things[0].from_day else []
         words += ["--to-day", str(things[0].to_day)] if things[0].to_day is not None else []
     return command_line("closedloop", command, study, *words) + _WHY
+
+
+def _of_day(command: str, study: Path, line: Amendment, *options: str) -> str:
+    return command_line("closedloop", command, study, "--day", str(line.day), *options) + _WHY
+
+
+def _of_session(command: str, study: Path, line: Amendment) -> str:
+    return _of_day(command, study, line, *(("--block", str(line.block)) if line.block > 1 else ()))
 
 
 def _dropped(study: Path, line: Amendment) -> str:
@@ -70,8 +81,10 @@ _WAYS: Final[Mapping[str, Callable[[Path, Amendment], str]]] = {
         f"`{_of_session('replace-recording', study, line)} --from FOLDER` puts back the one that is kept, in the "
         "folder replaced of its day"
     ),
-    "exclude": lambda study, line: f"`{_of_things('include', study, things_in(line.after))}` takes it in again",
-    "include": lambda study, line: f"`{_of_things('exclude', study, things_in(line.before))}` leaves it out again",
+    "exclude": lambda study, line: f"`{command_of_things('include', study, things_in(line.after))}` takes it in again",
+    "include": lambda study, line: (
+        f"`{command_of_things('exclude', study, things_in(line.before))}` leaves it out again"
+    ),
     "close_day": lambda study, line: f"`{_of_session('reopen-day', study, line)}` opens it again",
     "reopen_day": lambda study, line: f"`{_of_session('close-day', study, line)}` closes it again",
     "skip_day": lambda study, line: f"`{_of_day('unskip-day', study, line)}` has the day after all",

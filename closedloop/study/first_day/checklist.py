@@ -15,6 +15,8 @@ from closedloop.study.foresight.budget import DayBudget, day_budget
 
 _GB, _MB = 1e9, 1e6
 _S_PER_HOUR = 3_600
+_REHEARSED_SITES, _REHEARSED_IMAGES = 4, 40  # some minutes of attacks
+_LEAST_IMAGES = 12  # `closedloop rehearse` takes fewer, but little is seen by them
 
 
 @dataclass(frozen=True)
@@ -158,11 +160,12 @@ def _before(of: NewStudy) -> Iterator[str]:
     yield from _todo("prepare day 0's session, if it is not there yet", command_line("closedloop", "run", of.study))
     if of.metadata.rig is None:
         yield from _todo("on the rig's computer: describe the rig", command_line("rig", "init", of.rig))
+        yield f"- [ ] copy {of.rig} to this computer too, to where `closedloop rehearse` runs"
+        yield from _fitted_later(of)
     rehearsal: list[str | Path] = ["closedloop", "rehearse", of.study]
     rehearsal += ["--rig", of.rig] if of.metadata.rig is None else []
     yield from _todo(
-        "rehearse a day around a simulated animal, on a copy",
-        command_line(*rehearsal, "--sites", "4", "--images", "40"),
+        "rehearse a day around a simulated animal, on a copy", command_line(*rehearsal, *_cut(of.protocol))
     )
     yield from _todo(
         "copy the session folder to the rig's computer, and check it there, under the path that it has there",
@@ -178,6 +181,25 @@ def _before(of: NewStudy) -> Iterator[str]:
     yield from _code("closedloop recording info FOLDER")
     yield f"- [ ] room on the recorder's disk: {_size(of.budget.recording_bytes)} a day"
     yield ""
+
+
+def _cut(protocol: Protocol) -> list[str]:
+    """Return the options by which a rehearsal is shorter than the day; none where the day is short already."""
+    n_sites = min(_REHEARSED_SITES, protocol.sites.n_sites // 2)
+    images = protocol.images
+    n_images = min(_REHEARSED_IMAGES, (images.clean_per_day + images.anchors + images.normalizers) // 2)
+    sites = ["--sites", str(n_sites)] if n_sites else []
+    return [*sites, *(["--images", str(n_images)] if n_images >= _LEAST_IMAGES else [])]
+
+
+def _fitted_later(of: NewStudy) -> Iterator[str]:
+    protocol = of.study / "protocol.yaml"
+    yield from _todo(
+        f"fit `presentation` in `{protocol}` to the animal's screen in rig.yaml, before anything is shown: refresh_hz, "
+        "screen_width_px, screen_height_px and screen_cm_per_px are the screen's; on_ms and off_ms whole frames; "
+        "image_scale, a whole number, and visual_angle_deg, which follows from it. Then have the session made anew",
+        command_line("closedloop", "run", of.study),
+    )
 
 
 def _with_the_animal(of: NewStudy) -> Iterator[str]:

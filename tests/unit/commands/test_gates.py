@@ -73,7 +73,7 @@ def test_status_tells_what_warns_and_not_what_passes(held: Lab) -> None:
     status = read_status(held.paths.root)
     assert [(one.day, one.checkpoint, one.gate) for one in status.warned_by] == [(0, "preflight", "hours")]
     warned = [line for line in status_lines(status) if line.startswith("warned: ")]
-    assert warned == ["warned: day 0 preflight, hours: expected few, found 1 of 3 lost."]
+    assert warned == ["warned: day 0 preflight, hours: expected few, found 1 of 3 lost. Look at the port."]
     assert json.loads(status_as_json(status))["warned_by"][0]["remedy"] == "Look at the port."
 
 

@@ -37,8 +37,8 @@ STATUS = Status(
 def test_a_line_for_each_day_and_the_error_below() -> None:
     assert status_lines(STATUS) == [
         "study of monkey-a, protocol guo2022, in /data/monkey-a",
-        "  start   start  [4 s]",
-        "  day  0  plan synthesize (failed)  [1 s]",
+        "  start   done: start  [4 s]",
+        "  day  0  done: plan  synthesize (failed)  [1 s]",
         "  day 0 synthesize: image.png: it is missing.",
         "no loop is running",
     ]
@@ -46,7 +46,7 @@ def test_a_line_for_each_day_and_the_error_below() -> None:
 
 def test_the_stages_of_a_day_stand_in_their_order_also_where_some_were_made_again() -> None:
     stages = [replace(DONE, day=0, stage=stage) for stage in ("ingest", "queue", "refit", "evaluate")]
-    assert "  day  0  ingest refit evaluate queue  [17 s]" in status_lines(replace(STATUS, stages=tuple(stages)))
+    assert "  day  0  done: ingest refit evaluate queue  [17 s]" in status_lines(replace(STATUS, stages=tuple(stages)))
 
 
 def test_a_loop_that_waits_is_one() -> None:

@@ -87,7 +87,9 @@ def test_a_run_of_few_codes_tells_no_spread(tmp_path: Path) -> None:
 
 
 def test_a_recording_without_any_clock_holds(tmp_path: Path) -> None:
-    assert asked(tmp_path, recording_aligned, {"clocks": (clock(n_codes=3),)}).level == "HOLD"
+    found = asked(tmp_path, recording_aligned, {"clocks": (clock(n_codes=3),)})
+    assert found.level == "HOLD"
+    assert found.found.startswith("no clock: nowhere 20 codes of one run")
 
 
 def test_a_reset_warns_and_the_start_of_two_processors_does_not(tmp_path: Path) -> None:

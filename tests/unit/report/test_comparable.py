@@ -38,6 +38,9 @@ def test_days_of_the_same_sites_are_as_they_are(record: StudyRecord) -> None:
 def test_a_site_that_a_day_lacks_is_left_out_of_all_days_and_said(record: StudyRecord) -> None:
     compared = comparable(with_day(record, 1, SITES[:3]))
     assert f"over the {len(SITES) - 3} sites that all of them have" in compared.said
+    assert compared.said_shortly == (
+        f"over {len(SITES) - 3} of {len(SITES)} sites: {', '.join(sorted(SITES[:3]))} left out"
+    )
     assert all(f"{name} (not on day 1)" in compared.said for name in SITES[:3])
     for day, whole in zip(compared.record.evaluated, record.evaluated, strict=True):
         rows = {row.epsilon: row for row in day.sensitivity if row.estimate == "paper" and row.site == ""}
@@ -57,3 +60,4 @@ def test_a_day_without_any_site_is_left_out_as_a_whole(record: StudyRecord) -> N
     compared = comparable(with_day(record, 2, SITES))
     assert "left out of the comparison: day 2, which has no site" in compared.said
     assert f"over the {len(SITES)} sites" in compared.said
+    assert compared.said_shortly == f"over {len(SITES)} of {len(SITES)} sites: day 2 left out"

@@ -89,7 +89,7 @@ def test_a_study_without_an_evaluated_day_has_only_the_header(tmp_path: Path, bu
 
 
 def test_the_day_table_says_what_each_day_measured(study: StudyPaths) -> None:
-    rows = day_table(study)
+    rows = day_table(study)[0]
     assert [row.day for row in rows] == [0, 1, 2, 3, 4]
     third = rows[3]
     assert [(c.epsilon, c.paper.mean, c.true.mean) for c in third.epsilons if c.paper and c.true] == [
@@ -104,7 +104,7 @@ def test_the_day_table_says_what_each_day_measured(study: StudyPaths) -> None:
 
 
 def test_a_day_that_has_only_been_ingested_has_presentations_and_nothing_else(study: StudyPaths) -> None:
-    last = day_table(study)[-1]
+    last = day_table(study)[0][-1]
     assert (last.n_used, last.r, last.sign_agreement_true, last.epsilons) == (2491, None, None, ())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,9 @@ from closedloop.artifacts.protocol.protocol import read_protocol, session_hours
 from closedloop.commands.new.answers import answers_bytes, read_answers
 from closedloop.commands.new.asking import Answering, answer_all, ask_again, ask_all
 from closedloop.commands.new.draft import Draft
+from closedloop.commands.new.experiment import found_images, found_protocol
 from closedloop.commands.new.questions import QUESTIONS
-from closedloop.errors import OptionError
+from closedloop.errors import OptionError, ProtocolError, StudyError
 from tests.unit.study.new_studies import PROTOCOLS, image_folder
 
 KNOWN = [question.key for question in QUESTIONS]
@@ -78,12 +79,38 @@ def test_a_wrong_answer_is_refused_at_once_and_asked_again(draft: Draft, images:
     facts = {key: value for key, value in given(images).items() if key != "birth"}
     somebody = Somebody(iter(["yesterday", "2999-01-01", "1018-05-21", "2018-05-21", *[""] * 20]))
     talk = ask_all(draft, facts, {}, somebody)
-    assert [line for line in somebody.heard if line.startswith("--birth")] == [
-        "--birth: expected a date (2018-05-21) or an age in ISO 8601 (P8Y, P7Y6M), found yesterday. Correct it.",
-        "--birth: expected a date in the past, found 2999-01-01. Correct it.",
-        "--birth: expected a date of the last 100 years, found 1018-05-21. Correct it.",
+    assert [line for line in somebody.heard if line.startswith("expected")] == [
+        "expected a date (2018-05-21) or an age in ISO 8601 (P8Y, P7Y6M), found yesterday. Correct it.",
+        "expected a date in the past, found 2999-01-01. Correct it.",
+        "expected a date of the last 100 years, found 1018-05-21. Correct it.",
     ]
     assert str(talk.draft.metadata().animal.date_of_birth) == "2018-05-21"
+
+
+def test_who_is_lost_is_told_what_is_expected(draft: Draft, images: Path) -> None:
+    facts = {key: value for key, value in given(images).items() if key not in ("subject", "species")}
+    somebody = Somebody(iter(["", "?", "quit", "m1", "Mouse", "rhesus", *[""] * 20]))
+    talk = ask_all(draft, facts, {}, somebody)
+    assert talk.draft.metadata().animal.subject_id == "m1"
+    (none,) = (line for line in somebody.heard if "expected an answer, found none" in line)
+    assert none.endswith("Files, pages and archives call it so.")
+    assert sum("Ctrl-C or Ctrl-D ends" in line for line in somebody.heard) == 2
+    (refused,) = (line for line in somebody.heard if "found 'Mouse'" in line)
+    assert refused.startswith("expected a species in Latin")
+
+
+def test_numbers_are_said_with_their_nouns_and_in_units_that_show_them(draft: Draft, images: Path) -> None:
+    with pytest.raises(StudyError, match=r"expected at most 1 day, .* a copy of the protocol .*`days:`"):
+        answer_all(draft, given(images, days="2"))
+    with pytest.raises(ProtocolError, match=r"expected [0-9]+ s or more, .* found 1 s\."):
+        answer_all(draft, given(images, hours="0.0001"))
+    made = answer_all(draft, given(images)).draft
+    said = found_protocol(made)
+    assert "1 day of 200 presentations (" in said
+    assert "h)" not in said
+    assert "in 2 categories, enough for its day" in found_images(made)
+    of_one = next(one for one in images.iterdir() if one.is_dir())
+    assert "in 1 category," in found_images(replace(made, images=of_one))
 
 
 def test_back_leads_to_the_question_before_and_what_was_said_is_proposed(draft: Draft, images: Path) -> None:

@@ -65,7 +65,7 @@ def test_what_was_measured_long_ago_warns_and_names_the_command(row, name, key, 
 @pytest.mark.parametrize("name", ["luminance", "light", "reward-calibration"])
 def test_what_was_never_measured_warns(row, name):
     found = row(name)
-    assert (found.status, found.found) == ("WARN", "rig.yaml does not say when it was done")
+    assert (found.status, found.found) == ("WARN", "rig.yaml does not say when this was measured")
 
 
 def test_a_date_in_the_future_fails(row):

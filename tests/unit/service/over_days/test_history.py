@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from closedloop.artifacts.amended.exclusions import Exclusion, noted
 from closedloop.artifacts.gates.report import GateFinding, GateReport, gate_report_path
 from closedloop.artifacts.records.amendments import Amendment, append_amendment
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import START_DAY, StudyPaths
 from closedloop.service.panels import history
 from closedloop.service.panels.history import ENTRIES_A_PAGE, read, read_asked
@@ -86,6 +88,22 @@ def test_gates_decisions_are_told_in_words(tmp_path: Path, kind: str) -> None:
     (entry,) = read(paths).entries
     assert "_" not in entry.what
     assert entry.details == ("intake, rate_drift", "found: 31 % above")
+
+
+def test_what_is_left_out_is_told_in_words_alone(tmp_path: Path) -> None:
+    paths = small_study(tmp_path / "study")
+    site = Exclusion(part="evaluation", thing="site", name="array1-003", from_day=1)
+    decide(paths, 1, kind="exclude", subject=("site array1-003",), after=noted([site], not_attacked_from=Block(2)))
+    changed = {"attack.epsilons": "[2.5]", "protocol_sha256 from day 2": "c" * 64}
+    decide(
+        paths, 2, kind="amend_protocol", subject=("attack.epsilons",), before={"attack.epsilons": "[10]"}, after=changed
+    )  # fmt: skip
+    amended, left_out = read(paths).entries
+    assert left_out.title == (
+        "Left out of the evaluation: site array1-003 from day 1 on; attacked no longer from day 2 on"
+    )
+    assert amended.title == "Amended the protocol from day 2 on: attack.epsilons [10] -> [2.5]"
+    assert (left_out.details, amended.details) == ((), ())
 
 
 @pytest.mark.parametrize(

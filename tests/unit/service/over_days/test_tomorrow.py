@@ -13,6 +13,7 @@ from PIL import Image
 from closedloop.artifacts.catalog import AUDIT, IMAGES, SESSION_IMAGES, STIMULI
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.naming import stimulus_id
+from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.errors import DocumentError
 from closedloop.service.panels import tomorrow
 from closedloop.service.panels.tomorrow import CARDS_A_PAGE, StimulusCard, TomorrowPanel, read, read_asked
@@ -51,6 +52,17 @@ def test_the_last_day_that_has_stimuli_is_shown_with_what_is_published_of_it(tmp
     (paths.day(1).folder("present")).mkdir(parents=True)
     (paths.day(1).folder("present") / "journal.jsonl").touch()
     assert "was shown last" in read(paths).state
+
+
+def test_of_a_study_at_its_end_it_says_that_none_is_to_come(tmp_path: Path) -> None:
+    paths = small_study(tmp_path / "study")
+    n_days = read_protocol(paths.protocol).days
+    for day in range(n_days):
+        publish_stimuli(paths, day)
+        (paths.day(day).folder("present")).mkdir(parents=True)
+        assert "none is to come" not in read(paths).state
+        (paths.day(day).folder("present") / "journal.jsonl").touch()
+    assert read(paths).state == "The study's last session, as it was shown: none is to come."
 
 
 def test_a_card_says_what_the_tables_say(tmp_path: Path) -> None:

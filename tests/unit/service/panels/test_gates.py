@@ -209,3 +209,13 @@ def test_what_holds_is_said_where_the_study_stands(tmp_path: Path) -> None:
     for need in found.needs:
         assert f'href="#{need.anchor}"' in text
     assert 'id="finding-0-preflight-twins"' in text
+
+
+def test_a_study_at_its_end_cannot_be_held(tmp_path: Path) -> None:
+    paths = animal(tmp_path)
+    for day in range(3):
+        assert 'data-action="hold"' in drawn(paths)
+        begin_session(paths, day)
+    text = drawn(paths)
+    assert 'data-action="hold"' not in text
+    assert 'data-action="retry"' in text

@@ -13,7 +13,7 @@ from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import START_DAY, StudyDocument
 from closedloop.errors import ClosedLoopError, OptionError, ProtocolError, StudyError
 from closedloop.stages.context import StageContext
-from closedloop.study.amending.protocol import amend, planned_anew
+from closedloop.study.amending.protocol import amend, not_compared, planned_anew
 from closedloop.study.amending.sessions import add_block
 from closedloop.study.amending.withdraw import withdraw
 from closedloop.study.foresight.days import ForeseesDays, refuse_impossible_days
@@ -208,6 +208,22 @@ def test_a_day_the_study_does_not_have_and_a_missing_reason_are_refused(tmp_path
         amended(made, EPSILONS, from_day=2)
     with pytest.raises(OptionError, match="--why: expected a reason"):
         amended(made, EPSILONS, from_day=1, why=" ")
+
+
+def test_epsilons_of_which_none_was_shown_before_are_warned_of(tmp_path: Path) -> None:
+    made = simulated(tmp_path / "study", days=3)
+
+    def warned() -> str:
+        lines = read_amendments(made.paths.amendments)
+        return not_compared(read_protocol(made.paths.protocol), lines, lines[-1])
+
+    amended(made, EPSILONS, from_day=1)
+    assert warned() == ""
+    amended(made, "attack: {epsilons: [5, 20]}", from_day=2)
+    assert "Days before 2 and days from it on can then not be compared" in warned()
+    assert "Keep one of 2.5, 10," in warned()
+    amended(made, "attack: {epsilons: [3, 20]}", from_day=0)
+    assert warned() == ""  # no day is before it
 
 
 def test_lines_that_cannot_be_taken_back_say_so(tmp_path: Path) -> None:

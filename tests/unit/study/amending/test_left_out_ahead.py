@@ -10,6 +10,7 @@ from closedloop.artifacts.amended.exclusions import not_attacked
 from closedloop.artifacts.catalog import SITES
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import StudyError
 from closedloop.study.amending.exclusions import Things, exclude
 from closedloop.study.loop import read_identity
@@ -30,7 +31,7 @@ def write_sites(made: Lab) -> None:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Lab:
-    """A study of three sites that waits for the session of day 1; day 2 is the first that is not planned."""
+    """A study of three sites that waits for the session of day 1; day 2 is the first that is not made."""
     study = scheduled(tmp_path / "study", day=1)
     write_sites(study)
     return study
@@ -42,7 +43,7 @@ def leave_out(made: Lab, *sites: str, from_day: int = 0, to_day: int | None = No
 
 
 def attacked(made: Lab, day: int) -> set[str]:
-    out = not_attacked(read_amendments(made.paths.amendments), day=day)
+    out = not_attacked(read_amendments(made.paths.amendments), session=Block(day))
     return {name for name in NAMES if not any(one.covers_site(name) for one in out)}
 
 
@@ -71,7 +72,7 @@ def test_sites_that_are_attacked_nevertheless_leave_others_to_be_left_out(made: 
 
 
 def test_it_is_said_from_which_day_on_a_site_is_attacked_no_longer(made: Lab) -> None:
-    assert "Attacked no longer from day 2 on, the first that is not planned." in leave_out(made, NAMES[0])
+    assert "Attacked no longer from day 2 on, the first session that is still to be made." in leave_out(made, NAMES[0])
     assert "Attacked no longer from day 3 on." in leave_out(made, NAMES[1], from_day=3)
 
 
@@ -79,7 +80,7 @@ def test_a_skipped_day_without_a_plan_is_not_the_first_to_be_planned(tmp_path: P
     made = scheduled(tmp_path / "study", day=1)
     write_sites(made)
     skip(made, 2)
-    assert "Attacked no longer from day 3 on, the first that is not planned." in leave_out(made, NAMES[0])
+    assert "Attacked no longer from day 3 on, the first session that is still to be made." in leave_out(made, NAMES[0])
 
 
 def test_before_day_0_chose_the_sites_neither_these_nor_arrays_are_known(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
+from closedloop.commands.amending.sessions import change_sessions
 from closedloop.errors import OptionError, StudyError
 from closedloop.study.amending.sessions import skip_day
 from closedloop.study.loop import Outcome, read_identity, run_study
@@ -132,6 +133,13 @@ def test_a_decision_has_a_reason_and_a_skipped_day(tmp_path: Path) -> None:
     with refused(OptionError, "--why"):
         skip_day(made.paths, study, day=1, by=None, why=" ")
     assert not made.paths.amendments.exists()
+
+
+def test_images_are_offered_only_where_a_session_is_to_come(tmp_path: Path) -> None:
+    made = scheduled(tmp_path, day=1, days=3)
+    skipped = {day: change_sessions(made.paths.root, "skip-day", day=day, by="ada", why="ill") for day in (1, 2)}
+    assert "its images are offered to the next session" in skipped[1]
+    assert "nobody saw it, and none comes after it" in skipped[2]
 
 
 def test_the_rig_shows_no_session_of_a_skipped_day(tmp_path: Path) -> None:

@@ -116,6 +116,29 @@ def test_sites_and_presentations_are_named_with_their_days(empty: Lab) -> None:
     assert some[2:-2] == ["--from", "evaluation", "--day", "1", "--presentations", "3-9"]
 
 
+def test_what_is_left_out_by_other_days_or_parts_is_refused_with_the_command_that_takes_it_in(tmp_path: Path) -> None:
+    made = scheduled(tmp_path / "a {study}", day=1)
+    of_session = Exclusion(part="fit", thing="day", from_day=1, to_day=1, block=2)
+    decided(made, "exclude", day=None, after=noted([of_session]))
+    study, protocol = read_identity(made.paths)
+    whole_day = Things(day=1, parts=("fit", "evaluation"))
+    ((command),) = commands_in(
+        refusal(lambda: include(made.paths, study, protocol, whole_day, by="ada", why="it is well"))
+    )
+    assert command[2:-2] == ["--from", "fit", "--day", "1", "--block", "2"]
+    another = Things(day=0, parts=("fit",))
+    said = refusal(lambda: include(made.paths, study, protocol, another, by="ada", why="it is well"))
+    assert said.endswith("Name what is left out.")
+
+
+@pytest.mark.parametrize("command", ["exclude", "skip-day", "close-day", "amend", "approve", "hold", "release"])
+def test_a_reason_is_taken_by_either_of_its_names(command: str) -> None:
+    options = {"exclude": ["--from", "fit"], "amend": ["differs.yaml", "--from-day", "1"], "approve": ["hours"]}
+    of_command = options.get(command, ["--day", "1"] if command.endswith("-day") else [])
+    for name in ("--why", "--reason"):
+        _understood([command, "study", *of_command, name, "the animal is ill"])
+
+
 def test_a_second_session_is_named_and_a_dropped_one_that_was_shown_is_had_again(empty: Lab) -> None:
     decided(empty, "close_day", block=2)
     decided(empty, "drop_block", after={"shown": "yes"}, block=2)

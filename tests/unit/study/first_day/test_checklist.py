@@ -9,14 +9,17 @@ import pytest
 
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.metadata import Animal, ImplantedArray, RigFile, StudyMetadata
+from closedloop.artifacts.rig.description import SubjectScreen
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import DocumentError
 from closedloop.study.create import Request, create_study
 from closedloop.study.first_day.checklist import budget_lines, checklist, first_day_of
+from closedloop.study.first_day.fitting import for_screen
 from closedloop.study.foresight.budget import day_budget
 from closedloop.study.verification.study import verify_study
 from tests.unit.study.new_studies import PROTOCOLS, image_folder
 
+SCREEN = SubjectScreen(screen=0, width_px=1920, height_px=1080, refresh_hz=60, width_cm=53, distance_cm=57)
 METADATA = StudyMetadata(
     simulated=False,
     animal=Animal(subject_id="nelson", species="Macaca mulatta", sex="M", date_of_birth=datetime.date(2018, 5, 21)),
@@ -81,11 +84,27 @@ def test_commands_of_the_checklist_are_quoted_and_name_the_study_s_own_files(stu
     assert not any("rig init" in line for line in lines)
 
 
+def test_a_rehearsal_is_shorter_than_the_study_s_own_day(study: StudyPaths) -> None:
+    first_day = first_day_of(study, attacks="")
+    (command,) = (line for line in checklist(first_day).splitlines() if "closedloop rehearse" in line)
+    assert first_day.protocol.sites.n_sites == 4
+    assert command.endswith(" --sites 2 --images 20")  # of 4 sites, and of 30 + 6 + 5 images
+    paper = dataclasses.replace(first_day, protocol=read_protocol(PROTOCOLS / "guo2022.yaml"))
+    (command,) = (line for line in checklist(paper).splitlines() if "closedloop rehearse" in line)
+    assert command.endswith(" --sites 4 --images 40")
+
+
 def test_without_a_rig_the_checklist_begins_with_one(study: StudyPaths) -> None:
     first_day = first_day_of(study, attacks="")
     without = METADATA.model_copy(update={"rig": None})
     lines = checklist(dataclasses.replace(first_day, metadata=without)).splitlines()
     assert "  rig init rig.yaml" in lines
+    assert "- [ ] copy rig.yaml to this computer too, to where `closedloop rehearse` runs" in lines
+    (fitted,) = (line for line in lines if "fit `presentation` in" in line)
+    keys = {"refresh_hz", "screen_width_px", "screen_height_px", "screen_cm_per_px", "on_ms", "off_ms", "image_scale"}
+    assert {key for _, key in for_screen(first_day.protocol.presentation, SCREEN, side_px=32)} == {
+        key for key in (*keys, "visual_angle_deg") if key in fitted
+    }
     assert "32 attacks a day" in budget_lines(first_day.budget, "")
 
 

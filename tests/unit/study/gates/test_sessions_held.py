@@ -74,7 +74,7 @@ def test_the_command_that_approves_names_the_session(held: Lab) -> None:
     of_first = Held(1, "intake", "site_yield", "20", FOUND, "Look.")
     assert "--block" not in of_first.approval(held.paths.root)
     told = {"gate": "site_yield", "by": "Ada", "reason": "known"}
-    with refused(OptionError, "--block: expected a session of day 1, 1 or 2, found 3."):
+    with refused(OptionError, "--block: expected a session of day 1 (1 or 2), found 3."):
         approve_gate(held.paths.root, day=1, block=3, **told)
     with refused(OptionError, "--block: expected --day with it"):
         approve_gate(held.paths.root, day=None, block=2, **told)
