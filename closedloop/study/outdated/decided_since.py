@@ -35,7 +35,7 @@ def decided_since(steps: Steps, stage: Stage, block: Block, manifest: Manifest) 
         step = _step(before, stage, block)
         if step is not None and before.follows(step, manifest):
             since = f"made before line {n_lines + 1} of {steps.paths.amendments} was decided"
-            return "" if _cannot_be_made_again(step) else since
+            return "" if cannot_be_made_again(step) else since
     return ""
 
 
@@ -61,7 +61,7 @@ def _step(steps: Steps, stage: Stage, block: Block) -> Step | None:
         return None
 
 
-def _cannot_be_made_again(step: Step) -> bool:
+def cannot_be_made_again(step: Step) -> bool:
     """Return whether it is what a session was recorded with: the loop refuses to make that again."""
     day = max(step.day, 0)
     sealed = (step.paths.folder("recording", day) / MANIFEST_NAME).is_file()
