@@ -27,7 +27,8 @@ from closedloop.report.identity.section import identity_over_days
 from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
-from closedloop.report.wording import count, number, percent, plus_minus, share
+from closedloop.report.signs import count_signs, sign_note
+from closedloop.report.wording import count, number, plus_minus, share
 from closedloop.storage import write_bytes
 
 _NOTHING: Final[Mapping[Block, Sequence[str]]] = MappingProxyType({})
@@ -373,8 +374,9 @@ def _headline(record: StudyRecord, day: DayRecord) -> PageSection:
     ]
     if day.evaluation is not None:
         cards.append(Card("Prediction of unseen images", f"r = {number(line.r)}", _spread(day.evaluation)))
-        n = sum(e.n_pairs for e in day.evaluation.epsilons)
-        cards.append(_sign_card(line.sign_agreement_measured, line.sign_agreement_true, n=n))
+        if day.pairs is not None:
+            signs, part = count_signs(day.pairs), line.sign_agreement_measured
+            cards.append(Card("Signs right", share(part, signs.n_counted), sign_note(signs, line.sign_agreement_true)))
     return PageSection("headline", f"{capitalized(_said(day))} in short", cards=tuple(cards))
 
 
@@ -388,8 +390,3 @@ def _spread(evaluation: EvaluationReport) -> str:
         return f"median over {len(known)} sites"
     low, _, high = quantiles(known, n=4, method="inclusive")
     return f"median over {len(known)} sites, quartiles {number(low)} to {number(high)}"
-
-
-def _sign_card(measured: float | None, true: float | None, *, n: int) -> Card:
-    note = f"of {count(n)} attacks moved their site as sealed (± binomial SE)"
-    return Card("Signs right", share(measured, n), note if true is None else f"{note}; in truth {percent(true)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closedloop.artifacts.tables import Columns
+from closedloop.report.wording import count, percent
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,6 @@ class SignCounts:
     n_counted: int
     n_still: int
     n_unknown: int
-
-    @property
-    def share(self) -> float | None:
-        """Part of those that moved which moved as sealed."""
-        return self.n_right / self.n_counted if self.n_counted else None
 
 
 def count_signs(pairs: Columns, *, epsilon: float | None = None, true: bool = False) -> SignCounts:
@@ -55,3 +51,20 @@ def count_signs(pairs: Columns, *, epsilon: float | None = None, true: bool = Fa
     moved = known & (change != 0)
     n_right = int((np.sign(change[moved]) == sign[moved]).sum())
     return SignCounts(n_right, int(moved.sum()), int((known & ~moved).sum()), int((~known).sum()))
+
+
+def sign_note(counts: SignCounts, true: float | None) -> str:
+    """Return what stands below the share of a day's attacks that moved their site as sealed.
+
+    Parameters
+    ----------
+    counts
+        Of the measured changes.
+    true
+        The share by the hidden truth; None where nobody knows it.
+    """
+    note = f"of {count(counts.n_counted)} attacks with a change moved their site as sealed (± binomial SE)"
+    left_out = [f"{count(counts.n_still)} without any change"] if counts.n_still else []
+    left_out += [f"{count(counts.n_unknown)} not measured"] if counts.n_unknown else []
+    note += f"; not counted: {' and '.join(left_out)}" if left_out else ""
+    return note if true is None else f"{note}; in truth {percent(true)}"

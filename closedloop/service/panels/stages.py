@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts.gates.held import PERSON, Held
@@ -274,7 +275,7 @@ def _state(
         return "held"
     if "waiting" in states:
         return "waiting"
-    if to_do is not None and finished.issuperset(to_do):
+    if to_do is not None and finished.issuperset(to_do) and "stale" not in states:
         return "done"
     return "stopped" if records else "new"
 
