@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Final
 
 from closedloop import __version__
+from closedloop.artifacts.amended.kept import recordings_to_seal
 from closedloop.artifacts.catalog import REPORT_RECORD
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest, verify_files
+from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.pages import PagesRecord
 from closedloop.artifacts.records.sequence import Block, block_of_folder
 from closedloop.artifacts.study import BROUGHT, STAGES, StudyDocument, StudyPaths
@@ -90,6 +92,7 @@ def _refuse_without_origin(paths: StudyPaths) -> None:
         There is one.
     """
     simulated, sequence = StudyDocument.read(paths.study).simulated, paths.sequence
+    to_seal = recordings_to_seal(paths, read_amendments(paths.amendments))  # the pages say what is made from them
     published = {stage: {folder.parent for folder in _published(paths, stage)} for stage in STAGES}
     for day in sorted(set().union(*published.values())):
         if (block := block_of_folder(day.name)) is None or block not in sequence.of_day(block.day):
@@ -99,7 +102,7 @@ def _refuse_without_origin(paths: StudyPaths) -> None:
         # What a person brings lies there before it is sealed; what a stage makes has its name and its manifest at once.
         after = (day / stage for stage in STAGES[last:] if simulated or stage not in BROUGHT)
         for folder in (*before, *(one for one in after if one.is_dir())):
-            if not (folder / MANIFEST_NAME).is_file():
+            if folder not in to_seal and not (folder / MANIFEST_NAME).is_file():
                 raise ManifestError(missing_line(folder, simulated=simulated))
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from closedloop.artifacts.amended.kept import recordings_to_seal
 from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest
+from closedloop.artifacts.records.amendments import whole_amendments
 from closedloop.artifacts.records.sequence import START as NO_SESSION
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import STAGES, START, StudyPaths
@@ -62,10 +64,11 @@ def missing_of(
         Whether the study is.
     """
     lines = []
+    to_seal = recordings_to_seal(paths, whole_amendments(paths.amendments))
     for record in records:
-        if record.state == "done":
+        if record.state == "done" and (folder := _folder(paths, record)) not in to_seal:
             with noted(damaged):
-                lines.append(missing_line(_folder(paths, record), simulated=simulated))
+                lines.append(missing_line(folder, simulated=simulated))
     return tuple(filter(None, lines))
 
 
