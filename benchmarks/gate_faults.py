@@ -120,7 +120,8 @@ def find(study: StudyPaths, fault: Fault, *, day: int, folder: Path) -> GateRepo
         for stage in stages[stages.index(fault.changed) + 1 :]:
             shutil.rmtree(paths.folder(stage, day), ignore_errors=True)  # the last day has no queue
         change_folder(paths, fault, day=day)
-        table = replace(STAGE_TABLE, day=STAGE_TABLE.day[: stages.index(fault.until) + 1], report=lambda _paths: None)
+        day_until = STAGE_TABLE.day[: stages.index(fault.until) + 1]
+        table = replace(STAGE_TABLE, day=day_until, report=lambda _paths, _outdated: None)
         run_study(paths, Quiet(), days=day + 1, table=table)
     return evaluate_checkpoint(paths, *read_identity(paths), day, fault.checkpoint)
 

@@ -36,11 +36,13 @@ def report(study: StudyFolder) -> None:
     require_extra("lab")
     from closedloop.artifacts.study import StudyPaths  # noqa: PLC0415
     from closedloop.study.loop import read_identity  # noqa: PLC0415
+    from closedloop.study.outdated.stages import outdated_stages  # noqa: PLC0415
+    from closedloop.study.outdated.told import by_session  # noqa: PLC0415
     from closedloop.study.pages import draw_pages  # noqa: PLC0415
 
     paths = StudyPaths(Path(os.path.realpath(study)))  # resolve() breaks at a link to itself
-    read_identity(paths)
-    typer.echo(visible(f"Open {draw_pages(paths)}"))
+    outdated = outdated_stages(paths, *read_identity(paths))
+    typer.echo(visible(f"Open {draw_pages(paths, by_session(outdated))}"))
 
 
 @looks_app.command("doctor")

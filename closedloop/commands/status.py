@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,21 +12,22 @@ from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.amended.words import CHANGES, told, what_does_not_count
 from closedloop.artifacts.gates.held import Held, read_gate_report
 from closedloop.artifacts.gates.report import CHECKPOINTS, gate_report_path
-from closedloop.artifacts.manifest import MANIFEST_NAME, missing_line, read_manifest
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
 from closedloop.artifacts.records.sequence import START as NO_SESSION
 from closedloop.artifacts.records.sequence import Block, readable_sequence, said_of_sessions, sequence_of
-from closedloop.artifacts.study import STAGES, START, StudyDocument, StudyPaths
+from closedloop.artifacts.study import STAGES, StudyDocument, StudyPaths
 from closedloop.commands.days import all_done, as_told, days_to_come
-from closedloop.errors import ClosedLoopError, StudyError
+from closedloop.errors import StudyError
 from closedloop.plain_text.printed import command_line, quoted
 from closedloop.storage import resolved
 from closedloop.study.gates.decisions import held_now
 from closedloop.study.gates.telling import held_lines
-from closedloop.study.ledger import StageRecord, of_sessions, read_records
+from closedloop.study.ledger import StageRecord, of_sessions
 from closedloop.study.no_study import no_study_line
+from closedloop.study.outdated.told import Outdated, as_outdated, comes_first, said_of_outdated
 from closedloop.study.process.lock import holder_of, waiter_of
 from closedloop.study.process.progress import StageProgress, progress_of
+from closedloop.study.process.records import known_records, missing_of, noted
 from closedloop.study.process.running import RunningStage, running_stage
 from closedloop.study.process.state import (
     NextStage,
@@ -81,6 +81,8 @@ class Status:
         What people decided that changes the study and stands, a line each.
     waiter, waiter_since
         host:pid of the process that goes on with the study by itself (`closedloop run --wait`), and since when.
+    outdated
+        The published stages that the next run makes again, by what people decided since: those rows are stale.
     sessions
         Which days were skipped and which sessions added or dropped, by whom and why, a line each.
     """
@@ -107,6 +109,7 @@ class Status:
     decided: tuple[str, ...] = ()
     waiter: str | None = None
     waiter_since: str | None = None
+    outdated: tuple[Outdated, ...] = ()
     sessions: tuple[str, ...] = ()
     does_not_count: tuple[str, ...] = ()
 
@@ -126,16 +129,18 @@ def read_status(study: Path) -> Status:
     damaged: list[str] = []
     days: tuple[int, int] | None = None
     decided = standing(whole_amendments(paths.amendments))
-    records = of_sessions(_records(paths, damaged), sequence_of(decided))
-    missing = _missing(paths, records, damaged, simulated=document.simulated)
+    records = of_sessions(known_records(paths, damaged), sequence_of(decided))
+    missing = missing_of(paths, records, damaged, simulated=document.simulated)
     qualities = _qualities(paths, records, damaged)
     despite = _despite(paths, qualities, damaged)
     holder = holder_of(paths.root)
     waiting_for = None if holder or document.simulated else _waiting_for(paths, document)
+    outdated = _outdated(paths, document, damaged) if holder is None else ()  # a loop comes to them by itself
+    records = as_outdated(records, outdated)
     n_days, held_by, comes_next, is_next = _ahead(paths, document, damaged)
     if is_next:
         waiting_for = None  # for nobody but whoever approves it
-    with _noted(damaged):
+    with noted(damaged):
         days = None if missing else _days_done(paths, records)
     is_done = days is not None and days[0] == days[1]
     goes_on = None
@@ -161,7 +166,8 @@ def read_status(study: Path) -> Status:
         state=state_of(
             records, is_running=holder is not None, is_done=is_done, held_by=held_by, waiting_for=waiting_for
         ),
-        next=comes_next,
+        next=comes_first(comes_next, outdated),
+        outdated=outdated,
         held_by=held_by,
         warned_by=_warned_by(paths, damaged),
         progress=progress_of(paths, records, running, n_days=n_days, simulated=document.simulated),
@@ -182,7 +188,7 @@ def _by_day(said: Iterable[tuple[int, Iterable[str]]]) -> dict[int, tuple[str, .
 
 
 def _does_not_count(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
-    with _noted(damaged):
+    with noted(damaged):
         if amendments := read_amendments(paths.amendments):
             return what_does_not_count(amendments)
     return ()
@@ -196,7 +202,7 @@ def _ahead(
 
     held_by: tuple[Held, ...] = ()
     n_days, comes_next, is_next = None, None, False
-    with _noted(damaged):
+    with noted(damaged):
         protocol = read_protocol(paths.protocol)
         n_days = protocol.days
         comes_next = next_stage(paths, n_days)
@@ -205,11 +211,20 @@ def _ahead(
     return n_days, held_by, comes_next, is_next
 
 
+def _outdated(paths: StudyPaths, document: StudyDocument, damaged: list[str]) -> tuple[Outdated, ...]:
+    if paths.amendments.exists():
+        from closedloop.study.outdated.stages import outdated_now  # noqa: PLC0415 - most studies have none
+
+        with noted(damaged):
+            return outdated_now(paths, document)
+    return ()
+
+
 def _warned_by(paths: StudyPaths, damaged: list[str]) -> tuple[Held, ...]:
     """Return what the gates of each checkpoint warned of when they last looked; a warning stops nothing."""
     found: list[Held] = []
     for checkpoint in CHECKPOINTS:
-        with _noted(damaged):
+        with noted(damaged):
             asked = (b for b in paths.found() if gate_report_path(paths.at(b), b.day, checkpoint).is_file())
             if (last := max(asked, default=None)) is None:
                 continue
@@ -219,50 +234,6 @@ def _warned_by(paths: StudyPaths, damaged: list[str]) -> tuple[Held, ...]:
                     said = one.expected, one.found, one.remedy
                     found.append(Held(last.day, checkpoint, one.gate, *said, block=last.number))
     return tuple(found)
-
-
-def _records(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
-    """Return the ledger's rows, or what the published folders tell where it cannot be read."""
-    if paths.ledger.exists() or paths.ledger.is_symlink():
-        with _noted(damaged):
-            if records := read_records(paths.ledger):
-                return records
-    published = tuple(_published(paths, damaged))
-    if published and not damaged:
-        damaged.append(
-            f"{paths.ledger}: expected the ledger of what the folders hold, found none. "
-            "`closedloop run` writes a new one."
-        )
-    return published
-
-
-def _missing(
-    paths: StudyPaths, records: Sequence[StageRecord], damaged: list[str], *, simulated: bool
-) -> tuple[str, ...]:
-    """Return what is not there of stages that are done: the ledger remembers that they were published, no more."""
-    lines = []
-    for record in records:
-        if record.state == "done":
-            with _noted(damaged):
-                lines.append(missing_line(_folder(paths, record), simulated=simulated))
-    return tuple(filter(None, lines))
-
-
-def _folder(paths: StudyPaths, record: StageRecord) -> Path:
-    return paths.at(Block(record.day, record.block)).folder(record.stage, record.day)
-
-
-def _published(paths: StudyPaths, damaged: list[str]) -> Iterator[StageRecord]:
-    folders = [
-        (NO_SESSION, START, paths.start),
-        *((block, stage, paths.at(block).folder(stage, block.day)) for block in paths.found() for stage in STAGES),
-    ]
-    for block, stage, folder in folders:
-        if (folder / MANIFEST_NAME).is_file():
-            with _noted(damaged):
-                manifest = read_manifest(folder)
-                made = manifest.input_hash, "", 0, None, manifest.seconds
-                yield StageRecord(block.day, stage, "done", *made, block=block.number)
 
 
 def _days_done(paths: StudyPaths, records: Sequence[StageRecord]) -> tuple[int, int] | None:
@@ -287,7 +258,7 @@ def _despite(
 ) -> dict[int, tuple[str, ...]]:
     """Return what was taken despite what: by the day's quality report, or by the amendments before there is one."""
     amendments: tuple[Amendment, ...] = ()
-    with _noted(damaged):
+    with noted(damaged):
         amendments = read_amendments(paths.amendments)
     said = {block: quality.despite for block, quality in qualities}
     if amendments:
@@ -300,7 +271,7 @@ def _despite(
 
 def _decided(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
     """Return the decisions by which a study goes otherwise than it was made, those that were taken back left out."""
-    with _noted(damaged):
+    with noted(damaged):
         lines = told(read_amendments(paths.amendments))
         return tuple(one.sentence for one in lines if one.line.kind in CHANGES and one.taken_back_by is None)
     return ()
@@ -319,19 +290,9 @@ def _qualities(
     for block in done:
         place = QUALITY.published(paths.at(block), block.day)
         if place.is_file():
-            with _noted(damaged):
+            with noted(damaged):
                 qualities.append((block, QUALITY.read(place)))
     return qualities
-
-
-@contextmanager
-def _noted(damaged: list[str]) -> Iterator[None]:
-    """Note what cannot be read in the block, and go on after it."""
-    try:
-        yield
-    except ClosedLoopError as error:
-        if str(error) not in damaged:  # several look at the same file
-            damaged.append(str(error))
 
 
 def status_as_json(status: Status) -> str:
@@ -368,6 +329,8 @@ def status_lines(status: Status) -> list[str]:
         lines.append(all_done(status.days_done))
     if status.goes_on:
         lines.append(status.goes_on)
+    if outdated := said_of_outdated(Path(status.study), status.outdated):
+        lines.append(outdated)
     if status.running:
         lines.append(status.running.line(status.study))
     if status.progress and (time_left := status.progress.line()):

@@ -13,7 +13,9 @@ from closedloop.artifacts.catalog import SENSITIVITY_CSV, TRUTH_CSV
 from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.tables import Columns
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_sensitivity
+from closedloop.report.signs import count_signs
 from closedloop.storage import write_bytes
 
 CSV_COLUMNS = (
@@ -151,8 +153,8 @@ def _day_row(sessions: Sequence[DayRecord], summary: Sequence[SensitivityRow], s
     return DayRow(
         day=day.day,
         r=median_r(evaluation) if evaluation else None,
-        sign_agreement_measured=_agreement(counted, true=False),
-        sign_agreement_true=_agreement(counted, true=True),
+        sign_agreement_measured=_agreement(counted, day.pairs, true=False),
+        sign_agreement_true=_agreement(counted, day.pairs, true=True),
         epsilons=tuple(EpsilonCell(e, own.get(("paper", e)), own.get(("true", e))) for e in epsilons),
         n_used=sum(quality.n_used for quality in found),
         n_presented=sum(quality.n_presented for quality in found),
@@ -166,9 +168,15 @@ def median_r(evaluation: EvaluationReport) -> float | None:
     return median(known) if known else None
 
 
-def _agreement(epsilons: Sequence[EpsilonEvaluation], *, true: bool) -> float | None:
-    """Average sign agreement over epsilons, by pairs."""
-    values = [(e.sign_agreement_true if true else e.sign_agreement_measured, e.n_pairs) for e in epsilons]
+def _agreement(epsilons: Sequence[EpsilonEvaluation], pairs: Columns | None, *, true: bool) -> float | None:
+    """Average sign agreement over epsilons, by the pairs that have a sign: those without a change have none."""
+    values = [
+        (
+            e.sign_agreement_true if true else e.sign_agreement_measured,
+            e.n_pairs if pairs is None else count_signs(pairs, epsilon=e.epsilon, true=true).n_counted,
+        )
+        for e in epsilons
+    ]
     known = [(value, n) for value, n in values if value is not None and n > 0]
     total = sum(n for _, n in known)
     return sum(value * n for value, n in known) / total if total else None

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
+from types import MappingProxyType
+from typing import Final
 
 from closedloop import __version__
 from closedloop.artifacts.catalog import FIGURE_NUMBERS, REPORT, REPORT_DAY
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.protocol.attack import Attack
-from closedloop.artifacts.records.sequence import FIRST
+from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import capitalized, command_line
 from closedloop.report import drawing, sections
@@ -25,9 +27,11 @@ from closedloop.report.identity.section import identity_over_days
 from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
-from closedloop.report.wording import count, number, percent, plus_minus, share
+from closedloop.report.signs import count_signs, sign_note
+from closedloop.report.wording import count, number, plus_minus, share
 from closedloop.storage import write_bytes
 
+_NOTHING: Final[Mapping[Block, Sequence[str]]] = MappingProxyType({})
 _ALARM_STANDARD_ERRORS = 3.0
 _WAITS_FOR = {
     "present": "It waits for the session at the rig. ",
@@ -36,8 +40,15 @@ _WAITS_FOR = {
 _IN_FOLDER = "in the study's folder"
 
 
-def write_report(paths: StudyPaths) -> Path:
+def write_report(paths: StudyPaths, outdated: Mapping[Block, Sequence[str]] = _NOTHING) -> Path:
     """Write what the study holds so far: index.html, a page or two a day, and their numbers as CSV.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    outdated
+        By session, the published stages that are to be made again, each with why.
 
     Returns
     -------
@@ -56,11 +67,12 @@ def write_report(paths: StudyPaths) -> Path:
     with drawing.style():
         drawn = {day.session: _day_sections(record, day) for day in record.days}
         for day in record.days:
-            _write_page(paths, _day_name(day), _day_page(record, day, drawn[day.session]))
+            _write_page(paths, _day_name(day), _day_page(record, day, drawn[day.session], outdated))
             if _is_audited(day):
                 _write_page(paths, _stimuli_name(day), _stimuli_page(record, day))
         last = record.evaluated[-1] if record.evaluated else None
-        _write_page(paths, REPORT.name, _study_page(record, drawn[last.session] if last else (), last=last))
+        of_last = drawn[last.session] if last else ()
+        _write_page(paths, REPORT.name, _study_page(record, of_last, outdated, last=last))
     return paths.report / REPORT.name
 
 
@@ -80,7 +92,13 @@ def _day_sections(record: StudyRecord, day: DayRecord) -> tuple[PageSection | No
     return (sections.sensitivity_of_day(record, day), sections.pictures(day), sections.rasters(record, day))
 
 
-def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, last: DayRecord | None) -> Page:
+def _study_page(
+    record: StudyRecord,
+    of_last: Sequence[PageSection | None],
+    outdated: Mapping[Block, Sequence[str]],
+    *,
+    last: DayRecord | None,
+) -> Page:
     compared = comparable(record)
     parts = [
         _headline(record, last) if last else None,
@@ -99,6 +117,7 @@ def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, l
         here=None,
         parts=parts,
         notices=[
+            *decided.made_before(outdated),
             *_taken_despite(record),
             *_decided(record),
             *left_out(record),
@@ -110,7 +129,12 @@ def _study_page(record: StudyRecord, of_last: Sequence[PageSection | None], *, l
     )
 
 
-def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection | None]) -> Page:
+def _day_page(
+    record: StudyRecord,
+    day: DayRecord,
+    drawn: Sequence[PageSection | None],
+    outdated: Mapping[Block, Sequence[str]],
+) -> Page:
     parts = [
         _headline(record, day) if day.evaluation else None,
         *drawn,
@@ -128,6 +152,7 @@ def _day_page(record: StudyRecord, day: DayRecord, drawn: Sequence[PageSection |
         here=day,
         parts=parts,
         notices=[
+            *decided.made_before(outdated, day=day),
             *_taken_despite(record),
             *_decided(record, day),
             *left_out(record, day=day),
@@ -349,8 +374,9 @@ def _headline(record: StudyRecord, day: DayRecord) -> PageSection:
     ]
     if day.evaluation is not None:
         cards.append(Card("Prediction of unseen images", f"r = {number(line.r)}", _spread(day.evaluation)))
-        n = sum(e.n_pairs for e in day.evaluation.epsilons)
-        cards.append(_sign_card(line.sign_agreement_measured, line.sign_agreement_true, n=n))
+        if day.pairs is not None:
+            signs, part = count_signs(day.pairs), line.sign_agreement_measured
+            cards.append(Card("Signs right", share(part, signs.n_counted), sign_note(signs, line.sign_agreement_true)))
     return PageSection("headline", f"{capitalized(_said(day))} in short", cards=tuple(cards))
 
 
@@ -364,8 +390,3 @@ def _spread(evaluation: EvaluationReport) -> str:
         return f"median over {len(known)} sites"
     low, _, high = quantiles(known, n=4, method="inclusive")
     return f"median over {len(known)} sites, quartiles {number(low)} to {number(high)}"
-
-
-def _sign_card(measured: float | None, true: float | None, *, n: int) -> Card:
-    note = f"of {count(n)} attacks moved their site as sealed (± binomial SE)"
-    return Card("Signs right", share(measured, n), note if true is None else f"{note}; in truth {percent(true)}")

@@ -76,7 +76,7 @@ def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | Non
         plates=_site_plates(single, paper),
         folded=(
             ("Every number of this day", tables.every_number(day.sensitivity)),
-            ("The attacks by ε", tables.by_epsilon(day.evaluation)),
+            ("The attacks by ε", tables.by_epsilon(day.evaluation, day.pairs)),
             ("The sites", tables.sites(day.evaluation)),
         ),
     )

@@ -16,6 +16,7 @@ from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report.numbers import DayRow
 from closedloop.report.reading import DayRecord, SensitivityRow
+from closedloop.report.signs import count_signs
 from closedloop.report.wording import DASH, count, number, percent, plus_minus, rate, share, size, span
 
 
@@ -231,8 +232,21 @@ def _is_size(row: SensitivityRow) -> bool:
     return not row.truth and row.estimate in ("cross_fitted", *CONTROL_KINDS)
 
 
-def by_epsilon(evaluation: EvaluationReport) -> Table:
-    """Return how the attacks of each epsilon turned out."""
+def by_epsilon(evaluation: EvaluationReport, pairs: Columns | None) -> Table:
+    """Return how the attacks of each epsilon turned out.
+
+    Parameters
+    ----------
+    evaluation
+        Of the day.
+    pairs
+        Columns of `day.evaluation.PAIRS`, by which attacks without a change are not counted; None: all are.
+    """
+    counted = {
+        (e.epsilon, true): e.n_pairs if pairs is None else count_signs(pairs, epsilon=e.epsilon, true=true).n_counted
+        for e in evaluation.epsilons
+        for true in (False, True)
+    }
     return Table(
         columns=(
             "",
@@ -248,8 +262,8 @@ def by_epsilon(evaluation: EvaluationReport) -> Table:
             (
                 f"ε = {e.epsilon:g}",
                 count(e.n_pairs),
-                share(e.sign_agreement_measured, e.n_pairs),
-                share(e.sign_agreement_true, e.n_pairs),
+                share(e.sign_agreement_measured, counted[e.epsilon, False]),
+                share(e.sign_agreement_true, counted[e.epsilon, True]),
                 f"{e.realised_epsilon_mean:.4f}",
                 f"{e.realised_epsilon_max:.4f}",
                 number(e.predicted_change, unit="z"),
@@ -257,8 +271,8 @@ def by_epsilon(evaluation: EvaluationReport) -> Table:
             )
             for e in evaluation.epsilons
         ),
-        caption="Signs right ± binomial SE. Realised ε is computed from the bytes shown. Rate: mean over the attacked "
-        "images that were to raise it.",
+        caption="Signs right: of the pairs whose change is known and not 0, ± binomial SE. Realised ε is "
+        "computed from the bytes shown. Rate: mean over the attacked images that were to raise it.",
     )
 
 

@@ -36,6 +36,8 @@ from closedloop.study.inputs import are_recorded, check_pictures_already_shown, 
 from closedloop.study.ledger import Ledger, open_ledger
 from closedloop.study.memory import forget_peak, peak_mb
 from closedloop.study.no_study import no_study_line
+from closedloop.study.outdated.stages import outdated_stages
+from closedloop.study.outdated.told import by_session
 from closedloop.study.process.leftovers import sweep_leftovers
 from closedloop.study.process.lock import study_lock
 from closedloop.study.process.notes import Noting, forget_note
@@ -180,7 +182,9 @@ class _Loop:
                 decided = self.steps.amendments()
                 outcome = self._go_through(n_days)
                 if outcome is not None:
-                    self.steps.table.report(self.steps.paths)
+                    steps = self.steps
+                    outdated = outdated_stages(steps.paths, steps.study, steps.protocol, table=steps.table)
+                    steps.table.report(steps.paths, by_session(outdated))
                     if self.steps.amendments() == decided:  # else what is waited for is asked anew
                         return outcome
 

@@ -99,6 +99,8 @@ class Steps:
         As in protocol.yaml: that of every day for which nothing was amended.
     read
         How people's decisions are read.
+    manifest_of
+        How the manifest of a folder that a step reads is read.
     """
 
     paths: StudyPaths
@@ -106,6 +108,7 @@ class Steps:
     protocol: Protocol
     table: StageTable
     read: Callable[[Path], tuple[Amendment, ...]] = read_amendments
+    manifest_of: Callable[[Path], Manifest] = read_manifest
 
     def amendments(self) -> tuple[Amendment, ...]:
         """Read what people decided so far."""
@@ -260,7 +263,7 @@ class Steps:
         inputs = {
             f"{paths.relative(folder)}/{name}": entry.sha256
             for folder in stage.reads(paths, day, decided=bool(decisions))
-            for name, entry in read_manifest(folder).outputs.items()
+            for name, entry in self.manifest_of(folder).outputs.items()
         }
         now = stage.deciding(self.study)
         then = tuple(name for name in stage.sections if name not in stage.undeclared)

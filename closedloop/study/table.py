@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -38,6 +38,13 @@ class Foresight(Port):
 
     def __call__(self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, n_days: int) -> None:
         """See `study.foresight.before`."""
+
+
+class DrawsPages(Port):
+    """Who draws the pages."""
+
+    def __call__(self, paths: StudyPaths, outdated: Mapping[Block, Sequence[str]], /) -> None:
+        """See `study.pages`."""
 
 
 Place = Literal["before the session", "in the session", "after the session"]
@@ -150,7 +157,7 @@ class StageTable:
 
     start: Stage
     day: tuple[Stage, ...]
-    report: Callable[[StudyPaths], None] = draw_pages_if_due
+    report: DrawsPages = draw_pages_if_due
     foresee: Foresight = refuse_impossible
     say_duration: SaysDuration = say_duration
     gates: GateKeeper = GATE_KEEPER

@@ -6,10 +6,13 @@ later day was made from finds it there, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
+from closedloop.artifacts.records.amendments import Amendment
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import REPLACED, StudyPaths
 
 
@@ -82,6 +85,21 @@ def folders_that_differ(before: Mapping[str, str], now: Mapping[str, str]) -> li
     """Return the folders, by their paths in the study, of which two manifests name other files."""
     names = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
     return sorted({_folder_of(name) for name in names})
+
+
+def recordings_to_seal(paths: StudyPaths, amendments: Sequence[Amendment]) -> frozenset[Path]:
+    """Return the folders of recordings that a better copy took the place of, and that no loop has taken over yet.
+
+    Parameters
+    ----------
+    paths
+        The study.
+    amendments
+        Its.
+    """
+    replaced = [one for one in standing(amendments) if one.kind == "replace_recording" and one.day is not None]
+    folders = {paths.at(Block(one.day or 0, one.block)).folder("recording", one.day or 0) for one in replaced}
+    return frozenset(folder for folder in folders if not (folder / MANIFEST_NAME).is_file())
 
 
 def _folder_of(name: str) -> str:

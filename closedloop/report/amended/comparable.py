@@ -90,11 +90,13 @@ def _said(sites: dict[int, frozenset[str]], common: frozenset[str]) -> str:
 def _of_sites(day: DayRecord, common: frozenset[str]) -> DayRecord:
     if day.pairs is None or day.evaluation is None:
         return day
-    kept = np.isin(day.pairs["neuroid_id"], list(common)) & (day.pairs["kind"] == "attacked")
+    of_site = np.isin(day.pairs["neuroid_id"], list(common))
+    kept = of_site & (day.pairs["kind"] == "attacked")
     pairs = {name: np.asarray(column)[kept] for name, column in day.pairs.items()}
     rows = [row for row in day.sensitivity if row.site in common]
     return replace(
         day,
+        pairs={name: np.asarray(column)[of_site] for name, column in day.pairs.items()},
         sensitivity=(*rows, *_rows(day, pairs)),
         evaluation=_evaluation(day.evaluation, pairs, common),
     )

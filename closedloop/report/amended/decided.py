@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from closedloop.artifacts.amended.rigs import shown_by
 from closedloop.artifacts.amended.words import ToldLine, told
+from closedloop.artifacts.records.sequence import Block
 from closedloop.report.layout import PageSection
 from closedloop.report.reading import DayRecord, StudyRecord
 from closedloop.report.tables import Table
@@ -31,6 +34,29 @@ def decisions_of_day(record: StudyRecord, day: DayRecord) -> PageSection | None:
 def as_shown(record: StudyRecord) -> list[str]:
     """Return what sessions were made from that was made again since, and which rig showed which, a sentence each."""
     return [*(day.as_shown for day in record.days if day.as_shown), *shown_by(record.amendments)]
+
+
+def made_before(outdated: Mapping[Block, Sequence[str]], *, day: DayRecord | None = None) -> list[str]:
+    """Say at the top of a page that its numbers are of before a decision, of which, and what makes them anew.
+
+    Parameters
+    ----------
+    outdated
+        By session, the published stages that are to be made again, each with why.
+    day
+        Whose page it is; None for the study's.
+    """
+    of_sessions = [f"{one.said}: {', '.join(names)}" for one, names in outdated.items() if names and _is_on(one, day)]
+    if not of_sessions:
+        return []
+    return [
+        f"These numbers were made before what was decided since. Still to be made again: {'; '.join(of_sessions)}. "
+        "`closedloop run .` in the study's folder makes them anew."
+    ]
+
+
+def _is_on(session: Block, day: DayRecord | None) -> bool:
+    return day is None or day.session == session
 
 
 def _concerns(one: ToldLine, day: int) -> bool:

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts.gates.held import PERSON, Held
-from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.sequence import Block, BlockSequence, readable_sequence
 from closedloop.artifacts.study import BROUGHT, STAGES, START, START_DAY, StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.service.panels import gates
 from closedloop.service.reading.session.under_way import SessionUnderWay, session_under_way
+from closedloop.service.reading.study_files import read_document, read_ledger, read_outdated, read_served_protocol
 from closedloop.service.stage_words import STAGE_WORDS
-from closedloop.service.unchanged import while_unchanged
-from closedloop.study.ledger import StageRecord, of_sessions, read_records
+from closedloop.study.ledger import StageRecord, of_sessions
+from closedloop.study.outdated.told import Outdated, as_outdated, said_of_outdated
 from closedloop.study.process.lock import LockHolder, holder_of, waiter_of
 from closedloop.study.process.progress import StageProgress, progress_of
 from closedloop.study.process.running import RunningStage, running_stage
@@ -134,6 +135,8 @@ class StagesPanel:
         How many the protocol has; None where it cannot be read.
     damaged
         What could not be read, a line each.
+    outdated
+        What the next run makes again, by what people decided since, in a line; empty where nothing.
     """
 
     subject: str
@@ -148,6 +151,7 @@ class StagesPanel:
     n_days: int | None
     needs: tuple[Need, ...] = ()
     damaged: tuple[str, ...] = ()
+    outdated: str = ""
 
     @property
     def words(self) -> dict[str, str]:
@@ -178,8 +182,9 @@ def look(paths: StudyPaths, *, now: Callable[[], float]) -> StagesPanel:
     damaged: list[str] = []
     document, protocol = _study(paths, damaged), _protocol(paths, damaged)
     sequence = readable_sequence(paths.amendments)
-    records = of_sessions(_ledger(paths, damaged), sequence)
     holder, waiter = _process(holder_of, paths, damaged), _process(waiter_of, paths, damaged)
+    outdated = _outdated(paths, damaged) if holder is None else ()  # a loop comes to them by itself
+    records = as_outdated(of_sessions(_ledger(paths, damaged), sequence), outdated)
     running = running_stage(paths, records, is_held=holder is not None, now=now)
     simulated = document is not None and document.simulated
     n_days = protocol.days if protocol else None
@@ -208,31 +213,13 @@ def look(paths: StudyPaths, *, now: Callable[[], float]) -> StagesPanel:
         n_days=n_days,
         needs=needs,
         damaged=tuple(damaged),
+        outdated=said_of_outdated(paths.root, outdated),
     )
-
-
-@while_unchanged()
-def _read_document(path: Path) -> StudyDocument:
-    return StudyDocument.read(path)
-
-
-@while_unchanged()
-def _read_protocol(path: Path) -> Protocol:
-    return read_protocol(path)
-
-
-def _with_log(ledger: Path) -> tuple[Path, ...]:
-    return ledger, ledger.with_name(f"{ledger.name}-wal")
-
-
-@while_unchanged(files=_with_log)
-def _read_ledger(path: Path) -> tuple[StageRecord, ...]:
-    return read_records(path)
 
 
 def _study(paths: StudyPaths, damaged: list[str]) -> StudyDocument | None:
     try:
-        return _read_document(paths.study)
+        return read_document(paths.study)
     except (ClosedLoopError, OSError) as error:
         damaged.append(str(error))
         return None
@@ -240,7 +227,7 @@ def _study(paths: StudyPaths, damaged: list[str]) -> StudyDocument | None:
 
 def _protocol(paths: StudyPaths, damaged: list[str]) -> Protocol | None:
     try:
-        return _read_protocol(paths.protocol)
+        return read_served_protocol(paths.protocol)
     except (ClosedLoopError, OSError) as error:
         damaged.append(str(error))
         return None
@@ -250,9 +237,18 @@ def _ledger(paths: StudyPaths, damaged: list[str]) -> tuple[StageRecord, ...]:
     if not paths.ledger.exists():
         return ()
     try:
-        return _read_ledger(paths.ledger)
+        return read_ledger(paths.ledger)
     except (ClosedLoopError, OSError) as error:
         damaged.append(str(error))
+        return ()
+
+
+def _outdated(paths: StudyPaths, damaged: list[str]) -> tuple[Outdated, ...]:
+    try:
+        return read_outdated(paths.root)
+    except (ClosedLoopError, OSError) as error:
+        if str(error) not in damaged:
+            damaged.append(str(error))
         return ()
 
 
@@ -279,7 +275,7 @@ def _state(
         return "held"
     if "waiting" in states:
         return "waiting"
-    if to_do is not None and finished.issuperset(to_do):
+    if to_do is not None and finished.issuperset(to_do) and "stale" not in states:
         return "done"
     return "stopped" if records else "new"
 

@@ -19,10 +19,10 @@ from closedloop.plain_text.printed import quoted
 from closedloop.study.edits.protocol import check_protocol
 from closedloop.study.inputs import pool_hash
 from closedloop.study.loop import read_identity
+from closedloop.study.outdated.decided_since import decided_since
 from closedloop.study.steps import Step, Steps
 from closedloop.study.table import STAGE_TABLE, Stage, StageTable
 from closedloop.study.verification import surroundings
-from closedloop.study.verification.decided_since import decided_since
 from closedloop.study.verification.findings import Findings, StudyFault
 from closedloop.study.verification.folders import Folder, check_folder, check_kept, published_folders
 from closedloop.study.verification.gates import check_gates

@@ -86,7 +86,7 @@ class Lab:
         return StageTable(
             self._fake(self.table.start),
             day,
-            report=lambda _paths: None,
+            report=lambda _paths, _outdated: None,
             foresee=_nobody,
             say_duration=lambda _paths, _protocol, _workers, *, day: self.durations.get(day, ""),
             gates=self.gates,

@@ -168,7 +168,7 @@ def test_a_session_that_was_shown_after_it_was_skipped_stops_the_loop(tmp_path: 
 def test_a_day_that_is_skipped_while_the_pages_are_drawn_is_not_waited_for(tmp_path: Path) -> None:
     made = scheduled(tmp_path, day=1)
 
-    def draw(_paths: StudyPaths) -> None:
+    def draw(_paths: StudyPaths, _outdated: object) -> None:
         if not made.paths.sequence.skipped:
             skip(made, 1)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from closedloop.artifacts.amended.kept import recordings_to_seal
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.records.sequence import Block
-from closedloop.artifacts.records.standing import standing
 from closedloop.errors import DocumentError
 from closedloop.study.steps import Step, Steps
 from closedloop.study.table import Stage
@@ -35,19 +35,14 @@ def decided_since(steps: Steps, stage: Stage, block: Block, manifest: Manifest) 
         step = _step(before, stage, block)
         if step is not None and before.follows(step, manifest):
             since = f"made before line {n_lines + 1} of {steps.paths.amendments} was decided"
-            return "" if _cannot_be_made_again(step) else since
+            return "" if cannot_be_made_again(step) else since
     return ""
 
 
 def _awaits_another_recording(steps: Steps, stage: Stage, block: Block, lines: tuple[Amendment, ...]) -> bool:
     """Return whether a recording that the stage reads was replaced, and is not sealed yet."""
-    paths = steps.paths.at(block)
-    replaced = [line for line in standing(lines) if line.kind == "replace_recording" and line.day is not None]
-    folders = {paths.at(Block(line.day or 0, line.block)).folder("recording", line.day or 0) for line in replaced}
-    return any(
-        folder in folders and not (folder / MANIFEST_NAME).is_file()
-        for folder in stage.reads(paths, block.day, decided=False)
-    )
+    folders = recordings_to_seal(steps.paths, lines)
+    return any(folder in folders for folder in stage.reads(steps.paths.at(block), block.day, decided=False))
 
 
 def _reader(lines: tuple[Amendment, ...]) -> Callable[[Path], tuple[Amendment, ...]]:
@@ -61,7 +56,7 @@ def _step(steps: Steps, stage: Stage, block: Block) -> Step | None:
         return None
 
 
-def _cannot_be_made_again(step: Step) -> bool:
+def cannot_be_made_again(step: Step) -> bool:
     """Return whether it is what a session was recorded with: the loop refuses to make that again."""
     day = max(step.day, 0)
     sealed = (step.paths.folder("recording", day) / MANIFEST_NAME).is_file()
