@@ -79,7 +79,8 @@ says that the session is ready, and after a hold of your own tell the operator.
 `closedloop init` and `closedloop dry-run` end with 0 where they wait, and with 4 where they are held.
 `closedloop status --json` has the same as `state` (`new`, `running`, `waiting`, `held`, `stopped`, `failed`, `done`),
 with `waiting_for`, `next`, `warned_by`, `held_by` (each with its remedy and the command that approves it) and
-`progress`.
+`progress`. `outdated` lists the published stages that the next `closedloop run` makes again, by what was decided since
+they were made: such a study is `stopped`, not `done`, and those stages are `stale`.
 
 ## Simulated studies
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from closedloop.artifacts.amended.exclusions import LeftOutOf
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.commands.brought import replace_recording
 from closedloop.commands.status import read_status, status_as_json, status_lines
@@ -25,11 +26,11 @@ from closedloop.study.verification.study import verify_study
 from tests.unit.study.amending.decided_labs import record, scheduled, skip
 from tests.unit.study.labs import Lab, lab
 
-BOTH = ("fit", "evaluation")
+BOTH: tuple[LeftOutOf, ...] = ("fit", "evaluation")
 
 
-def leave_out(made: Lab, day: int, *parts: str) -> None:
-    wanted = Things(day=day, parts=parts or BOTH)  # type: ignore[arg-type]
+def leave_out(made: Lab, day: int, *parts: LeftOutOf) -> None:
+    wanted = Things(day=day, parts=parts or BOTH)
     exclude(made.paths, *read_identity(made.paths), wanted, by="ada", why="noise", keep_attacking=False)
 
 
