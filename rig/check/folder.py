@@ -8,7 +8,7 @@ from closedloop.artifacts.day.session_fitness import viewing_distance_cm
 from closedloop.artifacts.gates.held import held_in_its_study
 from closedloop.artifacts.rig.description import SubjectScreen
 from closedloop.errors import RigError
-from rig.apparatus import describe_rig
+from rig.apparatus import DescribedRig, describe_rig
 from rig.check.findings import Finding, fail, unless_simulated, warn
 from rig.check.inspection import Inspection
 from rig.display.placement import place
@@ -191,11 +191,7 @@ def distance(at: Inspection) -> str | Finding:
     if at.rig is not None:
         measured_cm = at.rig.document.subject_screen.distance_cm
         if not _is_near(measured_cm, wanted_cm):
-            return fail(
-                f"expected the eye {wanted_cm:.1f} cm from the screen, where the image is "
-                f"{document.screen.visual_angle_deg:g} deg wide, found {measured_cm:.1f} cm in {at.rig.path}",
-                "Move the screen or the chair and measure distance_cm again, or plan the session for this distance.",
-            )
+            return _other_distance(at, at.rig, measured_cm=measured_cm, wanted_cm=wanted_cm)
         found += f", {measured_cm:.1f} cm measured"
     if not _PLAUSIBLE_CM[0] <= wanted_cm <= _PLAUSIBLE_CM[1]:
         least, most = _PLAUSIBLE_CM
@@ -205,6 +201,20 @@ def distance(at: Inspection) -> str | Finding:
             simulated=at.simulated,
         )
     return found
+
+
+def _other_distance(at: Inspection, rig: DescribedRig, *, measured_cm: float, wanted_cm: float) -> Finding:
+    if not _is_near(rig.document.subject_screen.cm_per_px, at.planned_cm_per_px):
+        return fail(
+            f"expected the size of a pixel settled, from which the distance follows, found {measured_cm:.1f} cm in "
+            f"{rig.path} beside pixels of another size",
+            "See to pixel-size first, and check again.",
+        )
+    return fail(
+        f"expected the eye {wanted_cm:.1f} cm from the screen, where the image is "
+        f"{at.known_session().document.screen.visual_angle_deg:g} deg wide, found {measured_cm:.1f} cm in {rig.path}",
+        "Move the screen or the chair and measure distance_cm again, or plan the session for this distance.",
+    )
 
 
 def photodiode(at: Inspection) -> str | Finding | None:

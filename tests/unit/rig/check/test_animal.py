@@ -86,6 +86,13 @@ def test_the_screen_of_the_session_is_compared_with_the_rigs(make_session, tmp_p
     assert said in found.found
 
 
+def test_the_distance_waits_for_the_size_of_a_pixel(make_session, tmp_path, write_rig):
+    other = write_rig(("width_cm: 160, distance_cm: 57.2", "width_cm: 200, distance_cm: 57.2"))
+    found = findings(make_session(screen=PLAUSIBLE), tmp_path, rig=other)
+    assert [found[one].status for one in ("pixel-size", "distance")] == ["FAIL", "FAIL"]
+    assert found["distance"].fix == "See to pixel-size first, and check again."
+
+
 def test_two_percent_are_the_limit_of_the_distance(make_session, tmp_path, write_rig):
     """16 pixels of 5 mm are 8 degrees from 4 cm / tan(4 degrees) = 57.20 cm; 2 % of it are 1.14 cm."""
     folder = make_session(screen=PLAUSIBLE)
