@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.gates.held import session_to_show
-from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
@@ -30,6 +29,7 @@ from closedloop.service.over_days.choices import Choice
 from closedloop.service.over_days.next_session import NextSession, find_next_session
 from closedloop.service.over_days.numbers import attempt
 from closedloop.service.over_days.pictures import SessionImage, picture_of
+from closedloop.service.reading.study_files import read_served_protocol
 
 NAME = "tomorrow"
 TITLE = "The next session's stimuli"
@@ -159,7 +159,7 @@ def show(paths: StudyPaths, wanted: AskedStimuli) -> TomorrowPanel:
     session, faults = find_next_session(paths)
     if session is None:
         return TomorrowPanel(damaged=faults)
-    protocol, _ = attempt(lambda: read_protocol(paths.protocol))
+    protocol, _ = attempt(lambda: read_served_protocol(paths.protocol))
     here = paths.keeping(readable_sequence(paths.amendments))
     is_last = protocol is not None and session_to_show(here, protocol.days) is None
     columns = session.columns
