@@ -115,7 +115,8 @@ def read_document(path: Path) -> object:
 
 
 def make_amendments(folder: Path) -> None:
-    """Write decisions, chained."""
+    """Write decisions, chained, with what says where they end."""
+    (folder / "decisions").mkdir()
     for number in range(3):
         amendment = Amendment(
             kind="accept_recording",
@@ -127,12 +128,17 @@ def make_amendments(folder: Path) -> None:
             subject=("array1.nev",),
             after={"array1.nev": sha256_bytes(b"nev")},
         )
-        append_amendment(folder / "amendments.jsonl", amendment)
+        append_amendment(folder / "decisions" / "amendments.jsonl", amendment)
+
+
+def read_decisions(path: Path) -> object:
+    """Read decisions: a folder of them, or the lines alone, as older studies have them."""
+    return read_amendments(path / "amendments.jsonl" if path.is_dir() else path)
 
 
 READERS = (
     Reader("protocol", make_protocols, read_protocol, {"*": spoil_text}),
     Reader("description", make_descriptions, read_description, {"*": spoil_text}),
     Reader("document", make_documents, read_document, {"*": spoil_json}),
-    Reader("amendments", make_amendments, read_amendments, {"*": spoil_journal}),
+    Reader("amendments", make_amendments, read_decisions, {"*": spoil_journal}),
 )
