@@ -306,6 +306,17 @@ def played(study: RealStudy, line: str) -> Path:
     return study.root
 
 
+def recorded(study: RealStudy, line: str, tmp_path: Path) -> dict[str, Path]:
+    """Have a session recorded; a copy of it is another one than the study has, which is cut short."""
+    study.present()
+    study.record()
+    folder = study.paths.folder("recording", 0)
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    if "{copy}" in line:
+        (folder / "array1.nev").write_bytes((folder / "array1.nev").read_bytes()[:-7])
+    return {"recorded": study.root, "copy": copy}
+
+
 @pytest.fixture
 def filled(
     undisturbed: Path,
@@ -342,11 +353,7 @@ def filled(
             places["held"] = real("held").root
             decided("hold", places["held"], "--by", "ada", "--reason", "pause")
         if "{recorded}" in line:
-            study = real("recorded")
-            study.present()
-            study.record()
-            places["recorded"] = study.root
-            places["copy"] = Path(shutil.copytree(study.paths.folder("recording", 0), tmp_path / "copy"))
+            places |= recorded(real("recorded"), line, tmp_path)
         if "{map}" in line:
             places["map"] = tmp_path / "two.cmp"
             places["map"].write_text("two arrays\n0 0 A 1 V4-1\n2 1 A 2 V4-2\n0 0 E 1 IT-1\n")

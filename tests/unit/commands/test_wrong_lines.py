@@ -50,7 +50,10 @@ UNDERSTOOD_BY_NONE = [
     ("exclude {study} --from fit --why y", "expected --site, --electrode, --array, --day or --presentations"),
     ("exclude {study} --site 0 --from all --why y", "--from: expected fit, evaluation or both, found all."),
     ("exclude {study} --day 7 --from fit --why y", "--day: expected a day from 0 to"),
-    ("exclude {study} --day 0 --site 1 --from fit --why y", "--day: expected it alone or with --block and --presentations"),
+    (
+        "exclude {study} --day 0 --site 1 --from fit --why y",
+        "--day: expected it alone or with --block and --presentations",
+    ),
     ("exclude {study} --presentations 1-2 --from fit --why y", "--presentations: expected --day with it"),
     ("exclude {study} --array nosuch --from fit --why y", "found nosuch. Correct it."),
     ("recording", "Usage: closedloop recording"),

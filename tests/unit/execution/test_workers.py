@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from closedloop.execution.dask import read_slurm_file, run_on_dask
 from closedloop.execution.run import run_pieces
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.execution.workers import HERE, Workers, parse_workers
+from closedloop.plain_text.installing import install_command
 from tests.unit.execution.pieces import fail, finished, leave
+
+INSTALL = re.escape(install_command("cluster"))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +121,7 @@ def test_a_missing_package_is_named_with_the_remedy(tmp_path: Path, monkeypatch:
     file = tmp_path / "jobs.yaml"
     file.write_text("jobs: 8\n")
     monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
-    with pytest.raises(ClosedLoopError, match=r"expected the package dask-jobqueue, found none.*closedloop\[cluster\]"):
+    with pytest.raises(ClosedLoopError, match=rf"expected the package dask-jobqueue, found none.*{INSTALL}"):
         run_pieces([], Workers("slurm", address=str(file)))
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClosedLoopError, match="dask:2: expected the package distributed"):
@@ -154,5 +158,5 @@ def test_a_missing_package_for_certificates_is_named_with_the_remedy(monkeypatch
     import sys
 
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    with pytest.raises(ExecutionError, match=r"expected the package cryptography, found none.*closedloop\[cluster\]"):
+    with pytest.raises(ExecutionError, match=rf"expected the package cryptography, found none.*{INSTALL}"):
         run_pieces([], Workers("dask", 1))

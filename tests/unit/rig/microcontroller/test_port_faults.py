@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import sys
 from contextlib import ExitStack
 
 import pytest
 
 from closedloop.errors import DeviceError
+from closedloop.plain_text.installing import install_command
 from rig.ports.microcontroller.codes import MicrocontrollerCodes
 from rig.ports.microcontroller.device import AnswerTimes, Microcontroller, Microcontrollers
 from rig.ports.microcontroller.frames import FrameType
@@ -114,7 +116,9 @@ def test_a_port_of_somebody_else_is_one_line_with_the_remedy():
 
 def test_without_the_library_it_is_one_line_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "serial", None)
-    with pytest.raises(DeviceError, match=r"expected the library pyserial, found none.*closedloop\[rig\]"):
+    with pytest.raises(
+        DeviceError, match=f"expected the library pyserial, found none.*{re.escape(install_command('rig'))}"
+    ):
         SerialLine("/dev/ttyACM0")
 
 
