@@ -24,7 +24,7 @@ from closedloop.artifacts.manifest import Manifest
 from closedloop.artifacts.protocol.protocol import Protocol
 
 if TYPE_CHECKING:
-    from closedloop.models.site_model import SiteModel
+    from closedloop.models.ensemble import DayModel
 
 
 @dataclass(frozen=True, repr=False)
@@ -310,7 +310,7 @@ class Study:
         onsets.attrs = frames.marks(self._files)
         return onsets
 
-    def model(self, day: int) -> SiteModel:
+    def model(self, day: int) -> DayModel:
         """Return the model of the sites that a day's images were attacked with (a torch module).
 
         Returns

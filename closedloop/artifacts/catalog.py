@@ -17,6 +17,7 @@ from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
+from closedloop.artifacts.day.plan import PLANNED_PROBES as PLANNED_PROBES_LAYOUT
 from closedloop.artifacts.day.plan import DayPlan
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.day.queue import USES as USES_LAYOUT
@@ -28,6 +29,7 @@ from closedloop.artifacts.day.responses import SPIKES as SPIKES_LAYOUT
 from closedloop.artifacts.day.responses import WAVEFORMS as WAVEFORMS_LAYOUT
 from closedloop.artifacts.day.session import PRESENTATIONS as PRESENTATIONS_LAYOUT
 from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.day.stimuli import MEMBER_PREDICTIONS as MEMBER_PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
@@ -66,6 +68,13 @@ MODEL = StudyFile("refit", "model.safetensors", holds="weights of model t + 1", 
 DAY_PLAN = DocumentFile("plan", "plan.json", holds="the day's numbers and its cost in hours", document=DayPlan)
 PLANNED_IMAGES = TableFile("plan", "images.parquet", holds="clean images and repetitions", layout=PLANNED_IMAGES_LAYOUT)
 PLANNED_ITEMS = TableFile("plan", "items.parquet", holds="attacks and controls to make", layout=PLANNED_ITEMS_LAYOUT)
+PLANNED_PROBES = TableFile(
+    "plan",
+    "probes.parquet",
+    holds="probes to make",
+    optional=True,  # where a protocol has none, and on day 0
+    layout=PLANNED_PROBES_LAYOUT,
+)
 
 STIMULI = TableFile("synthesize", "stimuli.parquet", holds="every image, with the sealed signs", layout=STIMULI_LAYOUT)
 AUDIT = TableFile(
@@ -78,6 +87,13 @@ AUDIT = TableFile(
 IMAGES = ArrayFile("synthesize", "images.h5", holds="the images' bytes", layout=STIMULUS_IMAGES)
 PREDICTIONS = ArrayFile(
     "synthesize", "predictions.h5", holds="model t's sealed responses to clean images", layout=PREDICTIONS_LAYOUT
+)
+MEMBER_PREDICTIONS = ArrayFile(
+    "synthesize",
+    "members.h5",
+    holds="each member's sealed responses to every image",
+    optional=True,  # where the model is one, and there are no probes
+    layout=MEMBER_PREDICTIONS_LAYOUT,
 )
 
 SESSION = DocumentFile("schedule", "session.json", holds="timing, screen, codes", document=SessionDocument)

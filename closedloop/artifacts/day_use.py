@@ -1,8 +1,9 @@
 """What of a day may be fitted and what may be evaluated: by a stimulus' role, and by what people left out.
 
-The one place that says so: fit, evaluation and report ask here. Anchors, the attacks on them, normalizers and controls
-are never fitted: on the anchors days are compared, so a model must not have seen them. What people left out keeps its
-place in every table and has no response there.
+The one place that says so: fit, evaluation and report ask here. Anchors, the attacks on them and the probes made from
+them, normalizers and controls are never fitted: on the anchors days are compared, so a model must not have seen them.
+Probes and images that are shown once are fitted and never evaluated. What people left out keeps its place in every
+table and has no response there.
 """
 
 from __future__ import annotations
@@ -19,10 +20,21 @@ from closedloop.artifacts.stimulus_set import StimulusSet
 
 Rows = NDArray[np.int64]
 
+PROBE = "probe"
+"""The kind of an image that is shown once to teach the model."""
+
+FITTED_ROLES = ("clean", "single")
+"""Roles of the images that are fitted, with what is made from them: fresh ones, repeated or shown once."""
+
 
 def fitted_rows(stimuli: StimulusSet) -> Rows:
-    """Return the stimuli that a model is fitted to: fresh clean images and the attacks on them."""
-    return stimuli.rows(kind=("clean", "attacked"), role="clean")
+    """Return the stimuli that a model is fitted to: fresh clean images, the attacks on them and probes from them."""
+    return stimuli.rows(kind=("clean", "attacked", PROBE), role=FITTED_ROLES)
+
+
+def held_out_probe_rows(stimuli: StimulusSet) -> Rows:
+    """Return the probes that no model sees: those made from anchors."""
+    return stimuli.rows(kind=PROBE, role="anchor")
 
 
 def held_out_rows(stimuli: StimulusSet) -> tuple[Rows, str]:

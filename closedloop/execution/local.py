@@ -22,7 +22,11 @@ WORKER_INDEX = "CLOSEDLOOP_WORKER_INDEX"
 
 _FAILED = 1
 _MOST_MESSAGE_BYTES = 4096  # a write of up to this size to a pipe is never mixed with another's
-_DONE = b"\n"
+_DONE, _TICK = b"\n", b"\t\n"
+
+
+_to_parent: list[int] = []
+"""In a forked process, where it writes to the one that forked it."""
 
 
 def usable_processors() -> int:
@@ -31,7 +35,11 @@ def usable_processors() -> int:
 
 
 def run_in_processes(
-    pieces: Sequence[Callable[[], None]], *, n_processes: int, on_done: Callable[[int], None] | None = None
+    pieces: Sequence[Callable[[], None]],
+    *,
+    n_processes: int,
+    on_done: Callable[[int], None] | None = None,
+    on_tick: Callable[[], None] | None = None,
 ) -> None:
     """Do all pieces of work, each in one of several forked processes.
 
@@ -43,6 +51,8 @@ def run_in_processes(
         1 does them here, in order.
     on_done
         Called in this process with the number of pieces done so far.
+    on_tick
+        Called in this process whenever a piece calls `tick` in its own; not where all is done here.
 
     Raises
     ------
@@ -65,7 +75,7 @@ def run_in_processes(
         for first in range(n):
             children.append(_fork(pieces[first::n], writer, reader, tracebacks, index=first))
         os.close(writer)
-        messages = _read_messages(reader, on_done)
+        messages = _read_messages(reader, on_done, on_tick)
         status = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         children.clear()
         traces = _read_all(tracebacks)
@@ -78,6 +88,12 @@ def run_in_processes(
         )
     if failed := sum(code != 0 for code in status):
         raise _unforeseen(f"{failed} of {n} processes failed", traces)
+
+
+def tick() -> None:
+    """Tell the process that shares out the work that a piece goes on; nothing where there is none."""
+    if _to_parent:
+        os.write(_to_parent[0], _TICK)
 
 
 def _unforeseen(what: str, traces: str) -> RuntimeError:
@@ -124,6 +140,7 @@ def _fork(pieces: Sequence[Callable[[], None]], writer: int, reader: int, traceb
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)
+        _to_parent[:] = [writer]
         status = _work(pieces, writer, parent)
     except KeyboardInterrupt:  # between the fork and the line above
         pass
@@ -146,14 +163,17 @@ def _work(pieces: Sequence[Callable[[], None]], writer: int, parent: int) -> int
     return 0
 
 
-def _read_messages(reader: int, on_done: Callable[[int], None] | None) -> list[str]:
-    """Read until every child has closed its end: an empty line is a piece done, any other an error."""
+def _read_messages(reader: int, on_done: Callable[[int], None] | None, on_tick: Callable[[], None] | None) -> list[str]:
+    """Read until every child has closed its end: an empty line is a piece done, a tick a tick, any other an error."""
     messages, n_done = [], 0
     with os.fdopen(reader, "rb") as lines:
         for line in lines:
             if line == _DONE:
                 n_done += 1
                 _tell(on_done, n_done)
+            elif line == _TICK:
+                if on_tick is not None:
+                    on_tick()
             else:
                 messages.append(line.decode().strip())
     return messages

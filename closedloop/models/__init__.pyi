@@ -3,6 +3,8 @@
 from .checkpoints import load_site_model as load_site_model
 from .checkpoints import open_base_model as open_base_model
 from .checkpoints import save_site_model as save_site_model
+from .ensemble import Disagreement as Disagreement
+from .ensemble import SiteEnsemble as SiteEnsemble
 from .shipped import shipped_names as shipped_names
 from .site_model import BaseModel as BaseModel
 from .site_model import SiteModel as SiteModel
@@ -14,6 +16,8 @@ from .site_model import predict as predict
 
 __all__ = [
     "BaseModel",
+    "Disagreement",
+    "SiteEnsemble",
     "SiteModel",
     "UnitModel",
     "build_site_model",

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from closedloop.errors import CheckpointError
 from closedloop.models.backbones import build_classifier, build_network, cut
+from closedloop.models.ensemble import DayModel, SiteEnsemble
 from closedloop.models.readout import FactorisedReadout
 from closedloop.models.recognition import classes_that_fit, recognise
 from closedloop.models.shipped import weights_file
@@ -29,7 +30,7 @@ from closedloop.models.weight_files import (
     write_weights,
 )
 
-SITE_MODEL, CLASSIFIER = "site_model", "classifier"
+SITE_MODEL, SITE_ENSEMBLE, CLASSIFIER = "site_model", "site_ensemble", "classifier"
 CHANNEL, SPATIAL = "readout.channel", "readout.spatial"  # keys of a site model's state
 
 Value = TypeVar("Value", str, int)
@@ -37,8 +38,15 @@ Value = TypeVar("Value", str, int)
 _REMEDY = "Restore the file, or give another one."
 
 
-def save_site_model(path: Path, model: SiteModel) -> None:
-    """Write a site model as safetensors; the same weights give the same bytes.
+def save_site_model(path: Path, model: DayModel) -> None:
+    """Write a site model, or an ensemble of them, as safetensors; the same weights give the same bytes.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    model
+        One is written as a single site model; the members of several in one file, each under its number.
 
     Raises
     ------
@@ -57,11 +65,20 @@ def save_site_model(path: Path, model: SiteModel) -> None:
     ...     load_site_model(Path(folder) / "model.safetensors").spec == model.spec
     True
     """
-    write_weights(path, model.state_dict(), metadata={"kind": SITE_MODEL, **asdict(model.spec)})
+    if isinstance(model, SiteModel):
+        write_weights(path, model.state_dict(), metadata={"kind": SITE_MODEL, **asdict(model.spec)})
+        return
+    tensors = {
+        f"{_prefix(number)}{key}": tensor
+        for number, member in enumerate(model.members)
+        for key, tensor in member.state_dict().items()
+    }
+    described = {"kind": SITE_ENSEMBLE, "members": [asdict(member.spec) for member in model.members]}
+    write_weights(path, tensors, metadata=described)
 
 
-def load_site_model(path: Path) -> SiteModel:
-    """Read a site model, in evaluation mode.
+def load_site_model(path: Path) -> DayModel:
+    """Read a site model, or an ensemble of them, in evaluation mode.
 
     Raises
     ------
@@ -80,9 +97,65 @@ def load_site_model(path: Path) -> SiteModel:
     ...     load_site_model(Path(folder) / "model.safetensors").spec == model.spec
     True
     """
-    metadata = read_metadata(path)
-    spec = _spec(path, metadata)
-    state = read_safetensors(path)
+    metadata, state = read_metadata(path), read_safetensors(path)
+    if metadata.get("kind") == SITE_ENSEMBLE:
+        return _ensemble(path, metadata, state)
+    if metadata.get("kind") != SITE_MODEL:
+        raise CheckpointError(
+            f"{path}: expected a site model, found other weights. Use the model.safetensors of a day."
+        )
+    return _site_model(path, _spec(path, metadata), state)
+
+
+def is_site_model(metadata: Mapping[str, Any]) -> bool:
+    """Return whether a file with this description holds a site model, or several as one."""
+    return metadata.get("kind") in (SITE_MODEL, SITE_ENSEMBLE)
+
+
+def specs_of(path: Path, metadata: Mapping[str, Any]) -> tuple[SiteModelSpec, ...]:
+    """Return what a file of a site model says of itself, member by member.
+
+    Parameters
+    ----------
+    path
+        The file, for errors.
+    metadata
+        Of `read_metadata`.
+
+    Raises
+    ------
+    CheckpointError
+        It does not say what a site model does.
+    """
+    if metadata.get("kind") != SITE_ENSEMBLE:
+        return (_spec(path, metadata),)
+    members = metadata.get("members")
+    if not isinstance(members, list) or not members or not all(isinstance(one, dict) for one in members):
+        raise CheckpointError(f"{path}: its description: expected a list of members, found {members!r:.60}. {_REMEDY}")
+    return tuple(_spec(path, one) for one in members)
+
+
+def _ensemble(path: Path, metadata: Mapping[str, Any], state: Mapping[str, Tensor]) -> SiteEnsemble:
+    specs = specs_of(path, metadata)
+    parts = [_part(state, _prefix(number)) for number in range(len(specs))]
+    if sum(map(len, parts)) != len(state):
+        known = f"weights of {len(specs)} members"
+        raise CheckpointError(f"{path}: expected {known} as its description says, found others too. {_REMEDY}")
+    try:
+        return SiteEnsemble(_site_model(path, spec, part) for spec, part in zip(specs, parts, strict=True)).eval()
+    except ValueError as error:
+        raise CheckpointError(f"{path}: expected members that go together, found others ({error}). {_REMEDY}") from None
+
+
+def _prefix(number: int) -> str:
+    return f"members.{number}."
+
+
+def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): tensor for key, tensor in state.items() if key.startswith(prefix)}
+
+
+def _site_model(path: Path, spec: SiteModelSpec, state: Mapping[str, Tensor]) -> SiteModel:
     shape = _feature_shape(path, spec)
     expected = {CHANNEL: (spec.n_sites, shape[0]), SPATIAL: (spec.n_sites, *shape[1:])}
     _refuse_other_shapes(path, state, expected)  # before anything of the size is made that the description says
@@ -214,10 +287,6 @@ def _agreed_architecture(path: Path, found: str | None, asked: str | None) -> st
 
 
 def _spec(path: Path, metadata: Mapping[str, Any]) -> SiteModelSpec:
-    if metadata.get("kind") != SITE_MODEL:
-        raise CheckpointError(
-            f"{path}: expected a site model, found other weights. Use the model.safetensors of a day."
-        )
     return SiteModelSpec(
         architecture=_described(path, metadata, "architecture", str),
         layer=_described(path, metadata, "layer", str),

@@ -117,6 +117,8 @@ def design_day(
         "attacked": sum(int(row["repetitions"]) for row in rows.attacks),
         "controls": sum(int(row["repetitions"]) for row in rows.controls),
     }
+    if taught := protocol.probes.singles_of(day) + len(rows.probes):
+        presentations["singles and probes"] = taught
     return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows, counted)
 
 
@@ -132,4 +134,5 @@ def _queue_of_numbers(protocol: Protocol, day: int) -> ImageQueue:
         anchors=queued("anchor", images.anchors),
         normalizers=queued("normalizer", images.normalizers),
         clean=queued("clean", images.clean_per_day),
+        singles=queued("single", protocol.probes.singles_of(day)),
     )

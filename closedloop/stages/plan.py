@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,12 @@ import numpy as np
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import Exclusion, from_text, said_of_all
-from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, Budget, DayPlan
+from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, PLANNED_PROBES, Budget, DayPlan
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.protocol.attack import Attack, Controls
 from closedloop.artifacts.protocol.images import Images
+from closedloop.artifacts.protocol.probes import Probes
 from closedloop.artifacts.protocol.protocol import Protocol, session_hours
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
@@ -24,20 +26,27 @@ Item = dict[str, str | int | float]
 
 @dataclass(frozen=True)
 class PlannedRows:
-    """The rows of a day's two tables: clean images, then attacks and controls, each as often as it is shown."""
+    """The rows of a day's tables: clean images, attacks and controls, each as often as it is shown; probes, once."""
 
     images: list[Item]
     attacks: list[Item]
     controls: list[Item]
+    probes: list[Item]
 
     @property
     def n_presentations(self) -> int:
         """Presentations of the day, repetitions included."""
-        return sum(int(row["repetitions"]) for row in [*self.images, *self.attacks, *self.controls])
+        repeated = sum(int(row["repetitions"]) for row in [*self.images, *self.attacks, *self.controls])
+        return repeated + len(self.probes)
+
+    @property
+    def n_images(self) -> int:
+        """Images of the day."""
+        return len(self.images) + len(self.attacks) + len(self.controls) + len(self.probes)
 
 
 def run(context: StageContext) -> None:
-    """Write plan.json, images.parquet and items.parquet."""
+    """Write plan.json, images.parquet and items.parquet, and probes.parquet where there are probes."""
     protocol = context.protocol
     queue = context.read(catalog.QUEUE)
     not_attacked = from_text(context.decided.get("not_attacked", ""), place="not_attacked")
@@ -49,12 +58,14 @@ def run(context: StageContext) -> None:
     rows = plan_rows(queue, protocol, sites=sites, seed_of=context.seed)
     budget = Budget(
         n_presentations=rows.n_presentations,
-        n_images=len(rows.images) + len(rows.attacks) + len(rows.controls),
+        n_images=rows.n_images,
         hours=session_hours(protocol, n_presentations=rows.n_presentations),
         allowed_hours=protocol.trial.hours_per_day,
     )
     context.write(catalog.PLANNED_IMAGES, as_columns(rows.images, PLANNED_IMAGES))
     context.write(catalog.PLANNED_ITEMS, as_columns([*rows.attacks, *rows.controls], PLANNED_ITEMS))
+    if rows.probes:
+        context.write(catalog.PLANNED_PROBES, as_columns(rows.probes, PLANNED_PROBES))
     context.write(
         catalog.DAY_PLAN,
         DayPlan(
@@ -66,6 +77,8 @@ def run(context: StageContext) -> None:
             n_normalizers=len(queue.normalizers),
             n_attacked=len(rows.attacks),
             n_controls=len(rows.controls),
+            n_singles=len(queue.singles),
+            n_probes=len(rows.probes),
             left_out=said_of_all(not_attacked),
             not_shown_before=queue.not_shown,
         ),
@@ -82,19 +95,21 @@ def plan_rows(
     queue
         The day's clean images.
     protocol
-        Its sections images, attack and controls decide.
+        Its sections images, attack, controls, probes and ensemble decide.
     sites
         Outputs of the model that are attacked.
     seed_of
         Gives a seed by names, as `StageContext.seed` does.
     """
-    controlled = queue.anchors[: protocol.controls.n_images]
+    attacked = queue.day >= protocol.attack.first_day
+    controlled = queue.anchors[: protocol.controls.n_images if attacked else 0]
     seeds = {image.image_id: seed_of("interpolation", image.image_id) for image in controlled}
     targets = {image_id: _other_category(queue, image_id, seed=seed) for image_id, seed in seeds.items()}
     return PlannedRows(
         images=_planned_images(queue, protocol.images),
-        attacks=_attacks(queue, protocol.attack, sites=sites, seed=seed_of("fresh")),
+        attacks=_attacks(queue, protocol.attack, sites=sites if attacked else (), seed=seed_of("fresh")),
         controls=_controls(controlled, protocol.controls, epsilons=protocol.attack.epsilons, targets=targets),
+        probes=_probes(queue, protocol, sites=sites, seed_of=seed_of) if queue.day else [],
     )
 
 
@@ -124,6 +139,7 @@ def attacked_sites(
 def _planned_images(queue: ImageQueue, images: Images) -> list[Item]:
     roles = (
         ("clean", queue.clean, images.clean_repetitions),
+        ("single", queue.singles, 1),
         ("anchor", queue.anchors, images.anchor_repetitions),
         ("normalizer", queue.normalizers, images.normalizer_repetitions),
     )
@@ -159,6 +175,51 @@ def _attacks(queue: ImageQueue, attack: Attack, *, sites: Sequence[int], seed: i
         for site, role, image in bases
         for epsilon in attack.epsilons
     ]
+
+
+def _probes(queue: ImageQueue, protocol: Protocol, *, sites: Sequence[int], seed_of: Callable[..., int]) -> list[Item]:
+    """Deal probes out: to the day's fresh clean images in random order, to the sites and pairs of members in turn."""
+    probes, n_members = protocol.probes, 1 + len(protocol.ensemble)
+    fresh = [("clean", image) for image in queue.clean] + [("single", image) for image in queue.singles]
+    bases = [
+        *_dealt(fresh, probes.per_day, seed=seed_of("probes")),
+        *_dealt([("anchor", image) for image in queue.anchors], probes.held_out, seed=seed_of("held-out probes")),
+    ]
+    aims = _aims(probes, len(bases), n_members=n_members, sites=sites, seed=seed_of("aims of probes"))
+    return [
+        {
+            "item_id": f"{image.image_id}|probe-{place}|site-{site}|epsilon-{probes.epsilon:g}",
+            "image_id": image.image_id,
+            "role": role,
+            "site_index": site,
+            "first_member": first,
+            "second_member": second,
+            "epsilon": probes.epsilon,
+        }
+        for place, ((role, image), (site, first, second)) in enumerate(zip(bases, aims, strict=True))
+    ]
+
+
+def _dealt(images: Sequence[tuple[str, QueuedImage]], n: int, *, seed: int) -> list[tuple[str, QueuedImage]]:
+    """Return n of the images: each in random order, then each again as often as it takes."""
+    order = np.random.default_rng(seed).permutation(len(images))
+    return [images[order[place % len(images)]] for place in range(n)]
+
+
+def _aims(
+    probes: Probes, n_probes: int, *, n_members: int, sites: Sequence[int], seed: int
+) -> list[tuple[int, int, int]]:
+    """Return what each probe is aimed at: a site, and two members that are to differ there; -1 where it is driven.
+
+    Sites and pairs come equally often, in an order drawn anew a day, so that no image is always of the same site.
+    """
+    pairs = list(itertools.combinations(range(n_members), 2))
+    n_differ = round(probes.disagreement * n_probes)
+    aims = [
+        (sites[place % len(sites)], *(pairs[(place // len(sites)) % len(pairs)] if place < n_differ else (-1, -1)))
+        for place in range(n_probes)
+    ]
+    return [aims[place] for place in np.random.default_rng(seed).permutation(n_probes)]
 
 
 def _images_of_site(images: Sequence[QueuedImage], site: int, n_images: int) -> list[QueuedImage]:

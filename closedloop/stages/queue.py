@@ -15,6 +15,7 @@ import numpy as np
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.closing import n_not_shown_of
 from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage
+from closedloop.artifacts.day_use import FITTED_ROLES
 from closedloop.artifacts.records.sequence import START
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
@@ -33,7 +34,8 @@ def run(context: StageContext) -> None:
         missed = _missed(today, context.read(catalog.STIMULI), context.read(catalog.RESPONSES))
     left = missed.images if missed else ()
     items, not_used = context.read(catalog.PLANNED_ITEMS), {image.image_id for image in left}
-    uses = _uses_until_today(before, _uses_today(today, items, day=context.day, left=not_used))
+    probes = context.read(catalog.PLANNED_PROBES) if context.path(catalog.PLANNED_PROBES).exists() else None
+    uses = _uses_until_today(before, _uses_today(today, items, probes, day=context.day, left=not_used))
     recorded = context.read(catalog.STUDY_INPUTS)
     decided = context.decided.get("images_added", "")
     added = added_rows(context.read(catalog.ADDED_IMAGES), decided) if decided else None
@@ -46,7 +48,14 @@ def run(context: StageContext) -> None:
         seed=context.seed("clean"),
         place=f"day {tomorrow}",
     )
-    check_drawn(pool, [image.image_id for image in clean])
+    singles = draw(
+        pool.images(),
+        context.protocol.probes.singles_of(tomorrow),
+        used={*uses["image_id"], *(image.image_id for image in clean)},
+        seed=context.seed("singles"),
+        place=f"day {tomorrow}",
+    )
+    check_drawn(pool, [image.image_id for image in (*clean, *singles)])
     context.write(catalog.USES, uses)
     not_shown = None
     if missed:
@@ -57,7 +66,10 @@ def run(context: StageContext) -> None:
             n_offered=len(offered),
             n_pairs=missed.n_pairs,
         )
-    context.write(catalog.QUEUE, today.model_copy(update={"day": tomorrow, "clean": clean, "not_shown": not_shown}))
+    context.write(
+        catalog.QUEUE,
+        today.model_copy(update={"day": tomorrow, "clean": clean, "singles": singles, "not_shown": not_shown}),
+    )
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,8 @@ def _missed(today: ImageQueue, stimuli: Columns, responses: Columns) -> _Missed:
     changed = np.asarray(stimuli["kind"]) != "clean"
     is_whole = shown & shown[np.asarray(stimuli["clean_index"], dtype=np.int64)]
     return _Missed(
-        tuple(image for image in today.clean if image.image_id not in seen), int((changed & ~is_whole).sum())
+        tuple(image for image in (*today.clean, *today.singles) if image.image_id not in seen),
+        int((changed & ~is_whole).sum()),
     )
 
 
@@ -85,8 +98,10 @@ def _uses_until_today(before: Columns | None, today: list[dict[str, Any]]) -> di
     return columns if before is None else {name: [*before[name], *columns[name]] for name in USES.columns}
 
 
-def _uses_today(today: ImageQueue, items: Columns, *, day: int, left: Collection[str]) -> list[dict[str, Any]]:
-    """List the day's uses: clean images and the attacks on them are fitted, anchors and normalizers never.
+def _uses_today(
+    today: ImageQueue, items: Columns, probes: Columns | None, *, day: int, left: Collection[str]
+) -> list[dict[str, Any]]:
+    """List the day's uses: fresh images, their attacks and probes are fitted, anchors and normalizers never.
 
     Parameters
     ----------
@@ -94,6 +109,8 @@ def _uses_today(today: ImageQueue, items: Columns, *, day: int, left: Collection
         What the day was to show.
     items
         Its attacks and controls.
+    probes
+        Its probes; None where there are none.
     day
         Which it is: a queue is handed on over days that were skipped.
     left
@@ -101,12 +118,15 @@ def _uses_today(today: ImageQueue, items: Columns, *, day: int, left: Collection
     """
     attacked = items["kind"] == "attacked"
     bases = sorted(set(zip(items["image_id"][attacked], items["role"][attacked], strict=True)))
+    probed = sorted(set(zip(probes["image_id"], probes["role"], strict=True))) if probes is not None else []
     targets = sorted({other for other in items["other_image_id"] if other})
     uses = [
         *((image.image_id, "clean", True) for image in today.clean),
+        *((image.image_id, "single", True) for image in today.singles),
         *((image.image_id, "anchor", False) for image in today.anchors),
         *((image.image_id, "normalizer", False) for image in today.normalizers),
         *((image_id, "attack_base", role == "clean") for image_id, role in bases),
+        *((image_id, "probe_base", role in FITTED_ROLES) for image_id, role in probed),
         *((target, "interpolation_target", False) for target in targets),
     ]
     return [

@@ -6,8 +6,10 @@ it out or ended a session early, the model stays the one that the day was shown 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +19,27 @@ from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.closing import sessions_of
 from closedloop.artifacts.amended.exclusions import from_text, of_session
-from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day.fit import FitReport, MemberReport
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses
-from closedloop.artifacts.day_use import fitted_rows, held_out_rows, leave_out, scaling_rows
+from closedloop.artifacts.day_use import (
+    fitted_rows,
+    held_out_probe_rows,
+    held_out_rows,
+    leave_out,
+    scaling_rows,
+)
 from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import StudyError
 from closedloop.models.checkpoints import load_site_model, save_site_model
+from closedloop.models.ensemble import DayModel, SiteEnsemble
+from closedloop.models.site_model import SiteModel
 from closedloop.stages.context import StageContext
-from closedloop.stages.from_protocol.model import recipe_of
+from closedloop.stages.from_protocol.model import processes_of, recipe_of
 from closedloop.stages.from_protocol.recording import response_window_s
 from closedloop.storage import make_folder
 from closedloop.training.closed_form import start_readout
-from closedloop.training.end_to_end import Responses, held_out_correlation, refit
+from closedloop.training.end_to_end import RefitReport, Responses, held_out_correlation
+from closedloop.training.members import MemberFit, refit_members
 
 
 def run(context: StageContext) -> None:
@@ -42,28 +53,35 @@ def run(context: StageContext) -> None:
     fitted = [_fitted(day, only_usable=bool(context.decided)) for day in days]
     train = _concatenate(fitted, n_outputs=model.spec.n_sites)
     held_out = _concatenate([_anchors(day) for day in days], n_outputs=model.spec.n_sites)
+    held_out_probes = _concatenate([_probes(day) for day in days], n_outputs=model.spec.n_sites)
     is_fitted = bool((np.isfinite(train.responses) & (train.weights > 0)).any())
     if not (is_fitted or context.decided):
         raise StudyError(
             f"{context.path(catalog.COUNTS)}: expected responses that differ among the images by which days are put on "
             "one scale, found none on any site and day. Check these recordings; nothing can be fitted to them."
         )
-    if is_fitted and fit.readout_start == "closed_form" and not any(_is_fitted(one) for one in fitted[:-1]):
-        start_readout(model, train.images, train.responses, ridge=fit.ridge)
+    members = model.members if isinstance(model, SiteEnsemble) else (model,)
+    is_first = not any(_is_fitted(one) for one in fitted[:-1])
+    if is_fitted and fit.readout_start == "closed_form" and is_first:
+        for member in members:
+            start_readout(member, train.images, train.responses, ridge=fit.ridge)
     make_folder(context.scratch)
-    losses, r_heldout, r_fitted = tuple[float, ...](), None, None
+    recipe = recipe_of(fit, n_images=len(train.images), is_first=is_first)
+    reports = list[RefitReport]()
     if is_fitted:
-        report = refit(
-            model,
+        reports = refit_members(
+            [
+                MemberFit(member, context.seed(*names), context.scratch / f"{'-'.join(['training', *names])}.pt")
+                for member, names in zip(members, _names_of(len(members)), strict=True)
+            ],
             train,
             held_out,
-            recipe=recipe_of(fit),
-            seed=context.seed(),
-            checkpoint=context.scratch / "training.pt",
-            progress=lambda progress: context.progress(progress.step, progress.n_steps),
+            recipe=recipe,
+            n_processes=processes_of(context.workers),
+            progress=context.progress,
         )
-        losses, r_heldout, r_fitted = report.losses, report.correlation_after, held_out_correlation(model, train)
     save_site_model(context.output(catalog.MODEL), model)
+    judged = _Judged(model, held_out, held_out_probes, train if is_fitted else None)
     context.write(
         catalog.FIT,
         FitReport(
@@ -73,14 +91,80 @@ def run(context: StageContext) -> None:
             n_stimuli=len(train.images),
             n_presentations=int(np.nanmax(train.weights, axis=1).sum()),
             n_fitted_by_day=tuple(len(one.images) for one in fitted),
-            loss_by_epoch=losses,
+            loss_by_epoch=_mean_losses(reports),
+            weight_decay=recipe.weight_decay if fit.decay_images is not None else None,
+            members=tuple(
+                _member_report(member, report, judged)
+                for member, report in itertools.zip_longest(members, reports)
+                if len(members) > 1
+            ),
             left_out=left_out,
             days_not_fitted=not_fitted,
             heldout_images=_held_out_images(days),
             n_heldout=len(held_out.images),
-            r_heldout=_per_site(r_heldout if r_heldout is not None else held_out_correlation(model, held_out)),
-            r_fitted=_per_site(r_fitted) if r_fitted is not None else (None,) * model.spec.n_sites,
+            r_heldout=judged.r_heldout,
+            r_fitted=judged.r_fitted,
+            n_heldout_probes=len(held_out_probes.images),
+            r_heldout_probes=judged.r_heldout_probes,
         ),
+    )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """How well a model, or a member of it, predicts each site: on clean images and probes that no fit saw, and fitted.
+
+    Attributes
+    ----------
+    model
+        After the refit.
+    held_out, probes
+        Never fitted.
+    train
+        Fitted; None where nothing was.
+    """
+
+    model: DayModel
+    held_out: Responses
+    probes: Responses
+    train: Responses | None
+
+    @cached_property
+    def r_heldout(self) -> tuple[float | None, ...]:
+        return _per_site(held_out_correlation(self.model, self.held_out))
+
+    @cached_property
+    def r_heldout_probes(self) -> tuple[float | None, ...]:
+        return _per_site(held_out_correlation(self.model, self.probes)) if len(self.probes.images) else ()
+
+    @cached_property
+    def r_fitted(self) -> tuple[float | None, ...]:
+        if self.train is None:
+            return (None,) * self.model.spec.n_sites
+        return _per_site(held_out_correlation(self.model, self.train))
+
+
+def _names_of(n_members: int) -> Iterator[list[str]]:
+    """Yield what a member is called where seeds and files are named; the first has no name, as a single model."""
+    yield from ([f"member {number}"] if number else [] for number in range(n_members))
+
+
+def _mean_losses(reports: Sequence[RefitReport]) -> tuple[float, ...]:
+    """Return the members' mean loss of each epoch; of one, its own."""
+    if len(reports) < 2:
+        return reports[0].losses if reports else ()
+    return tuple(float(np.mean(losses)) for losses in zip(*(report.losses for report in reports), strict=True))
+
+
+def _member_report(member: SiteModel, report: RefitReport | None, whole: _Judged) -> MemberReport:
+    own = replace(whole, model=member)
+    return MemberReport(
+        architecture=member.spec.architecture,
+        layer=member.spec.layer,
+        loss_by_epoch=report.losses if report else (),
+        r_heldout=own.r_heldout,
+        r_fitted=own.r_fitted,
+        r_heldout_probes=own.r_heldout_probes,
     )
 
 
@@ -134,6 +218,10 @@ def _fitted(day: DayResponses, *, only_usable: bool) -> Responses:
 
 def _anchors(day: DayResponses) -> Responses:
     return _responses(day, held_out_rows(day.stimuli)[0])
+
+
+def _probes(day: DayResponses) -> Responses:
+    return _responses(day, held_out_probe_rows(day.stimuli))
 
 
 def _held_out_images(days: Sequence[DayResponses]) -> str:

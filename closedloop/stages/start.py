@@ -6,10 +6,11 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.day.queue import ImageQueue
 from closedloop.artifacts.protocol.images import Images
 from closedloop.models.checkpoints import save_site_model
+from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import build_site_model, calibrate_readout
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool
-from closedloop.stages.from_protocol.model import base_model_of
+from closedloop.stages.from_protocol.model import base_model_of, members_of
 from closedloop.stages.pool import draw
 from closedloop.stimuli.listed import check_drawn
 from closedloop.stimuli.pools import ImagePool, load_images
@@ -22,22 +23,35 @@ def run(context: StageContext) -> None:
     protocol = context.protocol
     recorded = context.read(catalog.STUDY_INPUTS)
     pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
-    seeds = {role: context.seed(role) for role in ("anchors", "normalizers", "clean")}
-    queue = _first_queue(pool, protocol.images, seeds=seeds, simulated=context.simulated)
-    check_drawn(pool, [image.image_id for image in (*queue.anchors, *queue.normalizers, *queue.clean)])
-    context.write(catalog.QUEUE, queue)
-    model = build_site_model(
-        base_model_of(protocol.base_model, context.study.base_model, sha256=recorded.base_model_sha256),
-        n_sites=protocol.sites.n_sites,
-        side_px=protocol.images.side_px,
-        seed=context.seed("readout"),
+    seeds = {role: context.seed(role) for role in ("anchors", "normalizers", "clean", "singles")}
+    queue = _first_queue(
+        pool, protocol.images, n_singles=protocol.probes.singles_of(0), seeds=seeds, simulated=context.simulated
     )
-    clean = tuple(image.image_id for image in queue.clean[:_CALIBRATION_IMAGES])
-    calibrate_readout(model, load_images(pool, clean))
-    save_site_model(context.output(catalog.MODEL), model)
+    drawn = (*queue.anchors, *queue.normalizers, *queue.clean, *queue.singles)
+    check_drawn(pool, [image.image_id for image in drawn])
+    context.write(catalog.QUEUE, queue)
+    clean = load_images(pool, tuple(image.image_id for image in queue.clean[:_CALIBRATION_IMAGES]))
+    bases = [
+        base_model_of(protocol.base_model, context.study.base_model, sha256=recorded.base_model_sha256),
+        *members_of(protocol.ensemble, sha256=recorded.member_sha256),
+    ]
+    models = [
+        build_site_model(
+            base,
+            n_sites=protocol.sites.n_sites,
+            side_px=protocol.images.side_px,
+            seed=context.seed("readout", *([number] if number else [])),
+        )
+        for number, base in enumerate(bases)
+    ]
+    for model in models:
+        calibrate_readout(model, clean)
+    save_site_model(context.output(catalog.MODEL), SiteEnsemble(models) if len(models) > 1 else models[0])
 
 
-def _first_queue(pool: ImagePool, wanted: Images, *, seeds: dict[str, int], simulated: bool) -> ImageQueue:
+def _first_queue(
+    pool: ImagePool, wanted: Images, *, n_singles: int, seeds: dict[str, int], simulated: bool
+) -> ImageQueue:
     """Draw day 0's images: first the anchors and normalizers that stay, each by the seed of its role."""
     used, available = set[str](), pool.images()
     return ImageQueue(
@@ -46,4 +60,5 @@ def _first_queue(pool: ImagePool, wanted: Images, *, seeds: dict[str, int], simu
         anchors=draw(available, wanted.anchors, used=used, seed=seeds["anchors"], place="anchors"),
         normalizers=draw(available, wanted.normalizers, used=used, seed=seeds["normalizers"], place="normalizers"),
         clean=draw(available, wanted.clean_per_day, used=used, seed=seeds["clean"], place="day 0"),
+        singles=draw(available, n_singles, used=used, seed=seeds["singles"], place="day 0"),
     )

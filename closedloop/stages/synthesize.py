@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.day_use import PROBE
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
@@ -20,10 +22,12 @@ from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
 from closedloop.attacks.synthesis.sources import site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import load_site_model
+from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import freeze_for_attack, predict
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
+from closedloop.stages.probes import NOTHING_FOUND, ProbeWork, make_probes
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
 from closedloop.stimuli.pools import load_images
 
@@ -36,12 +40,21 @@ class _PlannedDay:
 
     images: Columns
     items: Columns
+    probes: Columns | None
     clean: ImageBytes
 
     def clean_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the clean image of planned items, as a row of the image table."""
+        return self._rows_of(self.items["image_id"][rows])
+
+    @property
+    def clean_index_of_probes(self) -> NDArray[np.int64]:
+        """The clean image of each probe, as a row of the image table."""
+        return self._rows_of([] if self.probes is None else self.probes["image_id"])
+
+    def _rows_of(self, image_ids: Iterable[str]) -> NDArray[np.int64]:
         place = {image_id: row for row, image_id in enumerate(self.images["image_id"])}
-        return np.array([place[image_id] for image_id in self.items["image_id"][rows]], dtype=np.int64)
+        return np.array([place[image_id] for image_id in image_ids], dtype=np.int64)
 
     def items_of(self, *kinds: str) -> NDArray[np.int64]:
         """Return the rows of the item table of these kinds."""
@@ -59,7 +72,7 @@ class _PlannedDay:
 
 
 def run(context: StageContext) -> None:
-    """Write stimuli.parquet, audit.parquet, images.h5 and predictions.h5."""
+    """Write stimuli.parquet, audit.parquet, images.h5, predictions.h5 and, of an ensemble or probes, members.h5."""
     planned, items = context.read(catalog.PLANNED_IMAGES), context.read(catalog.PLANNED_ITEMS)
     recorded = context.read(catalog.STUDY_INPUTS)
     has_added = recorded.n_images and context.path(catalog.ADDED_IMAGES).exists()
@@ -68,28 +81,66 @@ def run(context: StageContext) -> None:
         context.read(catalog.IMAGE_LIST) if recorded.n_images else None,
         context.read(catalog.ADDED_IMAGES) if has_added else None,
     )
-    plan = _PlannedDay(planned, items, load_images(pool, tuple(planned["image_id"])))
-    model_file, attack = context.path(catalog.MODEL), context.protocol.attack
-    with memory_for_batches(attack, context.paths.protocol):
+    probes = context.read(catalog.PLANNED_PROBES) if context.path(catalog.PLANNED_PROBES).exists() else None
+    plan = _PlannedDay(planned, items, probes, load_images(pool, tuple(planned["image_id"])))
+    model_file = context.path(catalog.MODEL)
+    model = load_site_model(model_file)
+    members = model.members if isinstance(model, SiteEnsemble) else (model,)
+    with memory_for_batches(context.protocol.attack, context.paths.protocol):
+        attacks, probed = _search(plan, context, model_file, n_members=len(members))
+    seeds = [context.seed(item_id) for item_id in items["item_id"][plan.controls]]
+    controls = _make_controls(plan, attacks, seeds=seeds)
+    made = [part for part in (attacks.attacked, controls, probed.attacked) if len(part)]
+    images = np.concatenate([plan.clean, *made])
+    for member in members:
+        freeze_for_attack(member)
+    columns = _stimulus_columns(plan, attacks, images)
+    if probes is not None or len(members) > 1:
+        of_members = np.stack([predict(member, images) for member in members])
+        context.write(catalog.MEMBER_PREDICTIONS, {"predicted": of_members})
+        if probes is not None:
+            columns = _with_probes(columns, plan, probes, images, predicted=of_members.mean(axis=0))
+    context.write(catalog.IMAGES, {"images": images})
+    context.write(catalog.STIMULI, columns)
+    context.write(catalog.AUDIT, _audit_columns(columns, images, attacks, probed))
+    context.write(catalog.PREDICTIONS, {"predicted": predict(model, plan.clean)})
+
+
+def _search(
+    plan: _PlannedDay, context: StageContext, model_file: Path, *, n_members: int
+) -> tuple[SynthesisResult, SynthesisResult]:
+    """Find the day's attacks, then its probes."""
+    attack, items = context.protocol.attack, _attack_items(plan, seed=context.seed())
+    n_to_make = len(items) + len(plan.clean_index_of_probes)
+    attacks = probed = NOTHING_FOUND
+    if items:
         attacks = synthesize(
             site_model_file(model_file),
-            _attack_items(plan, seed=context.seed()),
+            items,
             plan.clean,
             method=method_of(attack),
             lattice=lattice_of(attack.gradient),
             batch_size=attack.batch_size,
             workers=context.workers or own_workers(),
             shard_folder=context.scratch,
-            progress=context.progress,
+            progress=lambda done, _total: context.progress(done, n_to_make),
         )
-    seeds = [context.seed(item_id) for item_id in items["item_id"][plan.controls]]
-    images = np.concatenate([plan.clean, attacks.attacked, _make_controls(plan, attacks, seeds=seeds)])
-    columns = _stimulus_columns(plan, attacks, images)
-    context.write(catalog.IMAGES, {"images": images})
-    context.write(catalog.STIMULI, columns)
-    context.write(catalog.AUDIT, _audit_columns(columns, images, attacks))
-    model = freeze_for_attack(load_site_model(model_file))
-    context.write(catalog.PREDICTIONS, {"predicted": predict(model, plan.clean)})
+    if plan.probes is not None:
+        probed = make_probes(
+            plan.probes,
+            plan.clean,
+            plan.clean_index_of_probes,
+            model=model_file,
+            protocol=context.protocol,
+            n_members=n_members,
+            seed=context.seed(),
+            work=ProbeWork(
+                context.workers,
+                context.scratch / "probes",
+                lambda done, _total: context.progress(len(items) + done, n_to_make),
+            ),
+        )
+    return attacks, probed
 
 
 def _attack_items(plan: _PlannedDay, *, seed: int) -> list[AttackItem]:
@@ -131,8 +182,8 @@ def _stimulus_columns(plan: _PlannedDay, attacks: SynthesisResult, images: Image
     n_clean, n_controls = len(plan.clean), len(plan.controls)
     clean_index = np.r_[np.arange(n_clean), plan.clean_index(rows)]
     return {
-        "stimulus_id": [stimulus_id(image) for image in images],
-        "image_index": np.arange(len(images)),
+        "stimulus_id": [stimulus_id(image) for image in images[: len(clean_index)]],
+        "image_index": np.arange(len(clean_index)),
         "kind": ["clean"] * n_clean + list(plan.items["kind"][rows]),
         "role": plan.images["role"][clean_index],
         "image_id": plan.images["image_id"][clean_index],
@@ -141,7 +192,7 @@ def _stimulus_columns(plan: _PlannedDay, attacks: SynthesisResult, images: Image
         "clean_index": clean_index,
         "site_index": np.r_[np.full(n_clean, -1), plan.items["site_index"][rows]],
         "epsilon": np.r_[np.zeros(n_clean), plan.items["epsilon"][rows]],
-        "realised_epsilon": realised_epsilon(images[clean_index], images),
+        "realised_epsilon": realised_epsilon(images[clean_index], images[: len(clean_index)]),
         "predicted_clean": _pad(attacks.predicted_clean, n_clean, n_controls, np.nan),
         "predicted_attacked": _pad(attacks.predicted_attacked, n_clean, n_controls, np.nan),
         "predicted_sign": _pad(np.sign(attacks.predicted_change), n_clean, n_controls, 0).astype(np.int32),
@@ -149,16 +200,49 @@ def _stimulus_columns(plan: _PlannedDay, attacks: SynthesisResult, images: Image
     }
 
 
-def _audit_columns(columns: dict[str, Any], images: ImageBytes, attacks: SynthesisResult) -> dict[str, Any]:
-    """Audit what is no clean image: the attacks, then the controls."""
+def _with_probes(
+    columns: dict[str, Any], plan: _PlannedDay, probes: Columns, images: ImageBytes, *, predicted: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Add the probes' rows, last; predicted is the day's model's response at a probe's site, as of attacks."""
+    clean_index, site = plan.clean_index_of_probes, probes["site_index"].astype(np.int64)
+    places = np.arange(len(images) - len(clean_index), len(images))
+    before, after = (predicted[rows, site].astype(np.float64) for rows in (clean_index, places))
+    own = {
+        "stimulus_id": [stimulus_id(images[place]) for place in places],
+        "image_index": places,
+        "kind": [PROBE] * len(places),
+        "role": probes["role"],
+        "image_id": probes["image_id"],
+        "category": plan.images["category"][clean_index],
+        "item_id": probes["item_id"],
+        "clean_index": clean_index,
+        "site_index": site,
+        "epsilon": probes["epsilon"],
+        "realised_epsilon": realised_epsilon(images[clean_index], images[places]),
+        "predicted_clean": before,
+        "predicted_attacked": after,
+        "predicted_sign": np.sign(after - before).astype(np.int32),
+        "repetitions": np.ones(len(places), dtype=np.int32),
+    }
+    return {name: np.concatenate([np.asarray(values), np.asarray(own[name])]) for name, values in columns.items()}
+
+
+def _audit_columns(
+    columns: dict[str, Any], images: ImageBytes, attacks: SynthesisResult, probed: SynthesisResult
+) -> dict[str, Any]:
+    """Audit what is no clean image: the attacks, then the controls, then the probes."""
     changed = np.flatnonzero(np.array(columns["kind"]) != "clean")
-    n_controls = len(changed) - len(attacks.attacked)
+    n_controls = len(changed) - len(attacks.attacked) - len(probed.attacked)
+
+    def predicted(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(attacks, name), np.full(n_controls, np.nan), getattr(probed, name)])
+
     named = ("stimulus_id", "image_index", "clean_index", "kind", "category", "site_index", "epsilon")
     audit = audit_columns(
         ((images[columns["clean_index"][row]], images[row]) for row in changed),
-        predicted_change_float=_pad(attacks.predicted_change_float, 0, n_controls, np.nan),
-        predicted_change=_pad(attacks.predicted_change, 0, n_controls, np.nan),
-        lattice_bound=_pad(attacks.lattice_bound, 0, n_controls, np.nan),
+        predicted_change_float=predicted("predicted_change_float"),
+        predicted_change=predicted("predicted_change"),
+        lattice_bound=predicted("lattice_bound"),
     )
     return {name: np.array(columns[name])[changed] for name in named} | audit
 

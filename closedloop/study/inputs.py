@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from closedloop import __version__
 from closedloop.artifacts.amended.images import additions
 from closedloop.artifacts.amended.moved import as_moved
 from closedloop.artifacts.catalog import ADDED_IMAGES, IMAGE_LIST, QUEUE, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.day.queue import ImageQueue
+from closedloop.artifacts.day_use import FITTED_ROLES
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files, read_manifest, verify_files
 from closedloop.artifacts.naming import derive_seed, stimulus_id
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
@@ -83,7 +86,8 @@ def record_inputs(
             n_bytes=sum(image.n_bytes for image in listed),
             left_out=_left_out(study, reading),
             base_model=study.base_model,
-            base_model_sha256=sha256_file(weights) if weights.is_file() else None,
+            base_model_sha256=_sha256(weights),
+            member_sha256=tuple(_sha256(weights_file(member.weights)) for member in protocol.ensemble),
         ),
         simulated=study.simulated,
     )
@@ -129,6 +133,10 @@ def record_inputs_later(
         reading = read_folder(pool, remembered=remembered, progress=progress)
         refuse_unreadable(pool, reading, otherwise="")
     record_inputs(paths, study, protocol, recorded="later", reading=reading)
+
+
+def _sha256(weights: Path) -> str | None:
+    return sha256_file(weights) if weights.is_file() else None
 
 
 def _working(paths: StudyPaths) -> Path:
@@ -192,7 +200,7 @@ def check_pictures_already_shown(paths: StudyPaths, study: StudyDocument) -> Non
         return
     for path in sorted(paths.root.glob(f"day-*/{STIMULI.stage}/{MANIFEST_NAME}"))[:1]:
         rows = STIMULI.read(path.with_name(STIMULI.name))
-        again = (rows["kind"] == "clean") & (rows["role"] != "clean")
+        again = (rows["kind"] == "clean") & ~np.isin(rows["role"], FITTED_ROLES)
         for image_id, shown in zip(rows["image_id"][again], rows["stimulus_id"][again], strict=True):
             if stimulus_id(pool.load(image_id)) != shown:
                 raise ImageError(

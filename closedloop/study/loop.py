@@ -294,9 +294,9 @@ class _Loop:
         steps = self.steps
         steps.table.foresee(step.paths, steps.study, step.protocol, day=step.day, n_days=n_days)
         if step.stage.name == STIMULI.stage and _DURATION not in self.said:
-            self.said.add(_DURATION)  # of the first day that this loop comes to: the others are like it
             said = steps.table.say_duration(step.paths, step.protocol, self.workers, day=step.day)
             if said:
+                self.said.add(_DURATION)  # of the first day that has any: the others are like it
                 self.reporter.say(said)
 
     def _open_inputs(self, progress: ProgressCallback) -> None:

@@ -238,7 +238,7 @@ _SESSION: Place = "in the session"
 _START = Stage(
     START,
     work_of("closedloop.stages.start"),
-    ("images", "procedural", "sites", "base_model"),
+    ("images", "procedural", "sites", "base_model", "ensemble", "probes"),
     _nothing,
     _BEFORE,
     opens_inputs=True,
@@ -248,12 +248,19 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "plan",
         work_of("closedloop.stages.plan"),
-        ("images", "sites", "attack", "controls", "trial", "presentation"),
+        ("images", "sites", "attack", "controls", "trial", "presentation", "probes", "ensemble"),
         _plan,
         _BEFORE,
         decisions=("not_attacked",),
     ),
-    Stage("synthesize", work_of("closedloop.stages.synthesize"), ("attack",), _synthesize, _BEFORE, opens_inputs=True),
+    Stage(
+        "synthesize",
+        work_of("closedloop.stages.synthesize"),
+        ("attack", "probes"),
+        _synthesize,
+        _BEFORE,
+        opens_inputs=True,
+    ),
     Stage(
         "schedule",
         work_of("closedloop.stages.schedule"),
@@ -290,7 +297,7 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "queue",
         work_of("closedloop.stages.queue"),
-        ("images",),
+        ("images", "probes"),
         _queue,
         opens_inputs=True,
         for_next_day=True,

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import SiteModel, device_of, images_to_tensor, predict
 from closedloop.training.resumable import (
     TrainingProgress,
@@ -182,7 +183,7 @@ def refit(
     return RefitReport(tuple(losses), before, after, len(train.images), done)
 
 
-def held_out_correlation(model: SiteModel, held_out: Responses) -> Float32:
+def held_out_correlation(model: SiteModel | SiteEnsemble, held_out: Responses) -> Float32:
     """Pearson's r between prediction and response of each site over its usable images, (n_sites,).
 
     Examples

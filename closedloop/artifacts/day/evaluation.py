@@ -96,6 +96,20 @@ class RasterExample(Section):
     spike_times_ms: tuple[tuple[float, ...], ...] = Field(description="by showing, relative to stimulus onset")
 
 
+class ProbeEvaluation(Section):
+    """How right the day's sealed model was on the day's probes: off the clean images that it was fitted to."""
+
+    n: int = Field(ge=0, description="probes of the day")
+    n_fitted: int = Field(ge=0, description="those that are fitted afterwards; the others never are")
+    epsilon: float
+    r_predicted: dict[str, float | None] = Field(
+        description="by neuroid_id: the sealed model against the responses to the probes, over all of them"
+    )
+    r_of_members: tuple[float | None, ...] = Field(
+        default=(), exclude_if=operator.not_, description="the same of each member of an ensemble, mean over sites"
+    )
+
+
 class EvaluationReport(Document):
     """evaluation.json: the day's numbers that are not rows of sensitivity.parquet."""
 
@@ -120,6 +134,7 @@ class EvaluationReport(Document):
     r_predicted: dict[str, float | None] = Field(
         description="by neuroid_id: the day's sealed model against the responses to clean images it never saw"
     )
+    probes: ProbeEvaluation | None = Field(default=None, exclude_if=operator.not_, description="of a day with probes")
     reliability: dict[str, float | None]
     preferred_hz: dict[str, float | None] = Field(description="mean response to the most preferred category")
     random_pair: float | None = Field(

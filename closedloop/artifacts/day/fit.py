@@ -7,7 +7,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from closedloop.artifacts.documents import Document
+from closedloop.artifacts.documents import Document, Section
+
+
+class MemberReport(Section):
+    """One member of an ensemble after the refit."""
+
+    architecture: str
+    layer: str = Field(description="whose output its readout reads")
+    loss_by_epoch: tuple[float, ...]
+    r_heldout: tuple[float | None, ...] = Field(description="as of the whole")
+    r_fitted: tuple[float | None, ...]
+    r_heldout_probes: tuple[float | None, ...] = Field(default=(), exclude_if=operator.not_)
 
 
 class FitReport(Document):
@@ -28,6 +39,16 @@ class FitReport(Document):
         description="mean squared error on the fitted images' z-scored responses, weighted by repetitions, averaged "
         "over each epoch while the weights moved"
     )
+    weight_decay: float | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="of this refit, where the protocol lets it fall with the number of images",
+    )
+    members: tuple[MemberReport, ...] = Field(
+        default=(),
+        exclude_if=operator.not_,
+        description="of an ensemble, in the protocol's order; what stands beside them is of their mean response",
+    )
     left_out: dict[str, int] = Field(
         default={},
         exclude_if=operator.not_,
@@ -46,4 +67,10 @@ class FitReport(Document):
     )
     r_fitted: tuple[float | None, ...] = Field(
         description="by output of the model: the same on the images it was fitted to"
+    )
+    n_heldout_probes: int = Field(
+        default=0, exclude_if=operator.not_, description="probes of all days so far that no fit saw"
+    )
+    r_heldout_probes: tuple[float | None, ...] = Field(
+        default=(), exclude_if=operator.not_, description="by output of the model: the same on these probes"
     )

@@ -32,6 +32,12 @@ class DayPlan(Document):
     n_normalizers: int
     n_attacked: int
     n_controls: int
+    n_singles: int = Field(
+        default=0, exclude_if=operator.not_, description="fresh clean images that are shown once and never evaluated"
+    )
+    n_probes: int = Field(
+        default=0, exclude_if=operator.not_, description="images shown once to teach the model, never evaluated"
+    )
     left_out: tuple[str, ...] = Field(
         default=(), exclude_if=operator.not_, description="sites that are attacked no longer, as people decided"
     )
@@ -45,7 +51,7 @@ PLANNED_IMAGES = TableLayout(
     columns={
         "image_id": Column("string", "", "name in the pool"),
         "category": Column("string", "", "category in the pool"),
-        "role": Column("string", "", "clean, anchor or normalizer"),
+        "role": Column("string", "", "clean, single, anchor or normalizer"),
         "repetitions": Column("int32", "", "showings"),
     },
 )
@@ -62,5 +68,19 @@ PLANNED_ITEMS = TableLayout(
         "site_index": Column("int32", "", "site that is attacked; -1 for controls"),
         "epsilon": Column("float64", "224-px L2", "budget"),
         "repetitions": Column("int32", "", "showings"),
+    },
+)
+
+
+PLANNED_PROBES = TableLayout(
+    kind="planned_probes",
+    columns={
+        "item_id": Column("string", "", "name of the probe; its random start is seeded by it"),
+        "image_id": Column("string", "", "the clean image that is changed"),
+        "role": Column("string", "", "clean or single: the probe is fitted; anchor: it never is"),
+        "site_index": Column("int32", "", "site at which members are to differ, or that is driven"),
+        "first_member": Column("int32", "", "the two members that are to differ; -1 where the site is driven"),
+        "second_member": Column("int32", "", "the other; -1 likewise"),
+        "epsilon": Column("float64", "224-px L2", "budget"),
     },
 )

@@ -34,6 +34,9 @@ class ImageQueue(Document):
     kind: Literal["image_queue"] = "image_queue"
     day: int = Field(ge=0)
     clean: tuple[QueuedImage, ...]
+    singles: tuple[QueuedImage, ...] = Field(
+        default=(), exclude_if=operator.not_, description="fresh clean images that are shown once and never evaluated"
+    )
     anchors: tuple[QueuedImage, ...]
     normalizers: tuple[QueuedImage, ...]
     not_shown: NotShown | None = Field(
@@ -46,7 +49,9 @@ USES = TableLayout(
     columns={
         "image_id": Column("string", "", "name in the pool"),
         "day": Column("int32", "", "day of the use"),
-        "use": Column("string", "", "clean, anchor, normalizer, attack_base or interpolation_target"),
+        "use": Column(
+            "string", "", "clean, single, anchor, normalizer, attack_base, probe_base or interpolation_target"
+        ),
         "fitted": Column("bool", "", "whether its responses entered a fit"),
     },
 )

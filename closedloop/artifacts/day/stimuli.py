@@ -9,13 +9,13 @@ STIMULI = TableLayout(
     columns={
         "stimulus_id": Column("string", "", "content hash of the bytes shown"),
         "image_index": Column("int32", "", "row of images.h5 and of the session's images.npy"),
-        "kind": Column("string", "", "clean, attacked, gaussian or linear"),
-        "role": Column("string", "", "clean, anchor or normalizer: what the underlying image is"),
+        "kind": Column("string", "", "clean, attacked, probe, gaussian or linear"),
+        "role": Column("string", "", "clean, single, anchor or normalizer: what the underlying image is"),
         "image_id": Column("string", "", "underlying image's name in the pool"),
         "category": Column("string", "", "underlying image's category"),
         "item_id": Column("string", "", "planned item; empty for clean images"),
         "clean_index": Column("int32", "", "row of the clean image in images.h5"),
-        "site_index": Column("int32", "", "attacked site; -1 elsewhere"),
+        "site_index": Column("int32", "", "site that is attacked, or a probe is for; -1 elsewhere"),
         "epsilon": Column("float64", "224-px L2", "budget; 0 for clean images"),
         "realised_epsilon": Column("float64", "224-px L2", "norm computed from the bytes"),
         "predicted_clean": Column("float64", "z", "model t's response of the site to the clean bytes; NaN elsewhere"),
@@ -52,7 +52,7 @@ STIMULUS_AUDIT = TableLayout(
         "stimulus_id": Column("string", "", "content hash of the bytes shown"),
         "image_index": Column("int32", "", "row of images.h5"),
         "clean_index": Column("int32", "", "row of the clean image in images.h5"),
-        "kind": Column("string", "", "attacked, gaussian or linear"),
+        "kind": Column("string", "", "attacked, probe, gaussian or linear"),
         "category": Column("string", "", "underlying image's category"),
         "site_index": Column("int32", "", "attacked site; -1 for controls"),
         "epsilon": Column("float64", "224-px L2", "budget"),
@@ -70,4 +70,10 @@ STIMULUS_IMAGES = ArrayLayout(
 PREDICTIONS = ArrayLayout(
     kind="sealed_predictions",
     datasets={"predicted": Dataset("float32", ("clean image", "site"), "z")},
+)
+
+
+MEMBER_PREDICTIONS = ArrayLayout(
+    kind="sealed_predictions_of_members",
+    datasets={"predicted": Dataset("float32", ("member", "stimulus", "site"), "z")},
 )

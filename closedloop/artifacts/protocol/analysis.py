@@ -30,6 +30,20 @@ class Fit(Section):
     base_learning_rate: LearningRate
     readout_learning_rate: LearningRate
     weight_decay: float = Field(ge=0, le=1_000)
+    decay_images: Count | None = Field(
+        default=None,
+        description="fitted images up to which weight_decay holds; of more, it falls as their number grows. Left out: "
+        "it is the same for all",
+    )
+    decay_power: float = Field(
+        default=1.0, ge=0, le=4, description="how fast it falls: by (decay_images / images) to this power"
+    )
+    first_epochs: int | None = Field(
+        default=None, ge=1, le=100_000, description="epochs of the study's first refit; left out: as of the others"
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="learning rates stay, or fall to zero as half a cosine over each refit"
+    )
     ridge: Regularization = Field(description="of the closed-form start")
 
 

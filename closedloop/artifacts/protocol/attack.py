@@ -10,6 +10,7 @@ from closedloop.artifacts.documents import Section
 from closedloop.artifacts.protocol.numbers import (
     BatchSize,
     CountOrNone,
+    DayNumber,
     Epsilon,
     GradientSteps,
     RepetitionsOfPairs,
@@ -60,6 +61,11 @@ class Attack(Section):
     repetitions: RepetitionsOfPairs = Field(description="showings of each attacked image (section 3.1: at least two)")
     batch_size: BatchSize | Literal["auto"] = Field(
         description="images at once; auto: as memory allows. It decides nothing but time"
+    )
+    first_day: DayNumber = Field(
+        default=0,
+        description="day from which on images are attacked and controls shown; before it clean images alone, for day "
+        "0's model has learned nothing",
     )
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from closedloop.artifacts.protocol.attack import Attack, Controls
 from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
 from closedloop.artifacts.protocol.numbers import Days, Seed
+from closedloop.artifacts.protocol.probes import Probes
 from closedloop.artifacts.protocol.session import PresentationTiming, Recording, Trial
 from closedloop.errors import ProtocolError
 from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
@@ -33,6 +34,13 @@ class Protocol(Section):
     procedural: Procedural
     sites: Sites
     base_model: BaseModelChoice
+    ensemble: tuple[BaseModelChoice, ...] = Field(
+        default=(),
+        max_length=15,
+        description="further networks, each with a readout of its own: the day's model is the mean of all, base_model "
+        "the first; weights: a shipped name or a file's whole path",
+    )
+    probes: Probes = Field(default=Probes(), description="shown once to teach the model, never evaluated")
     attack: Attack
     controls: Controls
     presentation: PresentationTiming
@@ -63,6 +71,21 @@ class Protocol(Section):
         if attack.anchors_per_site + attack.fresh_images_per_site == 0:
             raise ValueError(
                 "attack.anchors_per_site: expected images to attack, found none. Raise it or fresh_images_per_site"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _probes_can_be_made(self) -> Protocol:
+        probes, images = self.probes, self.images
+        if probes.held_out and not images.anchors:
+            raise ValueError(
+                f"probes.held_out: expected anchors to make them from (images.anchors), found none for "
+                f"{probes.held_out}. Add anchors, or leave it out"
+            )
+        if probes.n_made and probes.disagreement > 0 and not self.ensemble:
+            raise ValueError(
+                "probes.disagreement: expected 0, as one model disagrees with none, found "
+                f"{probes.disagreement:g}. Name further members under ensemble, or set it to 0"
             )
         return self
 
@@ -118,16 +141,41 @@ def controls_per_day(protocol: Protocol) -> int:
     return len(protocol.controls.kinds) * protocol.controls.n_images * len(protocol.attack.epsilons)
 
 
-def presentations_per_day(protocol: Protocol) -> int:
-    """Count the presentations of a day, repetitions included."""
-    images = protocol.images
-    return (
+def fresh_images_of(protocol: Protocol, day: int) -> int:
+    """Count the clean images that a day shows for the first time, however often each."""
+    return protocol.images.clean_per_day + protocol.probes.singles_of(day)
+
+
+def fresh_images_until(protocol: Protocol, n_days: int) -> int:
+    """Count the clean images that the first days use up, without those that are shown every day."""
+    return sum(fresh_images_of(protocol, day) for day in range(n_days))
+
+
+def days_that_last(protocol: Protocol, n_images: int) -> int:
+    """Count the days, at most the protocol's, for which so many images are enough, those shown every day included."""
+    left = n_images - protocol.images.anchors - protocol.images.normalizers
+    return sum(fresh_images_until(protocol, day) <= left for day in range(1, protocol.days + 1))
+
+
+def presentations_of(protocol: Protocol, day: int) -> int:
+    """Count the presentations of a day with every site, repetitions included."""
+    images, probes = protocol.images, protocol.probes
+    clean = (
         images.clean_per_day * images.clean_repetitions
+        + probes.singles_of(day)
         + images.anchors * images.anchor_repetitions
         + images.normalizers * images.normalizer_repetitions
-        + attacked_per_day(protocol) * protocol.attack.repetitions
-        + controls_per_day(protocol) * protocol.controls.repetitions
     )
+    changed = 0
+    if day >= protocol.attack.first_day:
+        changed += attacked_per_day(protocol) * protocol.attack.repetitions
+        changed += controls_per_day(protocol) * protocol.controls.repetitions
+    return clean + changed + (probes.n_made if day else 0)
+
+
+def presentations_per_day(protocol: Protocol) -> int:
+    """Count the presentations of the day that has most, repetitions included."""
+    return max(presentations_of(protocol, day) for day in {0, protocol.days - 1})
 
 
 def session_hours(protocol: Protocol, *, n_presentations: int | None = None) -> float:

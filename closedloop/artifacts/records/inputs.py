@@ -47,6 +47,11 @@ class StudyInputs(Document):
     )
     base_model: str = Field(description="name of shipped weights or path of a file, as in study.json")
     base_model_sha256: str | None = Field(description="null where the file was gone when this was written")
+    member_sha256: tuple[str | None, ...] = Field(
+        default=(),
+        exclude_if=operator.not_,
+        description="the same of the further members of the ensemble, in the protocol's order",
+    )
 
 
 IMAGE_LIST = TableLayout(

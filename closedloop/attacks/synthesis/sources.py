@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 from closedloop.errors import CheckpointError
-from closedloop.models.checkpoints import load_site_model, open_base_model
+from closedloop.models.checkpoints import load_site_model, open_base_model, specs_of
+from closedloop.models.ensemble import Disagreement, SiteEnsemble
 from closedloop.models.shipped import shipped_names, shipped_weights
 from closedloop.models.site_model import UnitModel, freeze_for_attack
+from closedloop.models.weight_files import read_metadata
 from closedloop.storage import resolved, sha256_file
 
 PROCESSOR = torch.device("cpu")
@@ -108,6 +110,52 @@ class SiteModelFile:
 
 
 @dataclass(frozen=True)
+class DisagreementFile:
+    """The differences between the members of an ensemble in a file; made by `disagreement_file`.
+
+    Attributes
+    ----------
+    n_sites
+        Of the ensemble: output ``pair * n_sites + site`` is the difference of a pair of members at a site.
+    """
+
+    path: Path
+    sha256: str
+    n_sites: int
+
+    @property
+    def name(self) -> str:
+        """The file's hash, and that it is differences."""
+        return f"{self.sha256} disagreement"
+
+    @property
+    def travels(self) -> bool:
+        """It does, as a path."""
+        return True
+
+    def load(self, device: torch.device = PROCESSOR) -> nn.Module:
+        """Read the file.
+
+        Raises
+        ------
+        CheckpointError
+            The file is missing, unusable, no longer the one that was named, or holds one model alone.
+        """
+        return _load(self, device)
+
+    def read(self) -> nn.Module:
+        """Read the file again."""
+        check_unchanged(self.path, self.sha256)
+        model = load_site_model(self.path)
+        if not isinstance(model, SiteEnsemble):
+            raise CheckpointError(
+                f"{self.path}: expected a model of several members, which can disagree, found one. Name further "
+                "members under ensemble in the protocol."
+            )
+        return Disagreement(model)
+
+
+@dataclass(frozen=True)
 class UnitsFile:
     """Artificial units of a base model's layer, averaged over space; made by `units_file`."""
 
@@ -142,6 +190,23 @@ class UnitsFile:
         """Read the file again."""
         check_unchanged(self.path, self.sha256)
         return UnitModel(open_base_model(self.path, architecture=self.architecture, layer=self.layer))
+
+
+def disagreement_file(path: Path) -> DisagreementFile:
+    """Return where the members of an ensemble's file differ, as it is now.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    CheckpointError
+        It says of itself what no site model does.
+    """
+    specs = specs_of(path, read_metadata(path))
+    return DisagreementFile(resolved(path), sha256_file(path), specs[0].n_sites)
 
 
 def site_model_file(path: Path) -> SiteModelFile:

@@ -27,7 +27,7 @@ COMPARING, OTHERS = ("annealed", "strengthened"), ("cosine", "paper31")
 
 DIRECTIONS: Mapping[str, tuple[int, ...]] = {"both": (+1, -1), "up": (+1,), "down": (-1,)}
 
-_SITE_MODEL = "site_model"
+_SITE_MODELS = ("site_model", "site_ensemble")
 _LEAST_SIDE_PX = 8
 
 
@@ -154,12 +154,14 @@ def _check_model(options: AttackOptions) -> None:
     header = read_weight_header(file)
     if header is None:  # torch's own files, and damaged ones: whoever opens them looks
         return
-    if header.described.get("kind") == _SITE_MODEL and options.model not in shipped_names():
+    if header.described.get("kind") in _SITE_MODELS and options.model not in shipped_names():
         if options.layer or options.architecture or options.side_px:
             raise ProtocolError(
                 f"{options.model}: --layer, --architecture and --side-px are a base model's. Leave them out."
             )
-        n_sites = header.described.get("n_sites")
+        members = header.described.get("members")
+        first = members[0] if isinstance(members, list) and members else header.described
+        n_sites = first.get("n_sites") if isinstance(first, dict) else None
         if isinstance(n_sites, int):
             refuse_other_outputs(options.outputs, n_outputs=n_sites, of=options.model)
         return

@@ -16,7 +16,7 @@ from closedloop.attacks.synthesis.sources import ModelSource, site_model_file, u
 from closedloop.commands.attack.asked import PENULTIMATE, outputs_in, refuse_other_outputs
 from closedloop.errors import ImageError, ProtocolError
 from closedloop.models.backbones import architecture_named
-from closedloop.models.checkpoints import SITE_MODEL, open_base_model
+from closedloop.models.checkpoints import is_site_model, open_base_model, specs_of
 from closedloop.models.shipped import shipped_names
 from closedloop.models.site_model import count_units
 from closedloop.models.weight_files import read_metadata
@@ -116,19 +116,19 @@ def outputs_of(text: str, *, n_outputs: int) -> tuple[int, ...]:
 
 
 def _is_site_model(path: Path) -> bool:
-    return path.suffix == ".safetensors" and read_metadata(path).get("kind") == SITE_MODEL
+    return path.suffix == ".safetensors" and is_site_model(read_metadata(path))
 
 
 def _site_model(path: Path) -> Subject:
-    described, source = read_metadata(path), site_model_file(path)
+    members, source = specs_of(path, read_metadata(path)), site_model_file(path)
     model = AttackedModel(
         source=str(path),
         sha256=source.sha256,
         kind="site_model",
-        architecture=described["architecture"],
-        layer=described["layer"],
-        n_outputs=described["n_sites"],
-        side_px=described["side_px"],
+        architecture=", ".join(member.architecture for member in members),
+        layer=", ".join(member.layer for member in members),
+        n_outputs=members[0].n_sites,
+        side_px=members[0].side_px,
     )
     return Subject(source, model)
 

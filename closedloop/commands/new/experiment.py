@@ -8,6 +8,7 @@ from pathlib import Path
 
 from closedloop.artifacts.protocol.protocol import (
     Protocol,
+    days_that_last,
     parse_protocol,
     presentations_per_day,
     session_hours,
@@ -68,16 +69,11 @@ def found_images(draft: Draft) -> str:
         return ""
     base = base_of(draft)
     sizes = Counter(image.category for image in open_images(draft.images, base).images())
-    lasts = _days_that_last(draft, base)
+    lasts = days_that_last(base, draft.n_listed)
     every = "its day" if base.days == 1 else f"all {base.days} days"
     enough = f"enough for {count(lasts, 'day')}" if lasts < base.days else f"enough for {every}"
     categories = "1 category" if len(sizes) == 1 else f"{len(sizes):,} categories"
     return f"{count(draft.n_listed, 'image')} in {categories}, {enough}; each is read when the study is made"
-
-
-def _days_that_last(draft: Draft, base: Protocol) -> int:
-    left = draft.n_listed - base.images.anchors - base.images.normalizers
-    return max(left, 0) // base.images.clean_per_day
 
 
 def propose_base_model(draft: Draft) -> str | None:
@@ -102,7 +98,7 @@ def found_base_model(draft: Draft) -> str:
 def propose_days(draft: Draft) -> str | None:
     """Propose the protocol's days, or as many as the images last."""
     base = base_of(draft)
-    return str(max(1, min(base.days, _days_that_last(draft, base))))
+    return str(max(1, days_that_last(base, draft.n_listed)))
 
 
 def take_days(text: str, draft: Draft) -> Draft:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from closedloop.artifacts.amended.closing import closed_days
 from closedloop.artifacts.catalog import RESPONSES, STIMULI
+from closedloop.artifacts.day_use import FITTED_ROLES
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.tables import Columns
 from closedloop.gates.context import GateContext
 from closedloop.gates.levels import finding, level_of
 
-FITTED_ROLE = "clean"
-"""What a refit is made from; anchors are claimed on, normalizers and controls compared."""
-
 
 def image_reuse(context: GateContext) -> GateFinding:
-    """Count pictures that are claimed on though a fit has seen them or will, and new ones that were shown before.
+    """Count images that are claimed on though a fit has seen them or will, and new ones that were shown before.
+
+    By their bytes, changed ones too: no byte of what is evaluated was fitted.
 
     The model that attacks today was fitted to the pictures of the days before; tonight's will be to today's, and
     tomorrow it is asked about the same anchors. Of a day that people closed before its end counts what was shown.
@@ -29,11 +30,11 @@ def image_reuse(context: GateContext) -> GateFinding:
         for one in context.earlier
         if one.has(STIMULI)
     ]
-    fitted = {*_pictures(today, fitted=True), *(name for past in before for name in _pictures(past, fitted=True))}
-    claimed = set(_pictures(today, fitted=False))
+    fitted = {name for day in (today, *before) for name in _shown_as(day, _is_fitted(day))}
+    claimed = set(_shown_as(today, ~_is_fitted(today)))
     n_claimed = len(claimed & fitted)
-    new = _pictures(today, fitted=True)
-    shown = {name for past in before for name in _pictures(past, fitted=True)}
+    new = _shown_as(today, _is_new(today))
+    shown = {name for past in before for name in _shown_as(past, _is_new(past))}
     n_again = len(set(new) & shown) + len(new) - len(set(new))
     return finding(
         "image_reuse",
@@ -54,11 +55,18 @@ def _shown(stimuli: Columns, responses: Columns) -> Columns:
     return {name: np.asarray(column)[used] for name, column in stimuli.items()}
 
 
-def _pictures(stimuli: Columns, *, fitted: bool) -> list[str]:
-    """Return the content hashes of a day's clean images, of those that enter a fit or of the others."""
-    is_clean = stimuli["kind"] == "clean"
-    rows = is_clean & ((stimuli["role"] == FITTED_ROLE) == fitted)
-    return [str(name) for name in stimuli["stimulus_id"][np.flatnonzero(rows)]]
+def _is_fitted(stimuli: Columns) -> NDArray[np.bool_]:
+    """Return which images enter a fit; anchors are claimed on, normalizers and controls compared."""
+    return np.isin(stimuli["role"], FITTED_ROLES)
+
+
+def _is_new(stimuli: Columns) -> NDArray[np.bool_]:
+    return np.asarray((stimuli["kind"] == "clean") & _is_fitted(stimuli))
+
+
+def _shown_as(stimuli: Columns, rows: NDArray[np.bool_]) -> list[str]:
+    """Return the content hashes of some of a day's images."""
+    return [str(name) for name in stimuli["stimulus_id"][rows]]
 
 
 def _found(n_claimed: int, n_again: int) -> str:

@@ -70,8 +70,9 @@ def run(context: StageContext) -> None:
             steps=protocol.evaluation.white_box_steps,
             work=work,
         )
-    if day_0 is not None:
-        known_rows += unit_rows_of_day_0(day_0)
+    rows_of_day_0 = unit_rows_of_day_0(day_0) if day_0 is not None else []
+    if rows_of_day_0:
+        known_rows += rows_of_day_0
     elif has_units:
         known_rows += unit_rows(
             day,
@@ -100,6 +101,9 @@ def run(context: StageContext) -> None:
         sealed=sealed,
         rasters=rasters,
         left_out=left_out,
+        of_members=context.read(catalog.MEMBER_PREDICTIONS)["predicted"]
+        if context.path(catalog.MEMBER_PREDICTIONS).exists()
+        else None,
     )
 
     context.write(catalog.SENSITIVITY, as_columns([{"day": context.day, **row} for row in rows], SENSITIVITY))

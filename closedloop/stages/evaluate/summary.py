@@ -15,6 +15,7 @@ from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.day_use import evaluated_clean_rows
 from closedloop.stages.evaluate.examples import find_examples
 from closedloop.stages.evaluate.pairs import Floats, ImagePairs, Integers, Measured
+from closedloop.stages.evaluate.probes import evaluate_probes
 
 
 def evaluation_report(
@@ -28,6 +29,7 @@ def evaluation_report(
     sealed: NDArray[np.float32],
     rasters: tuple[RasterExample, ...],
     left_out: dict[str, int],
+    of_members: NDArray[np.float32] | None = None,
 ) -> EvaluationReport:
     """Gather the day's other numbers.
 
@@ -45,6 +47,8 @@ def evaluation_report(
         Chosen spike trains.
     left_out
         What people left out, with how many responses it took away.
+    of_members
+        Each member's sealed responses to all images, (n_members, n_images, n_outputs); None where none were sealed.
     """
     names = [site.neuroid_id for site in day.sites]
     return EvaluationReport(
@@ -53,10 +57,15 @@ def evaluation_report(
         n_sites=len(day.sites),
         n_attacked=len(day.stimuli.rows(kind="attacked")),
         left_out=left_out,
-        epsilons=tuple(evaluate_epsilon(day, pairs, epsilon) for epsilon in epsilons),
+        epsilons=tuple(
+            evaluate_epsilon(day, pairs, epsilon)
+            for epsilon in epsilons
+            if len(day.stimuli.rows(kind="attacked", epsilon=epsilon))
+        ),
         sigma_hz=dict(zip(names, _or_none(measured.sigma_hz), strict=True)),
         sigma_corrected_hz=dict(zip(names, _or_none(_sigma_corrected(day, measured)), strict=True)),
         r_predicted=dict(zip(names, _or_none(_r_predicted(day, measured, sealed)), strict=True)),
+        probes=evaluate_probes(day, measured, of_members),
         reliability={site.neuroid_id: site.reliability for site in day.sites},
         preferred_hz=dict(zip(names, _or_none(_preferred_hz(day, measured)), strict=True)),
         random_pair=_random_pair(day, measured),

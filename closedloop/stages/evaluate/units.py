@@ -46,6 +46,8 @@ def unit_rows(day: DayResponses, *, n_units: int, steps: int, seeds: Mapping[str
     work
         How it is computed.
     """
+    if not len(items_of_day(day).epsilon):
+        return []
     return [
         row
         for name, weights in NETWORKS.items()
@@ -54,7 +56,10 @@ def unit_rows(day: DayResponses, *, n_units: int, steps: int, seeds: Mapping[str
 
 
 def unit_rows_of_day_0(sensitivity: Columns) -> list[Row]:
-    """Return the rows of day 0's table: networks and anchors stay, so that they are those of every day."""
+    """Return the rows of day 0's table: networks and anchors stay, so that they are those of every day.
+
+    There are none where day 0 attacked nothing.
+    """
     kept = np.flatnonzero(np.isin(sensitivity["estimate"], list(NETWORKS)))
     return [{name: column[row] for name, column in sensitivity.items() if name != "day"} for row in kept]
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from closedloop.artifacts.protocol.attack import Attack, Gradient
+from closedloop.artifacts.protocol.probes import Probes
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain
 from closedloop.attacks.gradients.transforms import Noise, Scale, Shift, Transform
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
-from closedloop.attacks.searches import SEARCHES
+from closedloop.attacks.searches import COSINE, SEARCHES
 from closedloop.errors import ProtocolError
 
 _NO_MEMORY = ("alloc", "out of memory")  # torch's words, on the processor and on a card
@@ -22,6 +23,12 @@ def method_of(attack: Attack) -> Method:
     """Return how the day's attacks are searched."""
     search = replace(SEARCHES[attack.search], steps=attack.steps, step_fraction=attack.step_fraction)
     return Method(search, estimator_of(attack.gradient))
+
+
+def probe_method_of(probes: Probes) -> Method:
+    """Return how the day's probes are searched."""
+    search = replace(COSINE, steps=probes.steps, step_fraction=probes.step_fraction)
+    return Method(search, estimator_of(probes.gradient))
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,8 @@ import numpy as np
 from closedloop.artifacts.protocol.analysis import Fit
 from closedloop.artifacts.protocol.images import BaseModelChoice
 from closedloop.errors import CheckpointError
+from closedloop.execution.local import usable_processors
+from closedloop.execution.workers import Workers
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.shipped import weights_file
 from closedloop.models.site_model import BaseModel, build_site_model, predict
@@ -42,6 +46,27 @@ def base_model_of(choice: BaseModelChoice, source: str, *, sha256: str | None = 
         )
     imported = Path(source).is_absolute()
     return open_base_model(source, architecture=choice.architecture if imported else None, layer=choice.layer)
+
+
+def members_of(ensemble: Sequence[BaseModelChoice], *, sha256: Sequence[str | None]) -> list[BaseModel]:
+    """Open the networks of an ensemble's further members, each cut at its layer.
+
+    Parameters
+    ----------
+    ensemble
+        The protocol's section.
+    sha256
+        What their files were when the study began, in this order; None where nobody knows.
+
+    Raises
+    ------
+    CheckpointError
+        A file cannot be used, or is another than it was.
+    """
+    return [
+        base_model_of(member, member.weights, sha256=known)
+        for member, known in itertools.zip_longest(ensemble, sha256[: len(ensemble)])
+    ]
 
 
 def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int) -> None:
@@ -78,12 +103,35 @@ def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int) -> Non
         )
 
 
-def recipe_of(fit: Fit) -> RefitRecipe:
-    """Return how a day's refit descends."""
+def processes_of(workers: Workers | None) -> int:
+    """Return how many processes of this machine fit members: as many as were named, or as there are processors."""
+    return workers.n if workers is not None and workers.kind == "local" else usable_processors()
+
+
+def weight_decay_of(fit: Fit, *, n_images: int) -> float:
+    """Return the weight decay of a refit to so many images: the more there are, the less they have to be helped."""
+    if fit.decay_images is None or n_images <= fit.decay_images:
+        return fit.weight_decay
+    return fit.weight_decay * float((fit.decay_images / n_images) ** fit.decay_power)
+
+
+def recipe_of(fit: Fit, *, n_images: int, is_first: bool) -> RefitRecipe:
+    """Return how a refit descends.
+
+    Parameters
+    ----------
+    fit
+        The protocol's section.
+    n_images
+        It is fitted to.
+    is_first
+        Whether the model has never been fitted before.
+    """
     return RefitRecipe(
-        epochs=fit.epochs,
+        epochs=(fit.first_epochs or fit.epochs) if is_first else fit.epochs,
         base_learning_rate=fit.base_learning_rate,
         readout_learning_rate=fit.readout_learning_rate,
-        weight_decay=fit.weight_decay,
+        weight_decay=weight_decay_of(fit, n_images=n_images),
         batch_size=fit.batch_size,
+        schedule=fit.schedule,
     )

@@ -13,6 +13,7 @@ _MAY_DIFFER: Final = {
     "images": {"clean_per_day", "clean_repetitions", "anchor_repetitions", "normalizer_repetitions"},
     "controls": {"gaussian", "linear_interpolation", "n_images", "repetitions"},
     "presentation": {"twin_separation_min"},
+    "probes": {"singles", "per_day", "held_out", "epsilon", "disagreement"},
 }
 _WHOLLY: Final = ("trial", "gates")  # what is asked of the animal, hours among it, and where gates warn and hold
 _OF_THE_STUDY: Final = "gates.simulated"
@@ -24,6 +25,8 @@ _WHY_NOT: Final = {
     "procedural": "all days draw from one pool of images",
     "sites": "sites are chosen on day 0, for all days",
     "base_model": "every day's model goes on from the one before",
+    "ensemble": "every day's model goes on from the one before",
+    "probes": "probes of all days are searched alike",
     "attack": "days of another search do not compare",
     "presentation": "responses to another presentation do not compare",
     "recording": "spikes of all days are counted alike",
@@ -73,7 +76,7 @@ def _refuse_fixed(key: str, place: str) -> None:
     )
 
 
-_ALL: Final = "of attack, images, controls, presentation, trial or gates"
+_ALL: Final = "of attack, images, controls, presentation, probes, trial or gates"
 
 
 def _leaves(values: Mapping[str, Any], *, inside: str = "") -> Iterator[tuple[str, Any]]:

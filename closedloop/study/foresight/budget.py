@@ -9,6 +9,8 @@ from closedloop.artifacts.protocol.protocol import (
     Protocol,
     attacked_per_day,
     controls_per_day,
+    fresh_images_of,
+    fresh_images_until,
     presentations_per_day,
     session_hours,
 )
@@ -63,7 +65,9 @@ def day_budget(protocol: Protocol, *, n_arrays: int, nsx: Sequence[str]) -> DayB
     images = protocol.images
     at_first = images.anchors + images.normalizers
     n_attacks = attacked_per_day(protocol)
-    n_images = images.clean_per_day + at_first + n_attacks + controls_per_day(protocol)
+    fresh = fresh_images_of(protocol, protocol.days - 1)
+    n_made = n_attacks + controls_per_day(protocol) + protocol.probes.n_made
+    n_images = fresh + at_first + n_made
     hours = session_hours(protocol)
     return DayBudget(
         n_presentations=presentations_per_day(protocol),
@@ -72,7 +76,7 @@ def day_budget(protocol: Protocol, *, n_arrays: int, nsx: Sequence[str]) -> DayB
         hours=hours,
         hours_allowed=protocol.trial.hours_per_day,
         n_days=protocol.days,
-        n_clean_images=at_first + images.clean_per_day * protocol.days,
+        n_clean_images=at_first + fresh_images_until(protocol, protocol.days),
         recording_bytes=recording_bytes(
             protocol.recording, n_electrodes=ELECTRODES * n_arrays, nsx=nsx, seconds=hours * _S_PER_HOUR
         ),

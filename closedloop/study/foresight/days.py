@@ -9,7 +9,7 @@ from typing import Protocol as Port
 from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.catalog import SITES, STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME
-from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.protocol.protocol import Protocol, fresh_images_of
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ImageError
@@ -77,7 +77,7 @@ def refuse_impossible_days(
 def _refuse_too_few(paths: StudyPaths, by_day: dict[int, Protocol], *, place: str) -> None:
     """Refuse more clean images than there are: none is shown on two days."""
     images, a_pool = by_day[0].images, by_day[0].procedural
-    clean = sum(of_day.images.clean_per_day for of_day in by_day.values())
+    clean = sum(fresh_images_of(of_day, day) for day, of_day in by_day.items())
     wanted = images.anchors + images.normalizers + clean
     recorded = (paths.inputs / MANIFEST_NAME).is_file()
     n_listed = STUDY_INPUTS.read(STUDY_INPUTS.published(paths, 0)).n_images if recorded else 0

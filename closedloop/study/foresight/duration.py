@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from closedloop.artifacts.catalog import MODEL, PLANNED_ITEMS
+from closedloop.artifacts.catalog import MODEL, PLANNED_ITEMS, PLANNED_PROBES
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyPaths
 from closedloop.execution.workers import Workers
@@ -12,7 +12,7 @@ _MINUTE_S = 60
 
 
 def say_duration(paths: StudyPaths, protocol: Protocol, workers: Workers | None, *, day: int) -> str:
-    """Return how many attacks a planned day has and about how long they take.
+    """Return how many attacks a planned day has and about how long they take; nothing where it has none.
 
     Parameters
     ----------
@@ -28,10 +28,16 @@ def say_duration(paths: StudyPaths, protocol: Protocol, workers: Workers | None,
 
     kinds = PLANNED_ITEMS.read(PLANNED_ITEMS.published(paths, day))["kind"]
     n_attacks = sum(kind == "attacked" for kind in kinds)
+    planned = PLANNED_PROBES.published(paths, day)
+    n_probes = len(PLANNED_PROBES.read(planned)["item_id"]) if planned.exists() else 0
+    if not n_attacks + n_probes:
+        return ""
     with memory_for_batches(protocol.attack, paths.protocol):
         found = duration_of(
             protocol.attack,
+            protocol.probes,
             n_attacks=n_attacks,
+            n_probes=n_probes,
             side_px=protocol.images.side_px,
             model=MODEL.published(paths, day),
             workers=workers,
@@ -39,9 +45,10 @@ def say_duration(paths: StudyPaths, protocol: Protocol, workers: Workers | None,
     elsewhere = workers is not None and workers.kind not in ("local", "dask")
     one = elsewhere or found.n_processes == 1
     where = "on one process of this machine" if one else f"on {found.n_processes} processes of this machine"
+    probes = f" and {n_probes:,} probes" if n_probes else ""
     return (
-        f"day {day}: {n_attacks:,} attacks, at most {found.n_gradients:,} gradients of the model; a few were timed: "
-        f"{range_in_words(found.least_s, found.most_s)} {where}, if it does little else."
+        f"day {day}: {n_attacks:,} attacks{probes}, at most {found.n_gradients:,} gradients of the model; a few were "
+        f"timed: {range_in_words(found.least_s, found.most_s)} {where}, if it does little else."
     )
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.protocol.protocol import Protocol, fresh_images_until
 from closedloop.artifacts.records.inputs import PoolDescription
 from closedloop.execution.progress import ProgressCallback
 from closedloop.stimuli.decoding import resized_side_px
@@ -118,7 +118,7 @@ def _categories(pool: FolderPool, listed: set[str], protocol: Protocol, *, n_day
         if "linear" in protocol.controls.kinds and protocol.controls.n_images:
             yield f"{pool.folder}: all images are of one category; linear controls go towards others of the same one."
         return
-    wanted = images.anchors + images.normalizers + images.clean_per_day * n_days
+    wanted = images.anchors + images.normalizers + fresh_images_until(protocol, n_days)
     each = math.ceil(wanted / len(sizes))
     short = sorted(name for name, size in sizes.items() if size < each - 1)
     if short:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from closedloop.artifacts.day.session import MOST_PRESENTATIONS
 from closedloop.artifacts.day.session_fitness import misfits_of_screen, misfits_of_trial
-from closedloop.artifacts.protocol.protocol import Protocol, presentations_per_day
+from closedloop.artifacts.protocol.protocol import (
+    Protocol,
+    days_that_last,
+    fresh_images_until,
+    presentations_per_day,
+)
 from closedloop.errors import ImageError, ProtocolError, StudyError
 from closedloop.stages.from_protocol.session import screen_of, trial_of
 from closedloop.study.foresight.sessions import separation_not_kept
@@ -126,21 +131,22 @@ def refuse_too_few(asked: Asked, *, n_images: int, place: str, others: str = "")
     """
     images, wanted = asked.protocol.images, images_wanted(asked)
     if n_images < wanted:
-        at_first = images.anchors + images.normalizers
         days = f"{asked.n_days} day{'s' if asked.n_days > 1 else ''}"
-        lasts = max(0, n_images - at_first) // images.clean_per_day
+        lasts = min(days_that_last(asked.protocol, n_images), asked.n_days)
+        singles = asked.protocol.probes.singles_of(max(asked.n_days - 1, 0))
+        once = f" and {singles} shown once" if singles else ""
         raise ImageError(
             f"{place}: expected at least {wanted:,} images for {days} ({images.anchors} anchors, "
-            f"{images.normalizers} normalizers, {images.clean_per_day} clean ones a day, none of them shown again), "
-            f"found {n_images:,}{others}, which last for {lasts}. Add images, or lower days, images.clean_per_day, "
-            "anchors or normalizers in the protocol."
+            f"{images.normalizers} normalizers, {images.clean_per_day} clean ones{once} a day, none of them shown "
+            f"again), found {n_images:,}{others}, which last for {lasts}. Add images, or lower days, "
+            "images.clean_per_day, anchors or normalizers in the protocol."
         )
 
 
 def images_wanted(asked: Asked) -> int:
     """Count the images of all days."""
     images = asked.protocol.images
-    return images.anchors + images.normalizers + images.clean_per_day * asked.n_days
+    return images.anchors + images.normalizers + fresh_images_until(asked.protocol, asked.n_days)
 
 
 def _attacks(protocol: Protocol) -> Iterator[str]:

@@ -169,13 +169,14 @@ def _some_queue(protocol: Protocol, day: int) -> ImageQueue:
         anchors=queued("anchor", images.anchors),
         normalizers=queued("normalizer", images.normalizers),
         clean=queued("clean", images.clean_per_day),
+        singles=queued("single", protocol.probes.singles_of(day)),
     )
 
 
 def _presented(rows: PlannedRows) -> tuple[list[int], list[int]]:
-    """Return each image's clean one and its repetitions, in the order of the stimulus set: clean, attacks, controls."""
+    """Return each image's clean one and its repetitions, in the stimulus set's order: clean, items, probes."""
     place = {str(row["image_id"]): number for number, row in enumerate(rows.images)}
     items = [*rows.attacks, *rows.controls]
-    clean_index = [*range(len(rows.images)), *(place[str(row["image_id"])] for row in items)]
+    clean_index = [*range(len(rows.images)), *(place[str(row["image_id"])] for row in [*items, *rows.probes])]
     repetitions = [int(row["repetitions"]) for row in [*rows.images, *items]]
-    return clean_index, repetitions
+    return clean_index, [*repetitions, *[1] * len(rows.probes)]

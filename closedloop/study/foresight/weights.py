@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from closedloop.artifacts.protocol.images import BaseModelChoice
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.errors import CheckpointError, ProtocolError
 from closedloop.models.shipped import shipped_names, weights_file
@@ -46,7 +47,22 @@ def find_base_model(protocol: Protocol, given: Path | None, *, place: str) -> st
     from closedloop.stages.from_protocol.model import try_base_model  # noqa: PLC0415 - torch only once numbers fit
 
     try_base_model(protocol.base_model, source, side_px=protocol.images.side_px)
+    for number, member in enumerate(protocol.ensemble, start=1):
+        _find_member(protocol, member, place=f"{place}, ensemble member {number}")
     return source
+
+
+def _find_member(protocol: Protocol, member: BaseModelChoice, *, place: str) -> None:
+    from closedloop.stages.from_protocol.model import try_base_model  # noqa: PLC0415 - likewise
+
+    named = member.weights
+    if named not in shipped_names() and not (Path(named).is_absolute() and Path(named).is_file()):
+        raise CheckpointError(
+            f"{place}: expected weights by a shipped name ({', '.join(shipped_names())}) or the whole path of a file, "
+            f"found {named!r:.80}. Correct it, or leave the member out."
+        )
+    refuse_no_weights(weights_file(named))
+    try_base_model(member, named, side_px=protocol.images.side_px)
 
 
 def base_model_named(given: Path) -> str:

@@ -1,0 +1,137 @@
+"""Fit the members of an ensemble to the same responses, side by side on the processors of this machine.
+
+Each member's fit is its own: which of them share a processor, and which was killed on the way, changes no byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from closedloop.execution.local import run_in_processes, tick
+from closedloop.models.site_model import SiteModel
+from closedloop.training.end_to_end import RefitRecipe, RefitReport, Responses, refit
+from closedloop.training.resumable import TrainingProgress
+
+
+@dataclass(frozen=True)
+class MemberFit:
+    """One member's fit.
+
+    Parameters
+    ----------
+    model
+        The previous day's model; changed in place.
+    seed
+        Of the order of images.
+    checkpoint
+        File that holds the state after each epoch.
+    """
+
+    model: SiteModel
+    seed: int
+    checkpoint: Path
+
+
+def refit_members(
+    members: Sequence[MemberFit],
+    train: Responses,
+    held_out: Responses,
+    *,
+    recipe: RefitRecipe,
+    n_processes: int,
+    progress: Callable[[int, int], None],
+) -> list[RefitReport]:
+    """Fit every member in place (`end_to_end.refit`).
+
+    Parameters
+    ----------
+    members
+        At least one.
+    train, held_out
+        To fit to, and to correlate with afterwards.
+    recipe
+        How to descend; of all members.
+    n_processes
+        Of this machine, at most; the members are shared out over them.
+    progress
+        Called with (steps done, steps in total) of all members.
+
+    Returns
+    -------
+    list
+        A report a member, in their order.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not agree, or nothing usable is left to fit to.
+    StorageError
+        A checkpoint cannot be written.
+    ExecutionError
+        A process was killed; what its member had learned until its last epoch is kept.
+    """
+    n_steps = recipe.epochs * -(-len(train.images) // recipe.batch_size) * len(members)
+    if min(n_processes, len(members)) > 1:
+        count = _Counting(n_steps, progress)
+        run_in_processes(
+            [partial(_learn, member, train, held_out, recipe=recipe) for member in members],
+            n_processes=n_processes,
+            on_tick=count,
+        )  # each has left its last state behind, from which it is read below
+    return [
+        _fit(member, train, held_out, recipe=recipe, progress=_Offset(number, n_steps, len(members), progress))
+        for number, member in enumerate(members)
+    ]
+
+
+def _fit(
+    member: MemberFit,
+    train: Responses,
+    held_out: Responses,
+    *,
+    recipe: RefitRecipe,
+    progress: Callable[[TrainingProgress], None],
+) -> RefitReport:
+    return refit(
+        member.model,
+        train,
+        held_out,
+        recipe=recipe,
+        seed=member.seed,
+        checkpoint=member.checkpoint,
+        progress=progress,
+    )
+
+
+def _learn(member: MemberFit, train: Responses, held_out: Responses, *, recipe: RefitRecipe) -> None:
+    """Fit a member in a process of its own, whose last checkpoint is what it leaves."""
+    _fit(member, train, held_out, recipe=recipe, progress=lambda _training: tick())
+
+
+@dataclass
+class _Counting:
+    """Counts the steps of all processes."""
+
+    n_steps: int
+    progress: Callable[[int, int], None]
+    n_done: int = 0
+
+    def __call__(self) -> None:
+        self.n_done += 1
+        self.progress(min(self.n_done, self.n_steps), self.n_steps)
+
+
+@dataclass(frozen=True)
+class _Offset:
+    """Tells where a member's training stands among those of all."""
+
+    number: int
+    n_steps: int
+    n_members: int
+    progress: Callable[[int, int], None]
+
+    def __call__(self, training: TrainingProgress) -> None:
+        self.progress(self.number * self.n_steps // self.n_members + training.step, self.n_steps)
