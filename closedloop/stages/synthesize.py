@@ -40,8 +40,8 @@ class _PlannedDay:
 
     images: Columns
     items: Columns
-    probes: Columns | None
     clean: ImageBytes
+    probes: Columns | None = None
 
     def clean_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the clean image of planned items, as a row of the image table."""
@@ -82,7 +82,7 @@ def run(context: StageContext) -> None:
         context.read(catalog.ADDED_IMAGES) if has_added else None,
     )
     probes = context.read(catalog.PLANNED_PROBES) if context.path(catalog.PLANNED_PROBES).exists() else None
-    plan = _PlannedDay(planned, items, probes, load_images(pool, tuple(planned["image_id"])))
+    plan = _PlannedDay(planned, items, load_images(pool, tuple(planned["image_id"])), probes)
     model_file = context.path(catalog.MODEL)
     model = load_site_model(model_file)
     members = model.members if isinstance(model, SiteEnsemble) else (model,)

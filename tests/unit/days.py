@@ -30,11 +30,11 @@ SIDE_PX = 8
 N_CATEGORIES = 4
 
 
-def protocol(**sections: dict[str, Any]) -> Protocol:
+def protocol(**sections: Any) -> Protocol:
     """Return smoke.yaml with some values of some sections replaced."""
     plain = yaml.safe_load(SMOKE.read_text())
     for name, values in sections.items():
-        plain[name] |= values
+        plain[name] = values if isinstance(values, list) else plain.get(name, {}) | values
     return parse_protocol(yaml.safe_dump(plain).encode(), place="here")
 
 
