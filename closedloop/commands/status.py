@@ -39,6 +39,7 @@ from closedloop.study.process.state import (
 
 if TYPE_CHECKING:
     from closedloop.artifacts.day.quality import IngestQuality
+    from closedloop.artifacts.protocol.protocol import Protocol
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class Status:
         host:pid of the process that goes on with the study by itself (`closedloop run --wait`), and since when.
     outdated
         The published stages that the next run makes again, by what people decided since: those rows are stale.
+    model
+        What the day's model consists of and what is shown to teach it, a line each; nothing where it is one network.
     sessions
         Which days were skipped and which sessions added or dropped, by whom and why, a line each.
     """
@@ -112,6 +115,7 @@ class Status:
     outdated: tuple[Outdated, ...] = ()
     sessions: tuple[str, ...] = ()
     does_not_count: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
 
 
 def read_status(study: Path) -> Status:
@@ -137,7 +141,7 @@ def read_status(study: Path) -> Status:
     waiting_for = None if holder or document.simulated else _waiting_for(paths, document)
     outdated = _outdated(paths, document, damaged) if holder is None else ()  # a loop comes to them by itself
     records = as_outdated(records, outdated)
-    n_days, held_by, comes_next, is_next = _ahead(paths, document, damaged)
+    n_days, held_by, comes_next, is_next, model = _ahead(paths, document, damaged)
     if is_next:
         waiting_for = None  # for nobody but whoever approves it
     with noted(damaged):
@@ -176,6 +180,7 @@ def read_status(study: Path) -> Status:
         waiter_since=waiter.since if waiter else None,
         sessions=tuple(said_of_sessions(decided).values()),
         does_not_count=_does_not_count(paths, damaged),
+        model=model,
     )
 
 
@@ -196,19 +201,43 @@ def _does_not_count(paths: StudyPaths, damaged: list[str]) -> tuple[str, ...]:
 
 def _ahead(
     paths: StudyPaths, document: StudyDocument, damaged: list[str]
-) -> tuple[int | None, tuple[Held, ...], NextStage | None, bool]:
-    """Return how many days there are, what holds the next session, the next stage, whether the hold comes before."""
+) -> tuple[int | None, tuple[Held, ...], NextStage | None, bool, tuple[str, ...]]:
+    """Return how many days there are, what holds the next session, the next stage, whether the hold comes before.
+
+    And of what the model consists.
+    """
     from closedloop.artifacts.protocol.protocol import read_protocol  # noqa: PLC0415 - a damaged one hides no state
 
     held_by: tuple[Held, ...] = ()
-    n_days, comes_next, is_next = None, None, False
+    n_days, comes_next, is_next, model = None, None, False, tuple[str, ...]()
     with noted(damaged):
         protocol = read_protocol(paths.protocol)
         n_days = protocol.days
+        model = model_lines(protocol, document.base_model)
         comes_next = next_stage(paths, n_days)
         held_by = held_now(paths, document, protocol)
         is_next = is_held_next(paths, n_days, held_by)
-    return n_days, held_by, comes_next, is_next
+    return n_days, held_by, comes_next, is_next, model
+
+
+def model_lines(protocol: Protocol, base_model: str) -> tuple[str, ...]:
+    """Say of how many networks the day's model consists, and what is shown to teach it; nothing as by default.
+
+    Parameters
+    ----------
+    protocol
+        The study's.
+    base_model
+        The first network, as study.json names it.
+    """
+    lines, probes = list[str](), protocol.probes
+    if protocol.ensemble:
+        names = ", ".join([base_model, *(member.weights for member in protocol.ensemble)])
+        lines.append(f"model: the mean of {1 + len(protocol.ensemble)} members ({names})")
+    if probes.n_made or probes.singles:
+        made = f", {probes.per_day:,} probes at epsilon {probes.epsilon:g} from day 1 on" if probes.per_day else ""
+        lines.append(f"taught by: {probes.singles:,} clean images shown once a day{made}")
+    return tuple(lines)
 
 
 def _outdated(paths: StudyPaths, document: StudyDocument, damaged: list[str]) -> tuple[Outdated, ...]:
@@ -308,6 +337,7 @@ def status_lines(status: Status) -> list[str]:
     kind = "SIMULATED study" if status.simulated else "study"
     lines = [f"{kind} of {status.subject}, protocol {status.protocol}, in {status.study}"]
     blocks = sorted({Block(record.day, record.block) for record in status.stages})
+    lines += [f"  {line}" for line in status.model]
     lines += [_session_line(block, status) for block in blocks]
     lines += [f"  {line}" for line in status.sessions]
     lines += [f"  day {day}: no data of an animal: {why}" for day, taken in status.despite.items() for why in taken]

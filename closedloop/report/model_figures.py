@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -58,6 +58,49 @@ def predictivity(evaluations: Sequence[EvaluationReport]) -> Figure:
     drawing.day_axis(axes, days)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
+
+
+def off_clean_images(evaluations: Sequence[EvaluationReport]) -> Figure:
+    """Draw how well the sealed model, and each member of it, predicted images that it had never seen the like of.
+
+    Parameters
+    ----------
+    evaluations
+        Of the days that have probes, in order.
+    """
+    figure, (axes,) = drawing.new_figure(width=5.3, height=3.7)
+    days = [evaluation.day for evaluation in evaluations]
+    n_members = max(len(one.probes.r_of_members) for one in evaluations if one.probes is not None)
+    for number in range(n_members):
+        own = [_of_member(evaluation, number) for evaluation in evaluations]
+        label = f"member {number + 1}, probes"
+        axes.plot(days, own, color=drawing.SITE_LIGHT, marker="o", ms=3.5, linewidth=1.0)
+        drawing.note_numbers(axes, label, days, own)
+    if n_members:
+        axes.plot([], [], color=drawing.SITE_LIGHT, marker="o", ms=3.5, linewidth=1.0, label="members, probes")
+    for label, colour, style, values in (
+        ("clean images", drawing.SOFT, "--", [_mean(one.r_predicted) for one in evaluations]),
+        ("probes", drawing.SITE, "-", [_mean(one.probes.r_predicted) if one.probes else np.nan for one in evaluations]),
+    ):
+        axes.plot(days, values, color=colour, marker="o", linestyle=style, label=label)
+        drawing.note_numbers(axes, label, days, values)
+    axes.axhline(0, color=drawing.SOFT, linewidth=0.8)
+    axes.set_ylim(top=1.03)
+    axes.set_ylabel("correlation r, mean over sites")
+    drawing.day_axis(axes, days)
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+def _of_member(evaluation: EvaluationReport, number: int) -> float:
+    of_members = evaluation.probes.r_of_members if evaluation.probes else ()
+    value = of_members[number] if number < len(of_members) else None
+    return np.nan if value is None else value
+
+
+def _mean(by_site: Mapping[str, float | None]) -> float:
+    known = [value for value in by_site.values() if value is not None]
+    return sum(known) / len(known) if known else np.nan
 
 
 def reliability(evaluation: EvaluationReport) -> Figure:

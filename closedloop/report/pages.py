@@ -10,10 +10,8 @@ from statistics import quantiles
 from types import MappingProxyType
 from typing import Final
 
-from closedloop import __version__
 from closedloop.artifacts.catalog import FIGURE_NUMBERS, REPORT, REPORT_DAY
 from closedloop.artifacts.day.evaluation import EvaluationReport
-from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import capitalized, command_line
@@ -28,6 +26,7 @@ from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
 from closedloop.report.signs import count_signs, sign_note
+from closedloop.report.study_facts import facts
 from closedloop.report.wording import count, number, plus_minus, share
 from closedloop.storage import write_bytes
 
@@ -181,7 +180,7 @@ def _page(
     return Page(
         title=title,
         subtitle=subtitle,
-        facts=_facts(record),
+        facts=facts(record),
         command=_command(record),
         in_folder=_IN_FOLDER,
         made_by=_made_by(record),
@@ -217,7 +216,7 @@ def _stimuli_page(record: StudyRecord, day: DayRecord) -> Page:
     return audit_page(
         AuditRecord(day.audit, day.images, was_shown="present" in day.manifests),
         title=f"{record.study.subject}: stimuli of {day.session.said}",
-        facts=_facts(record),
+        facts=facts(record),
         command=_command(record),
         in_folder=_IN_FOLDER,
         made_by=_made_by(record),
@@ -234,38 +233,6 @@ def _stimuli_name(day: DayRecord) -> str:
 
 def _day_name(day: DayRecord) -> str:
     return f"{day.session.folder_name}.html"
-
-
-def _facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
-    study, pool, attack = record.study, record.study.pool, record.protocol.attack
-    n_skipped = sum(day.is_skipped for day in record.days)
-    days = f"{len(record.evaluated)} evaluated of {record.protocol.days}" + (
-        f", {n_skipped} skipped" if n_skipped else ""
-    )
-    images = f"{pool.kind.replace('_', ' ')}, {pool.side_px} px" + (f", {pool.folder}" if pool.folder else "")
-    return (
-        ("Subject", f"{study.subject} ({'simulated' if study.simulated else 'real'})"),
-        ("Protocol", f"{study.protocol_name}, sha256 {study.protocol_sha256[:12]}, seed {record.protocol.seed}"),
-        ("Days", days),
-        ("Arrays", ", ".join(_arrays(record)) or "as will be recorded"),
-        ("Images", images),
-        ("Base model", study.base_model),
-        ("Attack", _describe_attack(attack)),
-        ("Versions", f"study {study.study_id} by closedloop {study.code_version}, page by {__version__}"),
-    )
-
-
-def _arrays(record: StudyRecord) -> tuple[str, ...]:
-    """Return the arrays as the last day was recorded with them, or as the study names them."""
-    recorded = [day.quality.devices for day in record.days if day.quality is not None and day.quality.devices]
-    return tuple(device.name for device in recorded[-1]) if recorded else record.study.arrays
-
-
-def _describe_attack(attack: Attack) -> str:
-    smoothed = attack.gradient.model_dump(exclude_defaults=True)
-    gradient = f"gradient by {', '.join(f'{name} {size:g}' for name, size in smoothed.items())}" if smoothed else ""
-    epsilons = f"ε {', '.join(f'{epsilon:g}' for epsilon in attack.epsilons)}"
-    return ", ".join(filter(None, [f"{attack.search}, {attack.steps} steps", gradient, epsilons]))
 
 
 def _command(record: StudyRecord) -> str:
@@ -311,7 +278,9 @@ def _planned(day: DayRecord) -> str:
         f"{count(plan.budget.n_presentations)} presentations planned ({plan.budget.hours:.2f} of "
         f"{plan.budget.allowed_hours:g} h): {count(plan.n_clean)} clean images, {count(plan.n_anchors)} anchors, "
         f"{count(plan.n_normalizers)} normalizers, {count(plan.n_attacked)} attacked, "
-        f"{count(plan.n_controls)} controls."
+        f"{count(plan.n_controls)} controls"
+        + (f", {count(plan.n_singles)} clean images shown once" if plan.n_singles else "")
+        + (f", {count(plan.n_probes)} probes." if plan.n_probes else ".")
     )
 
 

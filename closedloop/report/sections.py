@@ -7,6 +7,7 @@ from statistics import median
 
 import numpy as np
 
+from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.records.sequence import Block
 from closedloop.report import curves, model_figures, preference, quality_tables, tables
@@ -174,11 +175,29 @@ def model_over_days(record: StudyRecord) -> PageSection | None:
                 "Prediction of unseen clean images",
                 caption="Correlation over images, a point a site, before any correction for noise.",
             ),
+            *_off_clean_images(evaluations),
             plate(
                 model_figures.reliability(evaluations[-1]),
                 f"Reliability of the sites, day {evaluations[-1].day}",
                 caption="Split-half over repetitions, Spearman-Brown corrected, averaged over random splits.",
             ),
+        ),
+    )
+
+
+def _off_clean_images(evaluations: Sequence[EvaluationReport]) -> tuple[Plate, ...]:
+    with_probes = [evaluation for evaluation in evaluations if evaluation.probes is not None]
+    if not with_probes:
+        return ()
+    last = with_probes[-1].probes
+    epsilon = f" (ε {last.epsilon:g})" if last else ""
+    return (
+        plate(
+            model_figures.off_clean_images(with_probes),
+            "Prediction of probes",
+            caption=f"Images driven far from clean ones{epsilon}, on which members of the model disagree, shown once "
+            "and predicted before: how right the model is where attacks take place. Before any correction for noise, "
+            "which is larger than that of clean images shown more often.",
         ),
     )
 
@@ -197,9 +216,24 @@ def model_of_day(day: DayRecord) -> PageSection | None:
             f"{_sessions_of_fit(day, fit)} with {fit.n_presentations:,} presentations; readout on day 0: "
             f"{fit.readout_start.replace('_', ' ')}. Correlation afterwards, median over outputs: {number(medians[0])} "
             f"on these images, {number(medians[1])} on held-out ones ({fit.heldout_images}; n = {fit.n_heldout:,})."
+            f"{_more_of_fit(fit)}"
         )
         plates.append(plate(model_figures.loss(day.fit), "The night's refit", caption=caption))
     return PageSection("model", "Sites and model", plates=tuple(plates)) if plates else None
+
+
+def _more_of_fit(fit: FitReport) -> str:
+    """Say what held-out probes tell, and each member of an ensemble."""
+    said = ""
+    if fit.r_heldout_probes:
+        r = number(_median(fit.r_heldout_probes))
+        said += f" On probes that no fit saw: {r} (n = {fit.n_heldout_probes:,})."
+    if fit.members:
+        each = ", ".join(f"{number(_median(one.r_heldout))} ({one.architecture})" for one in fit.members)
+        said += f" The members alone, on held-out images: {each}."
+    if fit.weight_decay is not None:
+        said += f" Weight decay {fit.weight_decay:.3g}."
+    return said
 
 
 def _sessions_of_fit(day: DayRecord, fit: FitReport) -> str:

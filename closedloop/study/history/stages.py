@@ -115,7 +115,9 @@ def _numbers(paths: StudyPaths, stage: str, block: Block, faults: list[str]) -> 
 def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
     if stage == "plan" and (place := DAY_PLAN.published(paths, day)).is_file():
         plan = DAY_PLAN.read(place)
-        yield f"{plan.budget.n_presentations:,} presentations, {plan.budget.hours:.2f} h; {plan.n_attacked:,} attacked"
+        probes = f", {plan.n_probes:,} probes" if plan.n_probes else ""
+        shown = f"{plan.budget.n_presentations:,} presentations, {plan.budget.hours:.2f} h"
+        yield f"{shown}; {plan.n_attacked:,} attacked{probes}"
     elif stage == "present" and (place := SUMMARY.published(paths, day)).is_file():
         shown = SUMMARY.read(place)
         by = f" by {shown.stopped_by}" if shown.stopped_by else ""
@@ -126,7 +128,8 @@ def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
     elif stage == "refit" and (place := FIT.published(paths, day)).is_file():
         fit = FIT.read(place)
         known = [r for r in fit.r_heldout if r is not None]
-        yield f"{fit.n_stimuli:,} images fitted" + (f", r {sum(known) / len(known):.2f}" if known else "")
+        members = f" by {len(fit.members)} members" if fit.members else ""
+        yield f"{fit.n_stimuli:,} images fitted{members}" + (f", r {sum(known) / len(known):.2f}" if known else "")
     elif stage == "evaluate" and (place := EVALUATION.published(paths, day)).is_file():
         EVALUATION.read(place)
 

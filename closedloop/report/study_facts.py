@@ -1,0 +1,56 @@
+"""What a study is, in the head of its pages: subject, protocol, images, networks, attack."""
+
+from __future__ import annotations
+
+from closedloop import __version__
+from closedloop.artifacts.protocol.attack import Attack
+from closedloop.artifacts.protocol.probes import Probes
+from closedloop.report.reading import StudyRecord
+from closedloop.report.wording import count
+
+
+def facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
+    """Return what a study is, by name."""
+    study, pool, attack = record.study, record.study.pool, record.protocol.attack
+    n_skipped = sum(day.is_skipped for day in record.days)
+    days = f"{len(record.evaluated)} evaluated of {record.protocol.days}" + (
+        f", {n_skipped} skipped" if n_skipped else ""
+    )
+    images = f"{pool.kind.replace('_', ' ')}, {pool.side_px} px" + (f", {pool.folder}" if pool.folder else "")
+    return (
+        ("Subject", f"{study.subject} ({'simulated' if study.simulated else 'real'})"),
+        ("Protocol", f"{study.protocol_name}, sha256 {study.protocol_sha256[:12]}, seed {record.protocol.seed}"),
+        ("Days", days),
+        ("Arrays", ", ".join(_arrays(record)) or "as will be recorded"),
+        ("Images", images),
+        ("Base model" if not record.protocol.ensemble else "Base models", _base_models(record)),
+        *_probes(record.protocol.probes),
+        ("Attack", _describe_attack(attack)),
+        ("Versions", f"study {study.study_id} by closedloop {study.code_version}, page by {__version__}"),
+    )
+
+
+def _base_models(record: StudyRecord) -> str:
+    """Name the networks of all members of the day's model."""
+    return ", ".join([record.study.base_model, *(member.weights for member in record.protocol.ensemble)])
+
+
+def _probes(probes: Probes) -> tuple[tuple[str, str], ...]:
+    """Say what is shown once to teach the model; nothing where nothing is."""
+    told = [f"{count(probes.singles)} clean images shown once"] if probes.singles else []
+    if probes.per_day:
+        told.append(f"{count(probes.per_day)} probes at ε {probes.epsilon:g}")
+    return (("Shown once a day, never evaluated", ", ".join(told)),) if told else ()
+
+
+def _arrays(record: StudyRecord) -> tuple[str, ...]:
+    """Return the arrays as the last day was recorded with them, or as the study names them."""
+    recorded = [day.quality.devices for day in record.days if day.quality is not None and day.quality.devices]
+    return tuple(device.name for device in recorded[-1]) if recorded else record.study.arrays
+
+
+def _describe_attack(attack: Attack) -> str:
+    smoothed = attack.gradient.model_dump(exclude_defaults=True)
+    gradient = f"gradient by {', '.join(f'{name} {size:g}' for name, size in smoothed.items())}" if smoothed else ""
+    epsilons = f"ε {', '.join(f'{epsilon:g}' for epsilon in attack.epsilons)}"
+    return ", ".join(filter(None, [f"{attack.search}, {attack.steps} steps", gradient, epsilons]))
