@@ -104,9 +104,10 @@ def soft_gradient(gradient: Tensor, before: Tensor, *, slope: float, leak: float
     ``gradient * (leak + (1 - leak) sigmoid(slope * before / SD))``.
     """
     factor = (slope / _spread(before)).to(before.dtype).view(-1, *[1] * (before.dim() - 1))
+    scaled: Tensor = before * factor
     # the gradient of softplus is the product with the sigmoid, in one pass over memory
-    soft: Tensor = torch.ops.aten.softplus_backward(gradient, before * factor, 1.0, _LINEAR_FROM)
-    return torch.lerp(soft, gradient, leak) if leak else soft
+    soft: Tensor = torch.ops.aten.softplus_backward.grad_input(gradient, scaled, 1.0, _LINEAR_FROM, grad_input=scaled)
+    return soft.lerp_(gradient, leak) if leak else soft
 
 
 def _spread(maps: Tensor) -> Tensor:
