@@ -1,3 +1,4 @@
+from .attained import attained_fraction
 from .bootstrap import bootstrap_difference, bootstrap_function, bootstrap_mean, bootstrap_ratio
 from .dispersion import normalize, random_pair_change, sigma, sigma_corrected
 from .estimate import Estimate, mean_over_pairs
@@ -38,6 +39,7 @@ __all__ = [
     "PlannedPairs",
     "RepeatedPairs",
     "UnitMean",
+    "attained_fraction",
     "bootstrap_difference",
     "bootstrap_function",
     "bootstrap_mean",

@@ -18,7 +18,6 @@ from closedloop.artifacts.protocol.numbers import (
 )
 from closedloop.artifacts.protocol.recorder_faults import SimulatedFault
 
-
 class Fit(Section):
     """How the model is refitted after each day."""
 
@@ -38,6 +37,12 @@ class Evaluation(Section):
 
     white_box_steps: GradientSteps = Field(
         description="gradient steps of attacks on the hidden cortex (simulation only)"
+    )
+    white_box_search: Literal["cosine", "strengthened"] = Field(
+        default="cosine", description="how it is attacked; strengthened: section 3.2's, white_box_steps in each ball"
+    )
+    white_box_restarts: int = Field(
+        default=1, ge=1, le=1_000, description="random starts of each of its attacks; the best is kept"
     )
     unit_steps: GradientSteps = Field(description="gradient steps of attacks on artificial units")
     n_units: Count = Field(description="penultimate units of each network that are attacked")

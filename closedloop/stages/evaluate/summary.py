@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from closedloop.analysis.dispersion import random_pair_change, sigma_corrected
 from closedloop.analysis.predictivity import correlation
 from closedloop.analysis.reliability import mean_response
-from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport, RasterExample
+from closedloop.artifacts.day.evaluation import AttainedFraction, EpsilonEvaluation, EvaluationReport, RasterExample
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.day_use import evaluated_clean_rows
 from closedloop.stages.evaluate.examples import find_examples
@@ -28,6 +28,7 @@ def evaluation_report(
     sealed: NDArray[np.float32],
     rasters: tuple[RasterExample, ...],
     left_out: dict[str, int],
+    attained: tuple[AttainedFraction, ...] = (),
 ) -> EvaluationReport:
     """Gather the day's other numbers.
 
@@ -45,6 +46,8 @@ def evaluation_report(
         Chosen spike trains.
     left_out
         What people left out, with how many responses it took away.
+    attained
+        Of the white-box bound, by epsilon; empty in a real experiment.
     """
     names = [site.neuroid_id for site in day.sites]
     return EvaluationReport(
@@ -54,6 +57,7 @@ def evaluation_report(
         n_attacked=len(day.stimuli.rows(kind="attacked")),
         left_out=left_out,
         epsilons=tuple(evaluate_epsilon(day, pairs, epsilon) for epsilon in epsilons),
+        attained=attained,
         sigma_hz=dict(zip(names, _or_none(measured.sigma_hz), strict=True)),
         sigma_corrected_hz=dict(zip(names, _or_none(_sigma_corrected(day, measured)), strict=True)),
         r_predicted=dict(zip(names, _or_none(_r_predicted(day, measured, sealed)), strict=True)),

@@ -1,4 +1,4 @@
-"""The section `attack` as settings of the attack engine: a method and a lattice."""
+"""The protocol's searches as settings of the attack engine: of the section `attack`, and of white-box attacks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from closedloop.artifacts.protocol.analysis import Evaluation
 from closedloop.artifacts.protocol.attack import Attack, Gradient
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain
 from closedloop.attacks.gradients.transforms import Noise, Scale, Shift, Transform
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
-from closedloop.attacks.searches import SEARCHES
+from closedloop.attacks.searches import SEARCHES, Schedule
 from closedloop.errors import ProtocolError
 
 _NO_MEMORY = ("alloc", "out of memory")  # torch's words, on the processor and on a card
@@ -22,6 +23,12 @@ def method_of(attack: Attack) -> Method:
     """Return how the day's attacks are searched."""
     search = replace(SEARCHES[attack.search], steps=attack.steps, step_fraction=attack.step_fraction)
     return Method(search, estimator_of(attack.gradient))
+
+
+def white_box_search_of(evaluation: Evaluation) -> Schedule:
+    """Return how the hidden cortex is attacked with its own gradient."""
+    search = SEARCHES[evaluation.white_box_search]
+    return replace(search, steps=evaluation.white_box_steps, restarts=evaluation.white_box_restarts)
 
 
 @contextmanager

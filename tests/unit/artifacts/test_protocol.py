@@ -245,3 +245,13 @@ def test_a_protocol_from_before_there_was_a_choice_of_gradients_keeps_its_identi
     before = parse_protocol(yaml.safe_dump(plain).encode(), place="here")
     written_out = parsed(attack__gradient={"shift": 0, "scale": 0, "noise": 0, "blur": 0, "samples": 1})
     assert protocol_sha256(written_out) == protocol_sha256(before) != protocol_sha256(parsed())
+
+
+def test_a_protocol_from_before_there_was_a_choice_of_bound_keeps_its_identity() -> None:
+    written_out = parsed(evaluation__white_box_search="cosine", evaluation__white_box_restarts=1)
+    assert protocol_sha256(written_out) == protocol_sha256(parsed())
+    for chosen in (
+        {"evaluation__white_box_search": "strengthened"},
+        {"evaluation__white_box_restarts": 2},
+    ):
+        assert protocol_sha256(parsed(**chosen)) != protocol_sha256(parsed())
