@@ -18,6 +18,10 @@ from closedloop.artifacts.protocol.numbers import (
 )
 from closedloop.artifacts.protocol.recorder_faults import SimulatedFault
 
+CortexName = Literal["shipped", "other_weights", "recurrent"]
+"""The hidden cortices that a simulated study may have (`closedloop.simulation.cortex.kinds`)."""
+
+
 class Fit(Section):
     """How the model is refitted after each day."""
 
@@ -60,3 +64,8 @@ class Simulation(Section):
     display_lag_ms: float = Field(ge=0, le=50, description="display latency: flip to photodiode onset")
     n_processors: int = Field(default=1, ge=1, le=2, description="of the recorder; each writes files of its own")
     recorder_faults: tuple[SimulatedFault, ...] = Field(default=(), description="what goes wrong with the recorder")
+    cortex: CortexName = Field(
+        default="shipped",
+        description="the hidden cortex; other_weights: the same trained from another seed; recurrent: of another kind, "
+        "on which nothing is tuned",
+    )

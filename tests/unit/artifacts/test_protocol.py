@@ -247,10 +247,13 @@ def test_a_protocol_from_before_there_was_a_choice_of_gradients_keeps_its_identi
     assert protocol_sha256(written_out) == protocol_sha256(before) != protocol_sha256(parsed())
 
 
-def test_a_protocol_from_before_there_was_a_choice_of_bound_keeps_its_identity() -> None:
-    written_out = parsed(evaluation__white_box_search="cosine", evaluation__white_box_restarts=1)
+def test_a_protocol_from_before_there_was_a_choice_of_cortex_and_bound_keeps_its_identity() -> None:
+    written_out = parsed(
+        simulation__cortex="shipped", evaluation__white_box_search="cosine", evaluation__white_box_restarts=1
+    )
     assert protocol_sha256(written_out) == protocol_sha256(parsed())
     for chosen in (
+        {"simulation__cortex": "recurrent"},
         {"evaluation__white_box_search": "strengthened"},
         {"evaluation__white_box_restarts": 2},
     ):
