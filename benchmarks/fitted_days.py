@@ -31,6 +31,7 @@ from closedloop.models.shipped import shipped_weights
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, freeze_for_attack
 from closedloop.planning.design import DayDesign, design_day
 from closedloop.simulation.cortex.hidden import HiddenCortex
+from closedloop.simulation.cortex.kinds import KINDS
 from closedloop.stages.evaluate.pairs import Measured
 from closedloop.stages.from_protocol.attack import lattice_of, method_of
 from closedloop.stages.from_protocol.model import recipe_of
@@ -67,7 +68,8 @@ class FittedLoop:
             With a shipped base model, and images of 32 pixels.
         """
         pool = ProceduralPool(_POOL_SEED)
-        subject = screened(HiddenCortex(seed), category_balanced(pool, 300, first=_SCREENED_FROM))
+        cortex = HiddenCortex(seed, kind=KINDS[protocol.simulation.cortex])
+        subject = screened(cortex, category_balanced(pool, 300, first=_SCREENED_FROM))
         base = open_base_model(shipped_weights(protocol.base_model.weights), layer=protocol.base_model.layer)
         model = build_site_model(base, n_sites=protocol.sites.n_sites, side_px=protocol.images.side_px, seed=seed)
         calibrate_readout(model, category_balanced(pool, _N_CALIBRATED, first=_CLEAN_FROM))

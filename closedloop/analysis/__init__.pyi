@@ -1,3 +1,5 @@
+from .attained import attained_fraction
+from .bootstrap import bootstrap_difference, bootstrap_function, bootstrap_mean, bootstrap_ratio
 from .dispersion import normalize, random_pair_change, sigma, sigma_corrected
 from .estimate import Estimate, mean_over_pairs
 from .expected_error import PlannedPairs, expected_standard_error, sigma_error
@@ -37,6 +39,11 @@ __all__ = [
     "PlannedPairs",
     "RepeatedPairs",
     "UnitMean",
+    "attained_fraction",
+    "bootstrap_difference",
+    "bootstrap_function",
+    "bootstrap_mean",
+    "bootstrap_ratio",
     "by_site",
     "compare_identity",
     "correlation",

@@ -11,6 +11,7 @@ from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.records.sequence import Block
 from closedloop.report import curves, model_figures, preference, quality_tables, tables
+from closedloop.report.attained import attained_over_days
 from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.numbers import day_rows, summary_rows
 from closedloop.report.pictures import shown, triples
@@ -46,7 +47,8 @@ def days_table(record: StudyRecord) -> PageSection | None:
     rows = day_rows(record)
     if not rows:
         return None
-    return PageSection("days", "Day by day", tables=(tables.day_by_day(rows),))
+    attained = attained_over_days(record.days, record.protocol.evaluation)
+    return PageSection("days", "Day by day", tables=(tables.day_by_day(rows), *([attained] if attained else [])))
 
 
 def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | None:

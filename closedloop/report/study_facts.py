@@ -18,7 +18,7 @@ def facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
     )
     images = f"{pool.kind.replace('_', ' ')}, {pool.side_px} px" + (f", {pool.folder}" if pool.folder else "")
     return (
-        ("Subject", f"{study.subject} ({'simulated' if study.simulated else 'real'})"),
+        ("Subject", f"{study.subject} ({_kind_of_subject(record)})"),
         ("Protocol", f"{study.protocol_name}, sha256 {study.protocol_sha256[:12]}, seed {record.protocol.seed}"),
         ("Days", days),
         ("Arrays", ", ".join(_arrays(record)) or "as will be recorded"),
@@ -28,6 +28,14 @@ def facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
         ("Attack", _describe_attack(attack)),
         ("Versions", f"study {study.study_id} by closedloop {study.code_version}, page by {__version__}"),
     )
+
+
+def _kind_of_subject(record: StudyRecord) -> str:
+    """Return what the subject is; of a simulated one which hidden cortex it has, where that is not the usual one."""
+    if not record.study.simulated:
+        return "real"
+    cortex = record.protocol.simulation.cortex
+    return "simulated" if cortex == "shipped" else f"simulated, hidden cortex {cortex}"
 
 
 def _base_models(record: StudyRecord) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from closedloop.analysis.estimate import Estimate
 from closedloop.analysis.reliability import explained_fraction
 from closedloop.analysis.sensitivity import paired_difference
-from closedloop.artifacts.day.evaluation import EvaluationReport
+from closedloop.artifacts.day.evaluation import AttainedFraction, EvaluationReport
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report.numbers import DayRow
@@ -92,6 +92,9 @@ def _row_value(row: SensitivityRow | None) -> str:
     return DASH if row is None else plus_minus(row.mean, row.standard_error)
 
 
+_ATTAINED_BY_DAY = "Attained / white-box as in the table of days, by the sealed sign, with its 95 % interval. "
+
+
 def growth(first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow]) -> Table:
     """Compare two days on the same anchor pairs, and the last one with the white-box bound.
 
@@ -119,7 +122,8 @@ def growth(first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow])
         rows=tuple(_growth_line(first, last, summary, epsilon=epsilon) for epsilon in epsilons),
         caption="Paired difference: the same anchor images and sites on both days, mean ± SE clustered by image. True "
         "growth and attained / white-box (the latter on the last day) come from the hidden cortex and exist in "
-        "simulated studies only, their SE by the delta method as if the two were independent. "
+        "simulated studies only, the SE by the delta method as if the two were independent. "
+        f"{_ATTAINED_BY_DAY if last.evaluation and last.evaluation.attained else ''}"
         "Attained / white-box is the figure of merit; growth depends on how bad the start was."
         + _left_out(of_first ^ of_last),
     )
@@ -149,8 +153,21 @@ def _growth_line(
         plus_minus(difference.mean, difference.standard_error) if difference else DASH,
         f"{difference.n_pairs:,} / {difference.n_images:,}" if difference else DASH,
         _ratio(true, rows.get((first.day, "true"))),
-        _ratio(true, rows.get((last.day, "white_box"))),
+        _attained(last, epsilon) or _ratio(true, rows.get((last.day, "white_box"))),
     )
+
+
+def _attained(day: DayRecord, epsilon: float) -> str:
+    """Return what the day's attacks attained; empty where an older version evaluated it, which knew no such number."""
+    of_day = day.evaluation.attained if day.evaluation else ()
+    return next((attained(one) for one in of_day if one.epsilon == epsilon), "")
+
+
+def attained(one: AttainedFraction) -> str:
+    """Return an attained fraction as ``0.312 (0.271 to 0.355)``."""
+    if one.interval_low is None or one.interval_high is None:
+        return f"{number(one.fraction)} (interval unknown)" if one.fraction is not None else DASH
+    return f"{number(one.fraction)} ({span((one.interval_low, one.interval_high))})"
 
 
 def anchor_difference(before: Columns | None, after: Columns | None, *, epsilon: float) -> Estimate | None:

@@ -8,6 +8,7 @@ from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyDocument
 from closedloop.simulation.cortex.hidden import HiddenCortex
+from closedloop.simulation.cortex.kinds import KINDS, CortexKind
 
 
 def simulated_cortex(protocol: Protocol, study: StudyDocument) -> HiddenCortex:
@@ -20,9 +21,10 @@ def simulated_cortex(protocol: Protocol, study: StudyDocument) -> HiddenCortex:
     """
     if not study.simulated:
         raise ValueError("a real study has no simulated cortex")
-    return _cortex(derive_seed(protocol.seed, study.subject, "hidden cortex"), protocol.simulation.n_electrodes)
+    seed = derive_seed(protocol.seed, study.subject, "hidden cortex")
+    return _cortex(seed, protocol.simulation.n_electrodes, kind=KINDS[protocol.simulation.cortex])
 
 
 @lru_cache(maxsize=1)
-def _cortex(seed: int, n_electrodes: int) -> HiddenCortex:
-    return HiddenCortex(seed, n_electrodes)
+def _cortex(seed: int, n_electrodes: int, *, kind: CortexKind) -> HiddenCortex:
+    return HiddenCortex(seed, n_electrodes, kind=kind)

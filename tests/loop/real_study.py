@@ -28,6 +28,7 @@ from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.cortex.hidden import HiddenCortex
+from closedloop.simulation.cortex.kinds import KINDS
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.simulation.session_clock import since_the_start
 from closedloop.stages.from_protocol.recording import raw_electrodes_on
@@ -318,4 +319,5 @@ class PretendedScreen:
 
 
 def _cortex(protocol: Protocol, study: StudyDocument) -> HiddenCortex:
-    return HiddenCortex(derive_seed(protocol.seed, study.subject, "hidden cortex"), protocol.simulation.n_electrodes)
+    seed, simulation = derive_seed(protocol.seed, study.subject, "hidden cortex"), protocol.simulation
+    return HiddenCortex(seed, simulation.n_electrodes, kind=KINDS[simulation.cortex])

@@ -73,6 +73,23 @@ class EpsilonEvaluation(Section):
     predicted_change: float = Field(description="mean |predicted change|, z")
 
 
+class AttainedFraction(Section):
+    """What the day's attacks of one epsilon attained of the white-box bound, on the same pairs; simulation only."""
+
+    epsilon: float
+    image_set: Literal["anchors", "all"] = Field(description="the attacked images that were attacked again white-box")
+    fraction: float | None = Field(description="true / white_box; null where nothing is known")
+    interval_low: float | None = Field(
+        description="95 % interval over images and sites; null where white_box is less than three standard errors"
+    )
+    interval_high: float | None = Field(description="its upper end")
+    true: float | None = Field(description="mean change of the hidden cortex times the sealed sign, sigma")
+    white_box: float | None = Field(description="mean |change| that the cortex's own gradient finds, sigma")
+    n_pairs: int
+    n_images: int
+    n_sites: int
+
+
 class Example(Section):
     """A clean image, its attack and the measured responses, for the report."""
 
@@ -124,6 +141,9 @@ class EvaluationReport(Document):
         "it took",
     )
     epsilons: tuple[EpsilonEvaluation, ...]
+    attained: tuple[AttainedFraction, ...] = Field(
+        default=(), exclude_if=operator.not_, description="of the white-box bound, by epsilon; simulation only"
+    )
     sigma_hz: dict[str, float | None] = Field(
         description="by neuroid_id: SD over clean images, measurement noise included (the paper's); null without any"
     )

@@ -18,6 +18,9 @@ from closedloop.artifacts.protocol.numbers import (
 )
 from closedloop.artifacts.protocol.recorder_faults import SimulatedFault
 
+CortexName = Literal["shipped", "other_weights", "recurrent"]
+"""The hidden cortices that a simulated study may have (`closedloop.simulation.cortex.kinds`)."""
+
 
 class Fit(Section):
     """How the model is refitted after each day."""
@@ -53,6 +56,12 @@ class Evaluation(Section):
     white_box_steps: GradientSteps = Field(
         description="gradient steps of attacks on the hidden cortex (simulation only)"
     )
+    white_box_search: Literal["cosine", "strengthened"] = Field(
+        default="cosine", description="how it is attacked; strengthened: section 3.2's, white_box_steps in each ball"
+    )
+    white_box_restarts: int = Field(
+        default=1, ge=1, le=1_000, description="random starts of each of its attacks; the best is kept"
+    )
     unit_steps: GradientSteps = Field(description="gradient steps of attacks on artificial units")
     n_units: Count = Field(description="penultimate units of each network that are attacked")
 
@@ -69,3 +78,8 @@ class Simulation(Section):
     display_lag_ms: float = Field(ge=0, le=50, description="display latency: flip to photodiode onset")
     n_processors: int = Field(default=1, ge=1, le=2, description="of the recorder; each writes files of its own")
     recorder_faults: tuple[SimulatedFault, ...] = Field(default=(), description="what goes wrong with the recorder")
+    cortex: CortexName = Field(
+        default="shipped",
+        description="the hidden cortex; other_weights: the same trained from another seed; recurrent: of another kind, "
+        "on which nothing is tuned",
+    )

@@ -135,6 +135,7 @@ def _evaluation(evaluation: EvaluationReport, pairs: Columns, common: frozenset[
         update={
             "r_predicted": {name: r for name, r in evaluation.r_predicted.items() if name in common},
             "epsilons": tuple(_epsilon(one, pairs) for one in evaluation.epsilons),
+            "attained": (),
         }
     )
 

@@ -14,6 +14,7 @@ from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report import tables as report_tables
 from closedloop.report.amended.comparable import comparable
+from closedloop.report.attained import attained_over_days
 from closedloop.report.numbers import day_rows, median_r, summary_rows
 from closedloop.report.reading import SensitivityRow, StudyRecord
 from closedloop.report.tables import Table
@@ -240,9 +241,17 @@ def _sensitivity(
             + (f" Dashed and dotted open marks: {HIDDEN_TRUTH}, which no real study has." if simulated else "")
         ),
         charts=tuple(_at_epsilon(rows, epsilon) for epsilon in sorted({row.epsilon for row in rows})),
-        tables=(_told(report_tables.day_by_day(day_rows(side_by_side.record))),),
+        tables=_tables(side_by_side.record),
         folded=(NamedTable(f"Every number of day {last}", every),),
     )
+
+
+def _tables(record: StudyRecord) -> tuple[Table, ...]:
+    """Return the report's tables of the days: what they measured, and in a simulation what they attained."""
+    attained = attained_over_days(record.days, record.protocol.evaluation)
+    if attained:
+        attained = replace(attained, caption=f"By {HIDDEN_TRUTH}, which no real study has. {attained.caption}")
+    return (_told(report_tables.day_by_day(day_rows(record))), *([attained] if attained else []))
 
 
 def _told(table: Table) -> Table:

@@ -7,6 +7,7 @@ section 2), about 72 Hz on average.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from closedloop.simulation.cortex.network import CORTEX_MAP_SIDE, N_CORTEX_CHANNELS
 
 Floats = NDArray[np.float64]
+
+_EXPONENTIAL_SDS = 3**0.5
+"""Exp(-a r) in the plane has SD sqrt(3) / a along each axis: a in units of it."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,36 @@ class DayTuning:
     gain: Floats
 
 
-def draw_electrodes(biology: CortexBiology, *, seed: int, n_electrodes: int) -> Electrodes:
+DrawFields = Callable[[CortexBiology, int, np.random.Generator], Floats]
+"""Draws receptive fields that sum to 1, (n_electrodes, 8, 8), of a biology, a number of electrodes and a generator."""
+
+
+def round_fields(biology: CortexBiology, n_electrodes: int, rng: np.random.Generator) -> Floats:
+    """Draw Gaussian receptive fields, each as tall as wide."""
+    centre, sd = _centres(n_electrodes, rng), rng.uniform(*biology.field_sd, (n_electrodes, 1, 1))
+    down, across = np.moveaxis(np.exp(-0.5 * ((np.arange(CORTEX_MAP_SIDE) - centre) / sd) ** 2), 1, 0)
+    return _summing_to_1(down[:, :, None] * across[:, None, :])
+
+
+def elongated_fields(biology: CortexBiology, n_electrodes: int, rng: np.random.Generator) -> Floats:
+    """Draw receptive fields of any orientation, up to twice as long as wide, that fall off as exp(-distance).
+
+    Their tails are heavier than a Gaussian's. As large as the round ones: the standard deviations along the two axes
+    multiply to the drawn one's square.
+    """
+    centre, sd = _centres(n_electrodes, rng), rng.uniform(*biology.field_sd, (n_electrodes, 1, 1))
+    stretch = rng.uniform(1.0, 2.0, (n_electrodes, 1, 1)) ** 0.5
+    angle = rng.uniform(0.0, np.pi, (n_electrodes, 1, 1))
+    place = np.arange(CORTEX_MAP_SIDE)
+    down, across = place[:, None] - centre[:, :1], place[None, :] - centre[:, 1:]
+    along = (np.cos(angle) * across + np.sin(angle) * down) / (sd * stretch)
+    beside = (np.cos(angle) * down - np.sin(angle) * across) / (sd / stretch)
+    return _summing_to_1(np.exp(-_EXPONENTIAL_SDS * np.hypot(along, beside)))
+
+
+def draw_electrodes(
+    biology: CortexBiology, *, seed: int, n_electrodes: int, draw_fields: DrawFields = round_fields
+) -> Electrodes:
     """Draw the electrodes of one simulated subject, on day 0.
 
     Parameters
@@ -105,13 +138,15 @@ def draw_electrodes(biology: CortexBiology, *, seed: int, n_electrodes: int) -> 
         The subject.
     n_electrodes
         Contacts of the array.
+    draw_fields
+        Draws their receptive fields.
     """
     rng = _generator(seed, "electrodes")
     quality = _quality(biology, n_electrodes, rng)
     return Electrodes(
         mixture=_sparse_mixtures(biology, n_electrodes, rng),
         partner=_sparse_mixtures(biology, n_electrodes, rng),
-        field=_receptive_fields(biology, n_electrodes, rng),
+        field=draw_fields(biology, n_electrodes, rng),
         floor_hz=rng.uniform(0.3, 3.0, n_electrodes),
         range_hz=rng.uniform(*_by_quality(quality, poor=(4, 40), medium=(60, 150), good=(190, 313))),
         slope=rng.uniform(*biology.slope, n_electrodes),
@@ -184,11 +219,11 @@ def _sparse_mixtures(biology: CortexBiology, n_electrodes: int, rng: np.random.G
     return _unit_rows(mixtures)
 
 
-def _receptive_fields(biology: CortexBiology, n_electrodes: int, rng: np.random.Generator) -> Floats:
-    centre = rng.uniform(1.5, CORTEX_MAP_SIDE - 2.5, (n_electrodes, 2, 1))
-    sd = rng.uniform(*biology.field_sd, (n_electrodes, 1, 1))
-    down, across = np.moveaxis(np.exp(-0.5 * ((np.arange(CORTEX_MAP_SIDE) - centre) / sd) ** 2), 1, 0)
-    fields = down[:, :, None] * across[:, None, :]
+def _centres(n_electrodes: int, rng: np.random.Generator) -> Floats:
+    return rng.uniform(1.5, CORTEX_MAP_SIDE - 2.5, (n_electrodes, 2, 1))
+
+
+def _summing_to_1(fields: Floats) -> Floats:
     return np.asarray(fields / fields.sum(axis=(1, 2), keepdims=True))
 
 

@@ -15,15 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from closedloop.simulation.cortex.electrodes import (
-    CortexBiology,
-    DayTuning,
-    Electrodes,
-    draw_electrodes,
-    tuning_on,
-)
+from closedloop.simulation.cortex.electrodes import CortexBiology, Electrodes, draw_electrodes, tuning_on
+from closedloop.simulation.cortex.kinds import SHIPPED, CortexKind
 from closedloop.simulation.cortex.network import CORTEX_SIDE_PX, CortexNetwork
-from closedloop.simulation.cortex.training import CortexRecipe, load_cortex_network
+from closedloop.simulation.cortex.recipe import CortexRecipe
+from closedloop.simulation.cortex.responses import CortexResponses, Reference
+from closedloop.simulation.cortex.training import load_cortex_network
 from closedloop.stimuli.pools import ProceduralPool, load_images
 
 _BATCH = 64
@@ -44,18 +41,23 @@ class HiddenCortex:
     biology
         How hard the cortex is to model.
     weights
-        Other weights of the hidden network than the shipped ones.
+        Other weights of the hidden network than those that the kind ships.
+    kind
+        What network, receptive fields and rate curve it has (`kinds.KINDS`).
     """
 
     seed: int
     n_electrodes: int = 96
     biology: CortexBiology = field(default_factory=CortexBiology)
     weights: Path | None = None
+    kind: CortexKind = SHIPPED
 
     @cached_property
     def electrodes(self) -> Electrodes:
         """What the electrodes are tuned to on day 0 (hidden truth)."""
-        return draw_electrodes(self.biology, seed=self.seed, n_electrodes=self.n_electrodes)
+        return draw_electrodes(
+            self.biology, seed=self.seed, n_electrodes=self.n_electrodes, draw_fields=self.kind.draw_fields
+        )
 
     @property
     def baseline_rate_hz(self) -> NDArray[np.float64]:
@@ -93,14 +95,19 @@ class HiddenCortex:
             Images (n, 3, height, width) in [0, 1] to rates in Hz (n, n_electrodes); frozen, in ``eval`` mode.
         """
         tuning = tuning_on(self.electrodes, self.biology, seed=self.seed, day=day)
-        model = _CortexResponses(
-            self._network, self.electrodes, tuning, reference=self._reference, interaction=self.biology.interaction
+        model = CortexResponses(
+            self._network,
+            self.electrodes,
+            tuning,
+            reference=self._reference,
+            interaction=self.biology.interaction,
+            curve=self.kind.curve,
         )
         return model.eval().requires_grad_(False)
 
     @cached_property
     def _network(self) -> CortexNetwork:
-        return load_cortex_network(self.weights)
+        return load_cortex_network(self.weights, kind=self.kind)
 
     @cached_property
     def reference_images(self) -> NDArray[np.uint8]:
@@ -109,61 +116,10 @@ class HiddenCortex:
         return load_images(pool, tuple(image.image_id for image in pool.images()))
 
     @cached_property
-    def _reference(self) -> _Reference:
+    def _reference(self) -> Reference:
         with torch.no_grad():
             features = self._network.features(_to_tensor(self.reference_images))
-        return _Reference(features, features.mean((0, 2, 3)), features.std((0, 2, 3)))
-
-
-@dataclass(frozen=True)
-class _Reference:
-    """Feature maps of the reference images, and each channel's mean and standard deviation over them."""
-
-    features: Tensor
-    mean: Tensor
-    sd: Tensor
-
-
-class _CortexResponses(nn.Module):
-    """Hidden network, sparse mixtures seen through receptive fields, their interaction, and a sigmoid to the rate."""
-
-    def __init__(
-        self,
-        network: CortexNetwork,
-        electrodes: Electrodes,
-        tuning: DayTuning,
-        *,
-        reference: _Reference,
-        interaction: float,
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.interaction = interaction
-        self.field, self.floor_hz, self.slope, self.threshold = (
-            _float32(values)
-            for values in (electrodes.field, electrodes.floor_hz, electrodes.slope, electrodes.threshold)
-        )
-        self.range_hz = _float32(electrodes.range_hz * tuning.gain)
-        self.channel_mean, self.channel_sd = reference.mean, reference.sd
-        self.mixtures = torch.stack([_float32(tuning.mixture), _float32(tuning.partner)])
-        self.drive_mean, self.drive_sd = self._moments(reference)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return rates in Hz, shape (n, n_electrodes), of images in [0, 1]."""
-        first, second = (self._mix(self.network.features(images)) - self.drive_mean) / self.drive_sd
-        drive = (first + self.interaction * first * second) / (1 + self.interaction**2) ** 0.5
-        return self.floor_hz + self.range_hz * torch.sigmoid(self.slope * (drive - self.threshold))
-
-    def _mix(self, features: Tensor) -> Tensor:
-        """Return both mixtures of the standardised channels in each receptive field, shape (2, n, n_electrodes)."""
-        standardised = (features - self.channel_mean.view(-1, 1, 1)) / self.channel_sd.view(-1, 1, 1)
-        seen = torch.einsum("nchw,ehw->nec", standardised, self.field)
-        return torch.einsum("nec,mec->mne", seen, self.mixtures)
-
-    @torch.no_grad()
-    def _moments(self, reference: _Reference) -> tuple[Tensor, Tensor]:
-        mixed = self._mix(reference.features)
-        return mixed.mean(1, keepdim=True), mixed.std(1, keepdim=True)
+        return Reference(features, features.mean((0, 2, 3)), features.std((0, 2, 3)))
 
 
 def _rates_of_batch(model: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -175,7 +131,3 @@ def _rates_of_batch(model: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.f
 
 def _to_tensor(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
-
-
-def _float32(values: NDArray[np.float64]) -> Tensor:
-    return torch.from_numpy(values).float()

@@ -1,12 +1,14 @@
-"""The network inside the simulated cortex: on purpose another one than any base model.
+"""The network inside a simulated cortex: on purpose another one than any base model.
 
-An eye's blur, plain convolutions, GELU and GroupNorm, no shortcuts; a base model of the dry run is a
-residual network with ReLU and BatchNorm. Were they alike, the loop would be asked to find what it already has.
+An eye's blur and areas behind it. Those of the shipped cortex are plain convolutions, GELU and GroupNorm, no shortcuts;
+a base model of the dry run is a residual network with ReLU and BatchNorm. Were they alike, the loop would be asked to
+find what it already has. `recurrent` has areas of another kind.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -32,18 +34,15 @@ class CortexNetwork(nn.Module):
 
     Parameters
     ----------
+    areas
+        Between the eye and the electrodes: (n, 3, 32, 32) to (n, 64, 8, 8).
     n_categories
         Categories it is trained on.
     """
 
-    def __init__(self, n_categories: int) -> None:
+    def __init__(self, areas: nn.Module, n_categories: int) -> None:
         super().__init__()
-        layers: OrderedDict[str, nn.Module] = OrderedDict()
-        n_in = 3
-        for index, (width, kernel, stride) in enumerate(zip(_WIDTHS, _KERNELS, _STRIDES, strict=True)):
-            layers[f"area{index}"] = _area(n_in, width, kernel=kernel, stride=stride)
-            n_in = width
-        self.areas = nn.Sequential(layers)
+        self.areas = areas
         self.categories = nn.Linear(N_CORTEX_CHANNELS, n_categories)
 
     def features(self, images: Tensor) -> Tensor:
@@ -62,11 +61,31 @@ class CortexNetwork(nn.Module):
         return scores
 
 
-def untrained_network(n_categories: int, *, seed: int) -> CortexNetwork:
-    """Return a network with initial weights drawn from the seed, without touching the global generator."""
+def untrained_network(build_areas: Callable[[], nn.Module], n_categories: int, *, seed: int) -> CortexNetwork:
+    """Return a network with initial weights drawn from the seed, without touching the global generator.
+
+    Parameters
+    ----------
+    build_areas
+        Of the cortex's kind.
+    n_categories
+        Categories it is trained on.
+    seed
+        Of the initial weights.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return CortexNetwork(n_categories)
+        return CortexNetwork(build_areas(), n_categories)
+
+
+def feedforward_areas() -> nn.Module:
+    """Return the untrained areas of the shipped cortex, one behind the other."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    n_in = 3
+    for index, (width, kernel, stride) in enumerate(zip(_WIDTHS, _KERNELS, _STRIDES, strict=True)):
+        layers[f"area{index}"] = _area(n_in, width, kernel=kernel, stride=stride)
+        n_in = width
+    return nn.Sequential(layers)
 
 
 def _blur(images: Tensor) -> Tensor:

@@ -1,4 +1,6 @@
-"""How the weights of the simulated cortex were made; run as ``python -m closedloop.simulation.cortex.training``.
+"""How the weights of the simulated cortices were made; run as ``python -m closedloop.simulation.cortex.training``.
+
+With ``--kind other_weights`` or ``--kind recurrent`` it makes those of another hidden cortex (`kinds.KINDS`).
 
 Adversarial training (Madry et al. 2018) on the procedural images, at the epsilon of the dry run's base model but with
 one attack step, other images and another network. A cortex trained at half that epsilon was too rough: attacks found
@@ -7,6 +9,7 @@ with a model that predicted its clean rates at r = .87 reached a tenth of what i
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -27,40 +30,11 @@ from closedloop.attacks.objectives import value_and_gradient
 from closedloop.errors import CheckpointError, StorageError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.plain_text.json_text import parse_json
+from closedloop.simulation.cortex.kinds import KINDS, SHIPPED, CortexKind
 from closedloop.simulation.cortex.network import CORTEX_SIDE_PX, CortexNetwork, untrained_network
+from closedloop.simulation.cortex.recipe import CortexRecipe
 from closedloop.stimuli.pools import ProceduralPool, load_images
 from closedloop.storage import atomic_file
-
-WEIGHTS_NAME = "cortex.safetensors"
-
-
-@dataclass(frozen=True)
-class CortexRecipe:
-    """Everything that decides the weights.
-
-    Parameters
-    ----------
-    seed
-        Of initial weights, order of images and random starts.
-    pool_seed
-        Of the training images; experiments use other pools.
-    epsilon
-        L2 radius of the attacks trained against, in 224 px units.
-    attack_steps, attack_step_fraction
-        Steps of the inner search and their size in radii.
-    """
-
-    seed: int = 20221
-    pool_seed: int = 990001
-    n_categories: int = 30
-    n_images_per_category: int = 1000
-    epochs: int = 2
-    batch_size: int = 64
-    learning_rate: float = 5e-3
-    weight_decay: float = 1e-3
-    epsilon: float = 2.0
-    attack_steps: int = 1
-    attack_step_fraction: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -68,23 +42,28 @@ class TrainedCortex:
     """A trained network with the shares of held-out images it names rightly, clean and attacked."""
 
     network: CortexNetwork
+    kind: CortexKind
     recipe: CortexRecipe
     clean_accuracy: float
     attacked_accuracy: float
 
 
-def train_cortex_network(recipe: CortexRecipe, *, progress: ProgressCallback | None = None) -> TrainedCortex:
-    """Train the hidden network; a few minutes on one core.
+def train_cortex_network(
+    recipe: CortexRecipe, *, kind: CortexKind = SHIPPED, progress: ProgressCallback | None = None
+) -> TrainedCortex:
+    """Train the hidden network of a cortex; a few minutes on one core.
 
     Parameters
     ----------
     recipe
-        Decides the result up to the rounding of the machine's convolutions.
+        Decides the result up to the rounding of the machine's convolutions; `CortexKind.recipe` made what is shipped.
+    kind
+        Whose network.
     progress
         Called after every batch with (batches done, batches in total).
     """
     images, labels = _labelled_images(recipe, first=0, n=recipe.n_images_per_category)
-    network = untrained_network(recipe.n_categories, seed=recipe.seed)
+    network = untrained_network(kind.build_areas, recipe.n_categories, seed=recipe.seed)
     n_batches = recipe.epochs * (len(images) // recipe.batch_size)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -99,7 +78,7 @@ def train_cortex_network(recipe: CortexRecipe, *, progress: ProgressCallback | N
         schedule.step()
         if progress is not None:
             progress(number + 1, n_batches)
-    return _evaluate(network.eval(), recipe)
+    return _evaluate(network.eval(), kind, recipe)
 
 
 def save_cortex_network(trained: TrainedCortex, path: Path) -> None:
@@ -114,7 +93,7 @@ def save_cortex_network(trained: TrainedCortex, path: Path) -> None:
         "recipe": json.dumps(asdict(trained.recipe), sort_keys=True),
         "clean_accuracy": f"{trained.clean_accuracy:.4f}",
         "attacked_accuracy": f"{trained.attacked_accuracy:.4f}",
-        "made_by": "python -m closedloop.simulation.cortex.training",
+        "made_by": _command(trained.kind),
     }
     try:
         with atomic_file(path) as temporary:
@@ -123,37 +102,44 @@ def save_cortex_network(trained: TrainedCortex, path: Path) -> None:
         raise StorageError(f"{path}: expected to write weights, found {error}. Choose a writable folder.") from error
 
 
-def load_cortex_network(path: Path | None = None) -> CortexNetwork:
-    """Open trained weights, the shipped ones unless a file is given; frozen and in ``eval`` mode.
+def load_cortex_network(path: Path | None = None, *, kind: CortexKind = SHIPPED) -> CortexNetwork:
+    """Open a cortex's trained weights; frozen and in ``eval`` mode.
+
+    Parameters
+    ----------
+    path
+        Of the weights; those that the package ships where None.
+    kind
+        Whose they are.
 
     Raises
     ------
     CheckpointError
-        The file is missing or does not hold a cortex.
+        The file is missing or does not hold a cortex of this kind.
     """
     if path is None:
-        with as_file(files("closedloop.simulation") / "weights" / WEIGHTS_NAME) as shipped:
-            return load_cortex_network(shipped)
+        with as_file(files("closedloop.simulation") / "weights" / kind.weights_name) as shipped:
+            return load_cortex_network(shipped, kind=kind)
     try:
         with safe_open(path, framework="pt") as stored:
             recipe = parse_json((stored.metadata() or {})["recipe"], place=str(path), error=CheckpointError)
             state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        network = untrained_network(int(recipe["n_categories"]), seed=0)
+        network = untrained_network(kind.build_areas, int(recipe["n_categories"]), seed=0)
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{path}: expected weights of the simulated cortex, found {type(error).__name__}. "
-            "Make them with python -m closedloop.simulation.cortex.training FILE."
+            f"Make them with {_command(kind)} FILE."
         ) from error
     return network.eval().requires_grad_(False)
 
 
-def _evaluate(network: CortexNetwork, recipe: CortexRecipe) -> TrainedCortex:
+def _evaluate(network: CortexNetwork, kind: CortexKind, recipe: CortexRecipe) -> TrainedCortex:
     n_held_out = 20
     images, labels = _labelled_images(recipe, first=recipe.n_images_per_category, n=n_held_out)
     x, target = _scale(images), torch.from_numpy(labels)
     attacked = x + _worst_case(network, x, target=target, recipe=recipe, seed=recipe.seed)
-    return TrainedCortex(network, recipe, _accuracy(network, x, target), _accuracy(network, attacked, target))
+    return TrainedCortex(network, kind, recipe, _accuracy(network, x, target), _accuracy(network, attacked, target))
 
 
 @torch.no_grad()
@@ -199,11 +185,20 @@ def _scale(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
 
 
+def _command(kind: CortexKind) -> str:
+    chosen = "" if kind == SHIPPED else f" --kind {kind.name}"
+    return f"python -m closedloop.simulation.cortex.training{chosen}"
+
+
 def main(arguments: list[str]) -> None:
-    """Train with the default recipe and write the file named, or replace the package's own."""
-    here = Path(__file__).parents[1] / "weights" / WEIGHTS_NAME
-    trained = train_cortex_network(CortexRecipe(), progress=_report)
-    save_cortex_network(trained, Path(arguments[0]) if arguments else here)
+    """Train a kind of cortex by its recipe and write the file named, or replace the package's own."""
+    parser = argparse.ArgumentParser(prog="python -m closedloop.simulation.cortex.training")
+    parser.add_argument("--kind", choices=tuple(KINDS), default=SHIPPED.name, help="whose weights")
+    parser.add_argument("file", nargs="?", type=Path, help="to write; the package's own unless given")
+    options = parser.parse_args(arguments)
+    kind = KINDS[options.kind]
+    trained = train_cortex_network(kind.recipe, kind=kind, progress=_report)
+    save_cortex_network(trained, options.file or Path(__file__).parents[1] / "weights" / kind.weights_name)
     sys.stderr.write(f"\nclean {trained.clean_accuracy:.3f}, attacked {trained.attacked_accuracy:.3f}\n")
 
 

@@ -16,13 +16,15 @@ from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
+from closedloop.stages.evaluate.attained import attained_fractions
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
 from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
 from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.summary import evaluation_report
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows, unit_rows_of_day_0
-from closedloop.stages.evaluate.white_box import WHITE_BOX, AttackWork, white_box_rows
+from closedloop.stages.evaluate.white_box import WHITE_BOX, AttackWork, attack_cortex
+from closedloop.stages.from_protocol.attack import white_box_search_of
 from closedloop.stages.from_protocol.recording import response_window_s
 
 
@@ -51,7 +53,7 @@ def run(context: StageContext) -> None:
 
     measured = measure(day)
     true_rates_hz, true_before = None, list[Floats | None]([None] * len(before))
-    known_rows = list[Row]()
+    known_rows, white_box = list[Row](), None
     if context.simulated:
         truth_of = partial(
             read_hidden_truth,
@@ -62,14 +64,15 @@ def run(context: StageContext) -> None:
         )
         truth = truth_of(day)
         true_rates_hz, true_before = truth.rates_hz, [truth_of(one).rates_hz for one in before]
-        known_rows += white_box_rows(
+        white_box = attack_cortex(
             truth.source,
             day,
             sigma=measured.sigma_hz,
             seed=context.seed(WHITE_BOX),
-            steps=protocol.evaluation.white_box_steps,
+            search=white_box_search_of(protocol.evaluation),
             work=work,
         )
+        known_rows += white_box.rows()
     rows_of_day_0 = unit_rows_of_day_0(day_0) if day_0 is not None else []
     if rows_of_day_0:
         known_rows += rows_of_day_0
@@ -104,6 +107,7 @@ def run(context: StageContext) -> None:
         of_members=context.read(catalog.MEMBER_PREDICTIONS)["predicted"]
         if context.path(catalog.MEMBER_PREDICTIONS).exists()
         else None,
+        attained=attained_fractions(white_box, pairs, seed=context.seed("attained")) if white_box else (),
     )
 
     context.write(catalog.SENSITIVITY, as_columns([{"day": context.day, **row} for row in rows], SENSITIVITY))

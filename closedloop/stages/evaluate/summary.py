@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from closedloop.analysis.dispersion import random_pair_change, sigma_corrected
 from closedloop.analysis.predictivity import correlation
 from closedloop.analysis.reliability import mean_response
-from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport, RasterExample
+from closedloop.artifacts.day.evaluation import AttainedFraction, EpsilonEvaluation, EvaluationReport, RasterExample
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.day_use import evaluated_clean_rows
 from closedloop.stages.evaluate.examples import find_examples
@@ -30,6 +30,7 @@ def evaluation_report(
     rasters: tuple[RasterExample, ...],
     left_out: dict[str, int],
     of_members: NDArray[np.float32] | None = None,
+    attained: tuple[AttainedFraction, ...] = (),
 ) -> EvaluationReport:
     """Gather the day's other numbers.
 
@@ -49,6 +50,8 @@ def evaluation_report(
         What people left out, with how many responses it took away.
     of_members
         Each member's sealed responses to all images, (n_members, n_images, n_outputs); None where none were sealed.
+    attained
+        Of the white-box bound, by epsilon; empty in a real experiment.
     """
     names = [site.neuroid_id for site in day.sites]
     return EvaluationReport(
@@ -62,6 +65,7 @@ def evaluation_report(
             for epsilon in epsilons
             if len(day.stimuli.rows(kind="attacked", epsilon=epsilon))
         ),
+        attained=attained,
         sigma_hz=dict(zip(names, _or_none(measured.sigma_hz), strict=True)),
         sigma_corrected_hz=dict(zip(names, _or_none(_sigma_corrected(day, measured)), strict=True)),
         r_predicted=dict(zip(names, _or_none(_r_predicted(day, measured, sealed)), strict=True)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from closedloop.analysis.dispersion import sigma
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.day_use import evaluated_clean_rows
 from closedloop.artifacts.tables import Columns
+from closedloop.attacks.searches import COSINE
 from closedloop.attacks.synthesis.sources import units_file
 from closedloop.models.site_model import predict
 from closedloop.stages.evaluate.rows import Row
@@ -72,7 +74,8 @@ def _rows_of(
     activations = predict(source.load(), day.stimuli.images[clean])
     spread = sigma(activations.astype(float))
     items = _first_units(items_of_day(day), n_units=min(n_units, len(spread)))
-    change = largest_change(source, items, day.stimuli.images, name=name, seed=seed, steps=steps, work=work)
+    search = replace(COSINE, steps=steps)
+    change = largest_change(source, items, day.stimuli.images, name=name, seed=seed, search=search, work=work)
     return largest_change_rows(name, change, items, sigma=spread)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from closedloop.attacks.engine.batch_size import BatchSize
 from closedloop.attacks.engine.devices import own_workers
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
-from closedloop.attacks.searches import COSINE
+from closedloop.attacks.searches import Schedule
 from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.attacks.synthesis.sources import ModelSource
 from closedloop.attacks.synthesis.synthesize import synthesize
@@ -82,10 +82,30 @@ def items_of_day(day: DayResponses) -> WhiteBoxItems:
     )
 
 
-def white_box_rows(
-    source: ModelSource, day: DayResponses, *, sigma: Floats, seed: int, steps: int, work: AttackWork
-) -> list[Row]:
-    """Return the sensitivity of the hidden cortex to attacks with its own gradient.
+@dataclass(frozen=True)
+class WhiteBoxAttacks:
+    """What the hidden cortex does under attacks with its own gradient.
+
+    Attributes
+    ----------
+    items
+        What was attacked.
+    change
+        The largest change found of each item, with its sign, in sigma of the measured responses, (n_items,).
+    """
+
+    items: WhiteBoxItems
+    change: Floats
+
+    def rows(self) -> list[Row]:
+        """Return the mean |change| at each epsilon."""
+        return _mean_rows("white_box", self.change, self.items)
+
+
+def attack_cortex(
+    source: ModelSource, day: DayResponses, *, sigma: Floats, seed: int, search: Schedule, work: AttackWork
+) -> WhiteBoxAttacks:
+    """Attack the hidden cortex with its own gradient, on the images and sites that the day attacked.
 
     Parameters
     ----------
@@ -97,16 +117,16 @@ def white_box_rows(
         Measured SD of each site over clean images, (n_sites,).
     seed
         Of the random starts.
-    steps
-        Gradients an attack takes.
+    search
+        How (`from_protocol.attack.white_box_search_of`).
     work
         How it is computed.
     """
     items = items_of_day(day)
     if not len(items.epsilon):
-        return []
-    change = largest_change(source, items, day.stimuli.images, name=WHITE_BOX, seed=seed, steps=steps, work=work)
-    return largest_change_rows("white_box", change, items, sigma=sigma)
+        return WhiteBoxAttacks(items, np.empty(0))
+    change = largest_change(source, items, day.stimuli.images, name=WHITE_BOX, seed=seed, search=search, work=work)
+    return WhiteBoxAttacks(items, change / sigma[items.site_index])
 
 
 def largest_change(
@@ -116,7 +136,7 @@ def largest_change(
     *,
     name: str,
     seed: int,
-    steps: int,
+    search: Schedule,
     work: AttackWork,
 ) -> Floats:
     """Attack each item with the model's own gradient; return the signed change of its output, (n_items,).
@@ -133,8 +153,8 @@ def largest_change(
         Of the attacked network: the folder of its half-done work.
     seed
         Of the random starts.
-    steps
-        Gradients an attack takes.
+    search
+        How.
     work
         How it is computed.
     """
@@ -147,7 +167,7 @@ def largest_change(
             )
         ],
         images,
-        method=Method(replace(COSINE, steps=steps)),
+        method=Method(search),
         lattice=LatticeSettings(steps=0),  # more would be a third of the time for 1 % of the change at epsilon 1
         batch_size=work.batch_size,
         workers=work.workers if work.workers and source.travels else own_workers(),
@@ -171,9 +191,13 @@ def largest_change_rows(estimate: str, change: Floats, items: WhiteBoxItems, *, 
     sigma
         SD of each output over clean images, (n_outputs,).
     """
+    return _mean_rows(estimate, change / sigma[items.site_index], items)
+
+
+def _mean_rows(estimate: str, change: Floats, items: WhiteBoxItems) -> list[Row]:
     return absolute_rows(
         estimate,
-        change / sigma[items.site_index],
+        change,
         epsilon=items.epsilon,
         image_index=items.clean_index,
         site_index=items.site_index,

@@ -1,4 +1,4 @@
-"""The section `attack` as settings of the attack engine: a method and a lattice."""
+"""The protocol's searches as settings of the attack engine: of the section `attack`, and of white-box attacks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from closedloop.artifacts.protocol.analysis import Evaluation
 from closedloop.artifacts.protocol.attack import Attack, Gradient
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain, SoftRelu
@@ -14,7 +15,7 @@ from closedloop.attacks.gradients.members import EqualMembers
 from closedloop.attacks.gradients.transforms import Noise, Scale, Shift, Transform
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
-from closedloop.attacks.searches import COSINE, SEARCHES
+from closedloop.attacks.searches import COSINE, SEARCHES, Schedule
 from closedloop.errors import ProtocolError
 
 _NO_MEMORY = ("alloc", "out of memory")  # torch's words, on the processor and on a card
@@ -30,6 +31,12 @@ def probe_method_of(probes: Probes) -> Method:
     """Return how the day's probes are searched."""
     search = replace(COSINE, steps=probes.steps, step_fraction=probes.step_fraction)
     return Method(search, estimator_of(probes.gradient))
+
+
+def white_box_search_of(evaluation: Evaluation) -> Schedule:
+    """Return how the hidden cortex is attacked with its own gradient."""
+    search = SEARCHES[evaluation.white_box_search]
+    return replace(search, steps=evaluation.white_box_steps, restarts=evaluation.white_box_restarts)
 
 
 @contextmanager

@@ -263,3 +263,16 @@ def test_soft_rectifiers_come_back_as_written_and_are_another_protocol() -> None
 def test_the_papers_protocol_is_what_it_was_before_there_were_soft_rectifiers() -> None:
     known = "ded897eda0c77ddef3bba73b886a96a7c0c7560c3da1532eb44b6c957c0be4ad"
     assert protocol_sha256(read_protocol(PROTOCOLS / "guo2022.yaml")) == known
+
+
+def test_a_protocol_from_before_there_was_a_choice_of_cortex_and_bound_keeps_its_identity() -> None:
+    written_out = parsed(
+        simulation__cortex="shipped", evaluation__white_box_search="cosine", evaluation__white_box_restarts=1
+    )
+    assert protocol_sha256(written_out) == protocol_sha256(parsed())
+    for chosen in (
+        {"simulation__cortex": "recurrent"},
+        {"evaluation__white_box_search": "strengthened"},
+        {"evaluation__white_box_restarts": 2},
+    ):
+        assert protocol_sha256(parsed(**chosen)) != protocol_sha256(parsed())

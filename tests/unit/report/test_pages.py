@@ -103,6 +103,14 @@ def test_the_title_block_names_subject_protocol_versions_and_command(reported: S
     assert re.search(r"study 5f0c61a2 by closedloop 0\.1\.0", text)
 
 
+def test_the_title_block_names_a_hidden_cortex_that_is_not_the_usual_one(tmp_path: Path, build_study: Any) -> None:
+    paths: StudyPaths = build_study(tmp_path / "study", n_evaluated=0, under_way=False)
+    text = paths.protocol.read_text(encoding="utf-8")
+    paths.protocol.write_text(text.replace("\nsimulation:\n", "\nsimulation:\n  cortex: recurrent\n"), encoding="utf-8")
+    page = _parse(write_report(paths))
+    assert "Ada (simulated, hidden cortex recurrent)" in " ".join(" ".join(page.words).split())
+
+
 def test_a_day_under_way_shows_what_it_has_and_says_what_is_missing(reported: StudyPaths) -> None:
     page = _parse(reported.report / "day-03.html")
     text = " ".join(page.words)

@@ -14,10 +14,10 @@ from closedloop.attacks.gradients.members import EqualMembers
 from closedloop.attacks.gradients.transforms import Noise, Scale, Shift
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
-from closedloop.attacks.searches import ANNEALED, COSINE, PAPER31, Schedule
+from closedloop.attacks.searches import ANNEALED, COSINE, PAPER31, STRENGTHENED, Schedule
 from closedloop.errors import CheckpointError
 from closedloop.models.shipped import shipped_weights
-from closedloop.stages.from_protocol.attack import estimator_of, lattice_of, method_of
+from closedloop.stages.from_protocol.attack import estimator_of, lattice_of, method_of, white_box_search_of
 from closedloop.stages.from_protocol.model import base_model_of, recipe_of
 from closedloop.stages.from_protocol.recording import raw_electrodes_on, response_window_s
 from closedloop.training.end_to_end import RefitRecipe
@@ -30,6 +30,16 @@ def test_the_papers_protocol_asks_for_its_own_search_and_the_models_own_gradient
     attack = read_protocol(PROTOCOLS / "guo2022.yaml").attack
     assert method_of(attack) == Method(replace(PAPER31, steps=100, step_fraction=attack.step_fraction), Plain())
     assert attack.step_fraction == pytest.approx(1 / 3, abs=1e-9)
+
+
+def test_the_hidden_cortex_is_attacked_as_before_there_was_a_choice_unless_a_protocol_chooses() -> None:
+    evaluation = read_protocol(PROTOCOLS / "guo2022.yaml").evaluation
+    before = evaluation.model_copy(update={"white_box_search": "cosine", "white_box_restarts": 1})
+    assert white_box_search_of(before) == replace(COSINE, steps=10)
+    chosen = evaluation.model_copy(
+        update={"white_box_search": "strengthened", "white_box_restarts": 3, "white_box_steps": 7}
+    )
+    assert white_box_search_of(chosen) == replace(STRENGTHENED, restarts=3, steps=7)
 
 
 def test_the_dry_run_follows_what_it_says() -> None:

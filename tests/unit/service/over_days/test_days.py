@@ -16,6 +16,7 @@ import pytest
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import Exclusion, LeftOutOf, noted
+from closedloop.artifacts.day.evaluation import AttainedFraction
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.records.amendments import Amendment, append_amendment
 from closedloop.artifacts.study import StudyPaths
@@ -119,6 +120,20 @@ def test_the_day_by_day_table_is_the_reports(study: StudyPaths) -> None:
     (table,) = section.tables
     assert table.rows == day_by_day(day_table(study)[0]).rows
     assert len(table.rows) == 5
+
+
+def test_what_attacks_attained_is_a_table_that_is_called_hidden_truth(study: StudyPaths) -> None:
+    place = catalog.EVALUATION.published(study, 2)
+    evaluation = catalog.EVALUATION.read(place)
+    cell = {"epsilon": 1.0, "fraction": 0.3124, "interval_low": 0.2711, "interval_high": 0.3546, "image_set": "anchors"}
+    cell |= {"true": 0.3124, "white_box": 1.0, "n_pairs": 168, "n_images": 56, "n_sites": 21}
+    attained = (AttainedFraction.model_validate(cell),)
+    evaluation.model_copy(update={"attained": attained}).write(place)
+    manifest_of(study, 2, "evaluate", simulated=True)
+    section = next(one for one in read(study).sections if one.anchor == "sensitivity")
+    _, table = section.tables
+    assert table.rows == (("day 2", "0.312 (0.271 to 0.355)", "1.000"),)
+    assert table.caption.startswith(f"By {HIDDEN_TRUTH}, which no real study has. Attained:")
 
 
 def test_days_are_set_side_by_side_by_the_sites_that_all_have_as_in_the_report(study: StudyPaths) -> None:

@@ -11,8 +11,18 @@ import pytest
 
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.stimulus_set import StimulusSet
+from closedloop.attacks.searches import COSINE, STRENGTHENED, Schedule
+from closedloop.simulation.cortex.hidden import HiddenCortex
+from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows
-from closedloop.stages.evaluate.white_box import AttackWork, WhiteBoxItems, items_of_day, largest_change_rows
+from closedloop.stages.evaluate.white_box import (
+    AttackWork,
+    WhiteBoxAttacks,
+    WhiteBoxItems,
+    attack_cortex,
+    items_of_day,
+    largest_change_rows,
+)
 from tests.unit.stages.evaluate.small_days import ROWS, drawn_images, small_day
 
 
@@ -51,3 +61,19 @@ def test_unit_k_is_attacked_on_the_anchors_of_site_k_up_to_the_number_asked_for(
     rows = unit_rows(day, n_units=n_units, steps=1, seeds=dict.fromkeys(NETWORKS, 1), work=work)
     assert [row["estimate"] for row in rows] == list(NETWORKS)
     assert [row["n_sites"] for row in rows] == [n_attacked] * 2
+
+
+def test_the_cortex_is_attacked_by_the_search_asked_for_and_a_longer_one_finds_no_less(tmp_path: Path) -> None:
+    day = changed_day(5, role="anchor", site_index=1)
+    cortex = HiddenCortex(seed=3, n_electrodes=8)
+    truth = read_hidden_truth(cortex, day, recording_day=0, n_processors=1, name="cortex")
+
+    def attacked(search: Schedule) -> WhiteBoxAttacks:
+        work = AttackWork("auto", None, tmp_path / repr(search), lambda _done, _total: None)
+        return attack_cortex(truth.source, day, sigma=np.array([2.0, 5.0]), seed=1, search=search, work=work)
+
+    short = attacked(replace(COSINE, steps=1))
+    long = attacked(replace(STRENGTHENED, steps=6, restarts=2))
+    assert (np.abs(long.change) > np.abs(short.change)).all()
+    assert [row["mean"] for row in long.rows()] == pytest.approx([np.abs(long.change).mean()])
+    assert np.array_equal(attacked(replace(COSINE, steps=1)).change, short.change)
