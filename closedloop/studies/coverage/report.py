@@ -1,0 +1,2 @@
+def write_coverage_report(folder, *, command):
+    return folder
