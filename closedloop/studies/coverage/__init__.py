@@ -1,1 +1,1 @@
-"""Whether the day's intervals cover, its estimators are unbiased and its alarms ring: simulated experiments by the hundred."""
+"""Whether a day's intervals cover, its estimators are unbiased and its alarms ring, on simulated experiments."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from closedloop.analysis.agreement import map_agreement, sign_agreement
 from closedloop.analysis.bootstrap import bootstrap_difference, bootstrap_mean, bootstrap_ratio, bootstrap_rms
@@ -332,7 +332,12 @@ def _mean(values: Floats, own: ImagePairs, over: str) -> Estimate:
     return bootstrap_mean(values, **_indices(own), seed=0, over=_OVER[over])
 
 
-def _indices(own: ImagePairs) -> dict[str, NDArray[np.int64]]:
+class _Indices(TypedDict):
+    image_index: Integers
+    site_index: Integers
+
+
+def _indices(own: ImagePairs) -> _Indices:
     return {"image_index": own.clean_index, "site_index": own.site_index}
 
 

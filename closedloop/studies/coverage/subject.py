@@ -90,11 +90,13 @@ class Subject:
         Poisson counts, the gain of a presentation, and the slow gain, which differs between repetitions far apart.
         """
         rates = self.clean_hz[:, self.electrode]
-        return np.sqrt(rates.var(axis=0) + self._noise_variance(rates).mean(axis=0) / n_repetitions)
+        variance = rates.var(axis=0) + self._noise_variance(rates).mean(axis=0) / n_repetitions
+        return np.asarray(np.sqrt(variance))
 
     def noise_sd_hz(self, rates_hz: Floats, electrode: Integers) -> Floats:
         """Return the SD of one presentation's measured rate, Hz, (n,), of given true rates at given electrodes."""
-        return np.sqrt(rates_hz / WINDOW_S + rates_hz**2 * np.expm1(self._log_variance()[electrode]))
+        variance = rates_hz / WINDOW_S + rates_hz**2 * np.expm1(self._log_variance()[electrode])
+        return np.asarray(np.sqrt(variance))
 
     def _noise_variance(self, rates: Floats) -> Floats:
         return np.asarray(rates / WINDOW_S + rates**2 * np.expm1(self._log_variance()[self.electrode]))
@@ -167,7 +169,7 @@ class _Attacks:
         self.cosine = np.concatenate([drawn, np.ones((1, n))])
 
     def of_pairs(self, images: NDArray[np.uint8], rows: Integers) -> tuple[Floats, Floats]:
-        """Return predicted changes in Hz, (n_epsilons, n), and rates of all attacks, (3, n_epsilons, n, n_electrodes)."""
+        """Return predicted changes, (n_epsilons, n), and rates, (3, n_epsilons, n, n_electrodes), of attacks, Hz."""
         clean = _as_tensor(images).requires_grad_()
         own = self.model(clean)[torch.arange(len(images)), torch.from_numpy(self.electrode[rows])]
         (gradient,) = torch.autograd.grad(own.sum(), clean)
@@ -198,7 +200,7 @@ def _control_rates(study: CoverageStudy, number: int, model: nn.Module, images: 
         for direction in (noise, towards)
     ]
     with torch.no_grad():
-        rates = [np.concatenate([_rates(model, part) for part in one.split(_BATCH)]) for one in changed]
+        rates = [np.concatenate([_rates(model, part) for part in torch.split(one, _BATCH)]) for one in changed]
     return np.stack(rates).reshape(2, len(study.epsilons), len(images), -1)
 
 
@@ -247,7 +249,7 @@ def _as_tensor(images: NDArray[np.uint8]) -> Tensor:
 
 def _rates_of(model: nn.Module, images: NDArray[np.uint8]) -> Floats:
     with torch.no_grad():
-        return np.concatenate([_rates(model, batch) for batch in _as_tensor(images).split(_BATCH)])
+        return np.concatenate([_rates(model, batch) for batch in torch.split(_as_tensor(images), _BATCH)])
 
 
 def _rates(model: nn.Module, images: Tensor) -> Floats:
@@ -262,8 +264,10 @@ def _n_electrodes(model: nn.Module) -> int:
 
 
 def _unit(images: Tensor) -> Tensor:
-    return images / images.flatten(1).norm(dim=1).clamp_min(_LEAST_LENGTH).view(-1, 1, 1, 1)
+    scaled: Tensor = images / images.flatten(1).norm(dim=1).clamp_min(_LEAST_LENGTH).view(-1, 1, 1, 1)
+    return scaled
 
 
 def _dot(one: Tensor, other: Tensor) -> Tensor:
-    return (one * other).sum(dim=(1, 2, 3), keepdim=True)
+    product: Tensor = (one * other).sum(dim=(1, 2, 3), keepdim=True)
+    return product
