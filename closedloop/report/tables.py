@@ -12,7 +12,7 @@ from closedloop.analysis.estimate import Estimate
 from closedloop.analysis.reliability import explained_fraction
 from closedloop.analysis.sensitivity import paired_difference
 from closedloop.artifacts.day.evaluation import EvaluationReport
-from closedloop.artifacts.protocol.attack import CONTROL_KINDS
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS, SIZE_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report.numbers import DayRow
 from closedloop.report.reading import DayRecord, SensitivityRow
@@ -38,6 +38,9 @@ NAMES = {
     "cross_fitted": "sites, cross-fitted sign",
     "gaussian": "Gaussian noise (RMS)",
     "linear": "linear interpolation (RMS)",
+    "other_site": "attacks on other sites (RMS)",
+    "yesterday": "yesterday's attacks, shown again",
+    "sham": "sham, nothing changed (RMS)",
     "true": "sites, hidden truth",
     "white_box": "white-box bound",
     "vanilla_units": "units, standard training",
@@ -229,7 +232,7 @@ def every_number(rows: Sequence[SensitivityRow]) -> Table:
 
 def _is_size(row: SensitivityRow) -> bool:
     """Return whether a row estimates a size from noisy halves: controls and the cross-fitted sign, as measured."""
-    return not row.truth and row.estimate in ("cross_fitted", *CONTROL_KINDS)
+    return not row.truth and row.estimate in ("cross_fitted", *SIZE_KINDS)
 
 
 def by_epsilon(evaluation: EvaluationReport, pairs: Columns | None) -> Table:

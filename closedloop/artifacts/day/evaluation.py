@@ -15,7 +15,11 @@ SENSITIVITY = TableLayout(
     columns={
         "day": Column("int32", "", "recording day"),
         "epsilon": Column("float64", "224-px L2", "budget"),
-        "estimate": Column("string", "", "paper, cross_fitted, gaussian, linear, true, white_box, *_units"),
+        "estimate": Column(
+            "string",
+            "",
+            "paper, cross_fitted, gaussian, linear, other_site, yesterday, sham, true, white_box, *_units",
+        ),
         "truth": Column("bool", "", "computed from the hidden cortex or a network, without measurement noise"),
         "image_set": Column("string", "", "anchors, fresh or all: the attacked images it is computed on"),
         "site": Column("string", "", "neuroid_id or unit; empty for the mean over sites"),
@@ -44,13 +48,15 @@ PAIRS = TableLayout(
     kind="attack_pairs",
     columns={
         "stimulus_id": Column("string", "", "attacked or control stimulus"),
-        "kind": Column("string", "", "attacked, gaussian or linear"),
+        "kind": Column("string", "", "attacked, gaussian, linear, other_site, yesterday or sham"),
         "role": Column("string", "", "anchor or clean"),
         "image_id": Column("string", "", "underlying clean image"),
         "neuroid_id": Column("string", "", "site"),
-        "epsilon": Column("float64", "224-px L2", "budget"),
+        "epsilon": Column("float64", "224-px L2", "budget; 0 of a sham"),
         "realised_epsilon": Column("float64", "224-px L2", "from the bytes"),
-        "predicted_sign": Column("int32", "", "sealed at synthesis; 0 for controls"),
+        "predicted_sign": Column(
+            "int32", "", "sealed at synthesis, of yesterday's attacks the day before; 0 for other controls"
+        ),
         "rate_clean_hz": Column("float64", "Hz", "mean over repetitions"),
         "rate_changed_hz": Column("float64", "Hz", "mean over repetitions of the attacked or control image"),
         "change": Column("float64", "sigma", "changed minus clean, normalized"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -13,8 +13,7 @@ from closedloop.analysis.dispersion import normalize, sigma
 from closedloop.analysis.reliability import mean_response
 from closedloop.analysis.repetitions import repetitions_of
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.artifacts.day_use import evaluated_clean_rows
-from closedloop.artifacts.protocol.attack import CONTROL_KINDS
+from closedloop.artifacts.day_use import attacked_again_rows, attacked_rows, control_rows, evaluated_clean_rows
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -56,7 +55,7 @@ def measure(day: DayResponses) -> Measured:
 
 @dataclass(frozen=True)
 class ImagePairs:
-    """One entry a (changed image, site): attacks at their own site, controls at every site.
+    """One entry a (changed image, site): attacks of today and yesterday at their own site, other controls at every one.
 
     Changes are changed minus clean, in units of the site's sigma; `true_change` is NaN in a real experiment.
     `repetitions_clean` and `repetitions_changed` are single responses in the same units, (n_pairs, n_repetitions).
@@ -107,6 +106,12 @@ def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | N
         The hidden cortex's expected rates, (n_images, n_sites); None in a real experiment.
     """
     stimulus, site = _changed_at_sites(day)
+    return _joined(day, measured, stimulus, site, true_rates_hz=true_rates_hz)
+
+
+def _joined(
+    day: DayResponses, measured: Measured, stimulus: Integers, site: Integers, *, true_rates_hz: Floats | None
+) -> ImagePairs:
     columns = day.stimuli.columns
     clean = columns["clean_index"][stimulus].astype(np.int64)
 
@@ -163,12 +168,37 @@ def join_pairs(sessions: Sequence[ImagePairs]) -> ImagePairs:
 
 
 def _changed_at_sites(day: DayResponses) -> tuple[Integers, Integers]:
+    """Return the changed images with the sites that each is meant for."""
+    attacked, site = _at_own_site(day, attacked_rows(day.stimuli))
+    again, site_again = _at_own_site(day, attacked_again_rows(day.stimuli))
+    of_all, every = _at_every_site(day, control_rows(day.stimuli))
+    return np.r_[attacked, of_all, again], np.r_[site, every, site_again]
+
+
+def _at_own_site(day: DayResponses, stimulus: Integers) -> tuple[Integers, Integers]:
+    site = day.stimuli.columns["site_index"][stimulus].astype(np.int64)
+    bound = site < len(day.sites)  # on day 0 outputs are attacked before it is known which get an electrode
+    return stimulus[bound], site[bound]
+
+
+def _at_every_site(day: DayResponses, stimulus: Integers) -> tuple[Integers, Integers]:
     n_sites = len(day.sites)
-    attacked = day.stimuli.rows(kind="attacked")
-    site = day.stimuli.columns["site_index"][attacked].astype(np.int64)
-    bound = site < n_sites  # on day 0 outputs are attacked before it is known which get an electrode
-    controls = day.stimuli.rows(kind=CONTROL_KINDS)
-    return (
-        np.r_[attacked[bound], np.repeat(controls, n_sites)],
-        np.r_[site[bound], np.tile(np.arange(n_sites), len(controls))],
-    )
+    return np.repeat(stimulus, n_sites), np.tile(np.arange(n_sites), len(stimulus))
+
+
+def other_site_pairs(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | None) -> ImagePairs:
+    """Join every attacked image with its clean twin at the sites that it was not made for.
+
+    An attack on one site is a control for another: the same image, changed by as much, by the same model and search,
+    shown anyway. What it does there is what attacks do to any site, by its place, by its brightness or otherwise.
+
+    Parameters
+    ----------
+    day, measured, true_rates_hz
+        As of `pairs_of`.
+    """
+    stimulus, site = _at_every_site(day, attacked_rows(day.stimuli))
+    elsewhere = day.stimuli.columns["site_index"][stimulus] != site
+    pairs = _joined(day, measured, stimulus[elsewhere], site[elsewhere], true_rates_hz=true_rates_hz)
+    n_pairs = len(pairs.stimulus)
+    return replace(pairs, kind=np.full(n_pairs, "other_site"), predicted_sign=np.zeros(n_pairs, dtype=np.int64))

@@ -18,7 +18,7 @@ from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
 from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
-from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, pairs_of
+from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, other_site_pairs, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.summary import evaluation_report
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows, unit_rows_of_day_0
@@ -82,7 +82,15 @@ def run(context: StageContext) -> None:
         )
     pairs = pairs_of(day, measured, true_rates_hz=true_rates_hz)
     of_before = [pairs_of(one, measure(one), true_rates_hz=true) for one, true in zip(before, true_before, strict=True)]
-    so_far = join_pairs([*of_before, pairs])
+    elsewhere = (
+        [
+            other_site_pairs(one, measure(one), true_rates_hz=true)
+            for one, true in zip([*before, day], [*true_before, true_rates_hz], strict=True)
+        ]
+        if protocol.evaluation.other_site
+        else []
+    )
+    so_far = join_pairs([*of_before, pairs, *elsewhere])
     rows = [*measured_rows(so_far), *(truth_rows(so_far) if context.simulated else []), *known_rows]
     choice = choose_rasters(day, measured, pairs)
     rasters = (
