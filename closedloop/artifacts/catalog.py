@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from closedloop.artifacts.day.evaluation import INTERVALS as INTERVALS_LAYOUT
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_LAYOUT
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_LAYOUT
 from closedloop.artifacts.day.evaluation import EvaluationReport
@@ -140,6 +141,13 @@ SENSITIVITY = TableFile(
     "evaluate", "sensitivity.parquet", holds="sensitivity, a row an estimate", layout=SENSITIVITY_LAYOUT
 )
 PAIRS = TableFile("evaluate", "pairs.parquet", holds="each change beside its clean image", layout=PAIRS_LAYOUT)
+INTERVALS = TableFile(
+    "evaluate",
+    "intervals.parquet",
+    holds="sensitivity in other units, with intervals over images and sites",
+    optional=True,  # versions before December 2026 wrote none
+    layout=INTERVALS_LAYOUT,
+)
 EVALUATION = DocumentFile("evaluate", "evaluation.json", holds="the day's other numbers", document=EvaluationReport)
 
 USES = TableFile("queue", "uses.parquet", holds="which image was used when, and for what", layout=USES_LAYOUT)

@@ -104,6 +104,7 @@ def _study_page(
         _headline(record, last) if last else None,
         sections.days_table(compared.record),
         sections.sensitivity_over_days(compared.record),
+        sections.controls_over_days(compared.record),
         *of_last,
         sections.model_over_days(record),
         identity_over_days(record.days, record.amendments),

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from closedloop.analysis.bootstrap import bootstrap_difference
 from closedloop.analysis.estimate import Estimate
 from closedloop.analysis.reliability import explained_fraction
-from closedloop.analysis.sensitivity import paired_difference
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS, SIZE_KINDS
 from closedloop.artifacts.tables import Columns
@@ -115,12 +115,14 @@ def growth(first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow])
             f"day {first.day} measured",
             f"day {last.day} measured",
             "paired difference",
+            "95 % interval",
             "pairs / images (n)",
             "true growth",
             "attained / white-box",
         ),
         rows=tuple(_growth_line(first, last, summary, epsilon=epsilon) for epsilon in epsilons),
-        caption="Paired difference: the same anchor images and sites on both days, mean ± SE clustered by image. True "
+        caption="Paired difference: the same anchor images and sites on both days, mean ± SE and 95 % interval over "
+        "images and sites. True "
         "growth and attained / white-box (the latter on the last day) come from the hidden cortex and exist in "
         "simulated studies only, their SE by the delta method as if the two were independent. "
         "Attained / white-box is the figure of merit; growth depends on how bad the start was."
@@ -150,6 +152,7 @@ def _growth_line(
         _row_value(rows.get((first.day, "paper"))),
         _row_value(rows.get((last.day, "paper"))),
         plus_minus(difference.mean, difference.standard_error) if difference else DASH,
+        span(difference.interval) if difference else DASH,
         f"{difference.n_pairs:,} / {difference.n_images:,}" if difference else DASH,
         _ratio(true, rows.get((first.day, "true"))),
         _ratio(true, rows.get((last.day, "white_box"))),
@@ -177,11 +180,12 @@ def anchor_difference(before: Columns | None, after: Columns | None, *, epsilon:
     common = sorted(old.keys() & new.keys())
     if not common:
         return None
-    return paired_difference(
+    return bootstrap_difference(
         np.array([old[pair] for pair in common]),
         np.array([new[pair] for pair in common]),
         image_index=np.unique([image for image, _ in common], return_inverse=True)[1],
         site_index=np.unique([site for _, site in common], return_inverse=True)[1],
+        seed=0,
     )
 
 

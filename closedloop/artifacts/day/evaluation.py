@@ -62,6 +62,39 @@ PAIRS = TableLayout(
         "change": Column("float64", "sigma", "changed minus clean, normalized"),
         "true_change": Column("float64", "sigma", "from the hidden cortex; NaN in a real experiment"),
         "n_repetitions": Column("int32", "", "usable showings of the changed image"),
+        "cross_fitted": Column(
+            "float64",
+            "sigma",
+            "size of the change, its sign from one half of the repetitions; NaN with fewer than two of an image",
+            since="December 2026",
+        ),
+        "square": Column(
+            "float64",
+            "sigma²",
+            "its square with the noise's taken out, below zero where noise exceeds it; NaN likewise",
+            since="December 2026",
+        ),
+    },
+)
+
+
+INTERVALS = TableLayout(
+    kind="sensitivity_intervals",
+    columns={
+        "day": Column("int32", "", "recording day"),
+        "epsilon": Column("float64", "224-px L2", "budget; 0 of a sham"),
+        "estimate": Column("string", "", "paper, cross_fitted, gaussian, linear, other_site, yesterday, sham or true"),
+        "truth": Column("bool", "", "computed from the hidden cortex, without measurement noise"),
+        "image_set": Column("string", "", "anchors, or all attacked images where there are no anchors"),
+        "site": Column("string", "", "neuroid_id; empty for the mean over sites"),
+        "unit": Column("string", "", "sigma, sigma_corrected (the noise's variance taken out of it) or hz (absolute)"),
+        "over": Column("string", "", "what is sampled: images_and_sites, or images with the sites held fixed"),
+        "mean": Column("float64", "by `unit`", "sensitivity; of controls the RMS"),
+        "standard_error": Column("float64", "by `unit`", "of the mean"),
+        "interval_low": Column("float64", "by `unit`", "95 % interval; of an RMS that of the square, rooted"),
+        "interval_high": Column("float64", "by `unit`", "its upper end"),
+        "n_images": Column("int32", "", "different clean images"),
+        "n_sites": Column("int32", "", "sites averaged"),
     },
 )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.analysis.dispersion import normalize, sigma
+from closedloop.analysis.dispersion import normalize, sigma, sigma_corrected
 from closedloop.analysis.reliability import mean_response
-from closedloop.analysis.repetitions import repetitions_of
+from closedloop.analysis.repetitions import cross_fitted_size, noiseless_square, repetitions_of
+from closedloop.artifacts.day.evaluation import PAIRS
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.day_use import attacked_again_rows, attacked_rows, control_rows, evaluated_clean_rows
 
@@ -33,23 +35,28 @@ class Measured:
         (n_images, n_sites), usable repetitions.
     sigma_hz
         (n_sites,), SD over the day's clean images, measurement noise included (the paper's).
+    sigma_corrected_hz
+        (n_sites,), the same without it; NaN where noise hides what the images differ by.
     """
 
     rates_hz: Floats
     repetitions_hz: Floats
     n_usable: Integers
     sigma_hz: Floats
+    sigma_corrected_hz: Floats
 
 
 def measure(day: DayResponses) -> Measured:
     """Arrange a day's presentations by stimulus, and average them."""
     rates = mean_response(day.rates_hz, day.image_index, n_images=day.n_images)
     repetitions = repetitions_of(day.rates_hz, day.image_index, n_images=day.n_images)
+    clean = evaluated_clean_rows(day.stimuli)
     return Measured(
         rates,
         repetitions,
         np.isfinite(repetitions).sum(axis=2),
-        sigma(rates[evaluated_clean_rows(day.stimuli)]),
+        sigma(rates[clean]),
+        sigma_corrected(repetitions[clean]),
     )
 
 
@@ -58,7 +65,8 @@ class ImagePairs:
     """One entry a (changed image, site): attacks of today and yesterday at their own site, other controls at every one.
 
     Changes are changed minus clean, in units of the site's sigma; `true_change` is NaN in a real experiment.
-    `repetitions_clean` and `repetitions_changed` are single responses in the same units, (n_pairs, n_repetitions).
+    `repetitions_clean` and `repetitions_changed` are single responses in the same units, (n_pairs, n_repetitions);
+    `sigma_hz` and `sigma_corrected_hz` are the site's, measurement noise in them and taken out.
     """
 
     stimulus: Integers
@@ -79,6 +87,18 @@ class ImagePairs:
     repetitions_changed: Floats
     true_change: Floats
     n_repetitions: Integers
+    sigma_hz: Floats
+    sigma_corrected_hz: Floats
+
+    @cached_property
+    def cross_fitted(self) -> Floats:
+        """Size of each change, its sign from one half of the repetitions and its size from the other, (n_pairs,)."""
+        return cross_fitted_size(self.repetitions_clean, self.repetitions_changed)
+
+    @cached_property
+    def square(self) -> Floats:
+        """Square of each change, the noise's taken out, (n_pairs,)."""
+        return noiseless_square(self.repetitions_clean, self.repetitions_changed)
 
     def select(self, **equal: Any) -> Self:
         """Keep the pairs whose columns have the given values."""
@@ -89,8 +109,7 @@ class ImagePairs:
 
     def table(self) -> dict[str, Any]:
         """Return the columns of pairs.parquet."""
-        hidden = {"stimulus", "clean_index", "site_index", "repetitions_clean", "repetitions_changed"}
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in hidden}
+        return {name: getattr(self, name) for name in PAIRS.columns}
 
 
 def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | None) -> ImagePairs:
@@ -140,6 +159,8 @@ def _joined(
         repetitions_changed=scaled(measured.repetitions_hz[stimulus, site]),
         true_change=change(true_rates_hz) if true_rates_hz is not None else np.full(len(stimulus), np.nan),
         n_repetitions=measured.n_usable[stimulus, site],
+        sigma_hz=measured.sigma_hz[site],
+        sigma_corrected_hz=measured.sigma_corrected_hz[site],
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import from_text, of_session
-from closedloop.artifacts.day.evaluation import SENSITIVITY
+from closedloop.artifacts.day.evaluation import INTERVALS, SENSITIVITY
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.records.sequence import FIRST
@@ -18,6 +18,7 @@ from closedloop.simulation.subject import simulated_cortex
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
 from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
+from closedloop.stages.evaluate.intervals import interval_rows
 from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, other_site_pairs, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.summary import evaluation_report
@@ -27,7 +28,7 @@ from closedloop.stages.from_protocol.recording import response_window_s
 
 
 def run(context: StageContext) -> None:
-    """Write sensitivity.parquet and pairs.parquet, of the day so far, and evaluation.json, of the session."""
+    """Write tables of sensitivity, intervals and pairs, of the day so far, and evaluation.json, of the session."""
     protocol = context.protocol
     window_s = response_window_s(protocol.recording)
     whole = read_day_responses(context.read, context.day, window_s=window_s)
@@ -111,5 +112,7 @@ def run(context: StageContext) -> None:
     )
 
     context.write(catalog.SENSITIVITY, as_columns([{"day": context.day, **row} for row in rows], SENSITIVITY))
+    intervals = interval_rows(so_far, has_truth=context.simulated)
+    context.write(catalog.INTERVALS, as_columns([{"day": context.day, **row} for row in intervals], INTERVALS))
     context.write(catalog.PAIRS, so_far.table())
     context.write(catalog.EVALUATION, report)
