@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.bootstrap import bootstrap_difference, bootstrap_mean
 from closedloop.analysis.estimate import Estimate, Floats, mean_over_pairs
-from closedloop.analysis.sensitivity import rooted
+from closedloop.analysis.sensitivity import root
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS, SIZE_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report.reading import DayRecord
@@ -218,7 +218,7 @@ def _pooled(kind: str, epsilon: float, days: Sequence[tuple[int, Columns]]) -> P
     return PooledControl(
         kind=kind,
         epsilon=epsilon,
-        estimate=rooted(estimate) if kind in SIZE_KINDS else estimate,
+        estimate=root(estimate) if kind in SIZE_KINDS else estimate,
         truth=_truth(true[np.isfinite(true)], kind),
         n_above=sum(low > 0 for low in intervals),
         n_sites=len(intervals),

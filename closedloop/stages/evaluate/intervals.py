@@ -16,7 +16,7 @@ import numpy as np
 
 from closedloop.analysis.bootstrap import bootstrap_mean
 from closedloop.analysis.estimate import Estimate, mean_over_pairs
-from closedloop.analysis.sensitivity import rooted
+from closedloop.analysis.sensitivity import root
 from closedloop.artifacts.protocol.attack import SIZE_KINDS
 from closedloop.stages.evaluate.pairs import Floats, ImagePairs
 from closedloop.stages.evaluate.rows import ALL, ANCHORS, Row
@@ -114,7 +114,7 @@ def _rows(pairs: ImagePairs, value: _Value) -> Iterator[dict[str, Any]]:
 
 
 def _row(found: Estimate, value: _Value, named: Mapping[str, Any]) -> dict[str, Any]:
-    estimate = rooted(found) if value.is_square else found
+    estimate = root(found) if value.is_square else found
     return {
         **named,
         "mean": estimate.mean,
