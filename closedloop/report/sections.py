@@ -10,6 +10,7 @@ import numpy as np
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.records.sequence import Block
 from closedloop.report import controls, curves, forest, model_figures, preference, quality_tables, tables
+from closedloop.report.interval_tables import sections_of_intervals
 from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.numbers import day_rows, summary_rows
 from closedloop.report.pictures import shown, triples
@@ -76,6 +77,7 @@ def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | Non
         plates=_site_plates(single, paper),
         folded=(
             ("Every number of this day", tables.every_number(day.sensitivity)),
+            *sections_of_intervals(day),
             ("The attacks by ε", tables.by_epsilon(day.evaluation, day.pairs)),
             ("The sites", tables.sites(day.evaluation)),
         ),

@@ -99,6 +99,21 @@ INTERVALS = TableLayout(
 )
 
 
+SLOPES = TableLayout(
+    kind="sensitivity_slopes",
+    columns={
+        "day": Column("int32", "", "recording day"),
+        "of": Column("string", "", "site: its mean over images; image: its mean over the sites that it was made for"),
+        "name": Column("string", "", "neuroid_id, or the clean image's name in the pool"),
+        "slope": Column("float64", "sigma", "for a unit of epsilon: least squares through the signed changes"),
+        "standard_error": Column("float64", "sigma", "over images; of an image by the noise of its repetitions"),
+        "degrees": Column("int32", "", "of freedom"),
+        "p": Column("float64", "", "two-sided, of no slope; NaN where the error is not known"),
+        "p_corrected": Column("float64", "", "by Holm, over the day's sites, or over its images"),
+    },
+)
+
+
 class EpsilonEvaluation(Section):
     """How the attacks of one epsilon fared."""
 
@@ -110,6 +125,27 @@ class EpsilonEvaluation(Section):
     realised_epsilon_max: float
     mean_attacked_hz: float | None = Field(description="mean rate over the attacked images that were to raise it")
     predicted_change: float = Field(description="mean |predicted change|, z")
+
+
+class MapFit(Section):
+    """Whether each site answers clean images as the sealed model says that this very site would."""
+
+    r_own: float | None = Field(description="mean correlation of predictions with the responses of their own sites")
+    r_other: float | None = Field(description="and with those of all other sites")
+    p: float | None = Field(
+        description="part of random orders of the sites in which they fit as well; null with fewer than six sites"
+    )
+    n_sites: int
+    rings: bool = Field(description="whether that is more than one in a hundred: a wrong channel map, or no model")
+
+
+class SignFit(Section):
+    """Whether the sites moved as predicted, all epsilons together, each pair weighed by its predicted change."""
+
+    mean: float | None = Field(description="of the signed changes, sigma")
+    standard_error: float | None
+    p: float | None = Field(description="one-sided, of signs that have nothing to do with the changes")
+    rings: bool = Field(description="whether that is more than .01")
 
 
 class Example(Section):
@@ -165,5 +201,9 @@ class EvaluationReport(Document):
         default=None,
         description="mean |difference| between two random clean images, sigma, mean over sites (Figure 1A)",
     )
+    map_fit: MapFit | None = Field(
+        default=None, exclude_if=operator.not_, description="null before December 2026, as the next"
+    )
+    sign_fit: SignFit | None = Field(default=None, exclude_if=operator.not_, description="null without attacks")
     examples: tuple[Example, ...]
     rasters: tuple[RasterExample, ...]
