@@ -76,7 +76,7 @@ def pooled_table(pooled: Sequence[PooledControl]) -> Table:
         rows=tuple(
             (
                 NAMES["paper" if one.kind == "attacked" else one.kind],
-                f"{one.epsilon:g}",
+                DASH if one.kind == "sham" else f"{one.epsilon:g}",
                 number(one.estimate.mean) if one.kind in _ATTACKS else size(one.estimate.mean, one.estimate.interval),
                 span(one.estimate.interval),
                 number(one.truth),

@@ -18,6 +18,7 @@ from closedloop.report.controls import (
     pooled_table,
 )
 from closedloop.report.forest import controls_forest
+from closedloop.report.wording import DASH
 
 SITES, IMAGES = 6, 10
 EPSILONS = (1.0, 10.0)
@@ -117,7 +118,7 @@ def test_tables_and_the_figure_show_all_of_it() -> None:
     kinds = {"attacked": 1.0, "gaussian": 0.1, "linear": 0.2, "other_site": 0.3, "yesterday": 0.5, "sham": 0.0}
     found = pooled_controls(days(*(pairs(kinds, seed=seed) for seed in range(2))))
     table = pooled_table(found)
-    assert [row[1] for row in table.rows] == ["1", "10"] * 5 + ["0"]
+    assert [row[1] for row in table.rows] == ["1", "10"] * 5 + [DASH]
     assert {len(row) for row in table.rows} == {len(table.columns)}
     figure = controls_forest(found)
     drawn = {(row[1], row[3]) for row in drawing.numbers_of(figure)}
