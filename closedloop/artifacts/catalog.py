@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from closedloop.artifacts.day.evaluation import INTERVALS as INTERVALS_LAYOUT
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_LAYOUT
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_LAYOUT
+from closedloop.artifacts.day.evaluation import SLOPES as SLOPES_LAYOUT
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day.identity import IdentityTable
@@ -156,6 +158,20 @@ SENSITIVITY = TableFile(
     "evaluate", "sensitivity.parquet", holds="sensitivity, a row an estimate", layout=SENSITIVITY_LAYOUT
 )
 PAIRS = TableFile("evaluate", "pairs.parquet", holds="each change beside its clean image", layout=PAIRS_LAYOUT)
+INTERVALS = TableFile(
+    "evaluate",
+    "intervals.parquet",
+    holds="sensitivity in other units, with intervals over images and sites",
+    optional=True,  # versions before December 2026 wrote none
+    layout=INTERVALS_LAYOUT,
+)
+SLOPES = TableFile(
+    "evaluate",
+    "slopes.parquet",
+    holds="growth with epsilon, by site and by image, tested",
+    optional=True,  # versions before December 2026 wrote none
+    layout=SLOPES_LAYOUT,
+)
 EVALUATION = DocumentFile("evaluate", "evaluation.json", holds="the day's other numbers", document=EvaluationReport)
 
 USES = TableFile("queue", "uses.parquet", holds="which image was used when, and for what", layout=USES_LAYOUT)
@@ -165,6 +181,12 @@ REPORT_DAY = StudyFile(REPORT_PAGES, "day-00.html", holds="a day's page")
 REPORT_STIMULI = StudyFile(REPORT_PAGES, "day-00-stimuli.html", holds="a day's stimuli, to look at")
 SENSITIVITY_CSV = StudyFile(REPORT_PAGES, "sensitivity.csv", holds="measured sensitivity of all days")
 TRUTH_CSV = StudyFile(REPORT_PAGES, "truth.csv", holds="what the hidden cortex did (simulation only)", optional=True)
+INTERVALS_CSV = StudyFile(
+    REPORT_PAGES,
+    "intervals.csv",
+    holds="sensitivity of all days and sites, in all units",
+    optional=True,  # versions before December 2026 wrote none
+)
 FIGURE_NUMBERS = StudyFile(
     REPORT_PAGES, "day-00-figures.csv", holds="numbers of its figures (of each page)", optional=True
 )

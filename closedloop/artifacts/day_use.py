@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.amended.exclusions import Exclusion, said
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS
 from closedloop.artifacts.stimulus_set import StimulusSet
 
 Rows = NDArray[np.int64]
@@ -52,6 +53,21 @@ def scaling_rows(stimuli: StimulusSet) -> Rows:
 def evaluated_clean_rows(stimuli: StimulusSet) -> Rows:
     """Return the clean images over which a site's SD, reliability and preference are evaluated: fresh ones."""
     return stimuli.rows(kind="clean", role="clean")
+
+
+def attacked_rows(stimuli: StimulusSet) -> Rows:
+    """Return the day's attacks, each evaluated at the site that it was made for; at the others it is a control."""
+    return stimuli.rows(kind="attacked")
+
+
+def attacked_again_rows(stimuli: StimulusSet) -> Rows:
+    """Return the attacks of the day before that were shown again, each evaluated at the site that it was made for."""
+    return stimuli.rows(kind="yesterday")
+
+
+def control_rows(stimuli: StimulusSet) -> Rows:
+    """Return the controls that serve all sites: noise, interpolations and shams."""
+    return stimuli.rows(kind=(*MODEL_FREE_KINDS, "sham"))
 
 
 def leave_out(

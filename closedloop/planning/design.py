@@ -108,7 +108,13 @@ def design_day(
     counted
         Those of them that the evaluation will count; None: all.
     """
-    rows = plan_rows(_queue_of_numbers(protocol, day), protocol, sites=sites, seed_of=lambda *_names: day)
+    rows = plan_rows(
+        _queue_of_numbers(protocol, day),
+        protocol,
+        sites=sites,
+        seed_of=lambda *_names: day,
+        was_shown=lambda _attack: day > 0,
+    )
     images = protocol.images
     presentations = {
         "clean": images.clean_per_day * images.clean_repetitions,

@@ -17,11 +17,11 @@ from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.report import drawing
 from closedloop.report.reading import SensitivityRow
 
-_LEGEND_ROWS = {1: 6, 2: 3, 3: 2}  # of the six estimates over days, by the columns of the legend
 _FLOOR = 0.7  # a logarithmic axis ends at this part of its smallest positive mean
 _STRIP = 0.16  # height of the strip for what is not above zero, as a part of the axis above it
 _STEPS_IN_STRIP = 3  # neighbours lie at different heights
-_OVER_DAYS = ("paper", "cross_fitted", "true", "white_box", *CONTROL_KINDS)
+_DRAWN_CONTROLS = tuple(kind for kind in CONTROL_KINDS if kind != "sham")  # a sham has no epsilon to stand at
+_OVER_DAYS = ("paper", "cross_fitted", "true", "white_box", *_DRAWN_CONTROLS)
 _DAY_SPREAD = 0.36  # days between the first and the last of these
 _MOST_PANELS_A_ROW = 4
 
@@ -41,6 +41,8 @@ LOOKS = {
     "cross_fitted": Look("IT sites, cross-fitted sign (no model)", drawing.CROSS, "D", ":"),
     "gaussian": Look("Gaussian noise, RMS", drawing.GAUSSIAN, "s", "-"),
     "linear": Look("linear interpolation, RMS", drawing.LINEAR, "^", "-"),
+    "other_site": Look("attacks on other sites, RMS", drawing.OTHER_SITE, "<", "-"),
+    "yesterday": Look("yesterday's attacks, shown again", drawing.YESTERDAY, ">", ":"),
     "true": Look("hidden truth of the same attacks", drawing.TRUE, "o", "--"),
     "white_box": Look("white-box bound of the hidden cortex", drawing.WHITE_BOX, "v", "--"),
     "vanilla_units": Look("units, standard training", drawing.UNITS, "x", "-"),
@@ -91,7 +93,7 @@ def final_day(rows: Sequence[SensitivityRow], *, random_pair: float | None) -> F
         Mean difference of two random clean images, sigma; None where it was not computed.
     """
     figure, (axes,) = drawing.new_figure(width=8.2, height=4.9)
-    chosen = [row for row in rows if not (row.estimate in CONTROL_KINDS and row.truth)]
+    chosen = [row for row in rows if row.estimate != "sham" and not (row.estimate in CONTROL_KINDS and row.truth)]
     _draw(axes, [(look, curve(select(chosen, estimate))) for estimate, look in LOOKS.items()], scaled_to=chosen)
     axes.axhline(1.0, color=drawing.SOFT, linestyle="--", linewidth=1.2, label="SD over clean images (σ)")
     if random_pair is not None:
@@ -108,16 +110,16 @@ def by_day(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
     """Draw Figure 5: sensitivity over epsilon, a line a day, with the last day's controls; truth beside it if known."""
     truths = bool(select(rows, "true"))
     figure, panels = drawing.new_figure(2 if truths else 1, width=10.6 if truths else 6.4, height=4.5)
-    scaled_to = [row for row in rows if row.estimate in ("paper", "true", "white_box", *CONTROL_KINDS)]
+    scaled_to = [row for row in rows if row.estimate in ("paper", "true", "white_box", *_DRAWN_CONTROLS)]
     last = [row for row in rows if row.day == days[-1]]
     for axes, estimate, title in zip(panels, ("paper", "true"), ("As measured", "Hidden truth"), strict=False):
         lines = _day_lines(select(rows, estimate), days=days)
-        lines += [(LOOKS[kind], curve(select(last, kind, truth=estimate == "true"))) for kind in CONTROL_KINDS]
+        lines += [(LOOKS[kind], curve(select(last, kind, truth=estimate == "true"))) for kind in _DRAWN_CONTROLS]
         if estimate == "true":
             lines.append((LOOKS["white_box"], curve(select(last, "white_box"))))
         axes.set_title(title)
         _draw(axes, lines, scaled_to=scaled_to)
-        drawing.epsilon_axis(axes, _epsilons(rows))
+        drawing.epsilon_axis(axes, _epsilons(scaled_to))
     panels[0].set_ylabel("normalized sensitivity (σ)")
     figure.legend(*panels[-1].get_legend_handles_labels(), loc="outside right center")
     return figure
@@ -125,19 +127,21 @@ def by_day(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
 
 def growth(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
     """Draw sensitivity over days, a panel an epsilon, each on its own linear scale."""
-    epsilons = _epsilons(rows)
+    drawn = [estimate for estimate in _OVER_DAYS if select(rows, estimate)]
+    epsilons = _epsilons(row for row in rows if row.estimate != "sham")
     n_columns = min(len(epsilons), 3)  # of the legend: it must not be wider than the figure
     n_rows = math.ceil(len(epsilons) / _MOST_PANELS_A_ROW)
     n_a_row = math.ceil(len(epsilons) / n_rows)
-    height = 3.6 + 0.2 * (_LEGEND_ROWS[n_columns] - _LEGEND_ROWS[3]) + 2.6 * (n_rows - 1)
+    legend_rows = math.ceil(len(drawn) / n_columns)
+    height = 3.6 + 0.2 * max(legend_rows - 2, 0) + 2.6 * (n_rows - 1)
     figure, panels = drawing.new_figure(n_a_row, n_rows, width=min(3.6 * n_a_row + 0.4, 11.2), height=height)
     for unused in panels[len(epsilons) :]:
         unused.remove()
     for axes, epsilon in zip(panels, epsilons, strict=False):
         own = [row for row in rows if row.epsilon == epsilon]
-        for place, estimate in enumerate(_OVER_DAYS):
+        for place, estimate in enumerate(drawn):
             chosen = select(own, estimate, truth=None if estimate not in CONTROL_KINDS else False)
-            _over_days(axes, chosen, shift=_DAY_SPREAD * (place / (len(_OVER_DAYS) - 1) - 0.5))
+            _over_days(axes, chosen, shift=_DAY_SPREAD * (place / max(len(drawn) - 1, 1) - 0.5))
         axes.axhline(0, color=drawing.SOFT, linewidth=0.8)
         axes.set_title(f"ε = {epsilon:g}")
         drawing.day_axis(axes, days)

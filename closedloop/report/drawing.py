@@ -31,6 +31,8 @@ WHITE_BOX = "#8b5fbf"
 UNITS = "#111111"
 PREFERRED = "#c8102e"  # red: Figure 2C
 CROSS = "#6fb7c9"
+OTHER_SITE = "#b5477d"
+YESTERDAY = "#7a8b3c"
 
 _PAGE_FONTS = "'Inter', 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 _PNG_DPI = 160

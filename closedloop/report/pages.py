@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +11,18 @@ from typing import Final
 
 from closedloop.artifacts.catalog import FIGURE_NUMBERS, REPORT, REPORT_DAY
 from closedloop.artifacts.day.evaluation import EvaluationReport
-from closedloop.artifacts.records.sequence import FIRST, Block
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import capitalized, command_line
 from closedloop.report import drawing, sections
+from closedloop.report.alarms import alarms
 from closedloop.report.amended import decided
 from closedloop.report.amended.comparable import comparable
 from closedloop.report.amended.left_out import left_out
 from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.gaze.section import gaze_of_day
 from closedloop.report.identity.section import identity_over_days
+from closedloop.report.interval_tables import write_intervals_csv
 from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
@@ -31,7 +32,6 @@ from closedloop.report.wording import count, number, plus_minus, share
 from closedloop.storage import write_bytes
 
 _NOTHING: Final[Mapping[Block, Sequence[str]]] = MappingProxyType({})
-_ALARM_STANDARD_ERRORS = 3.0
 _WAITS_FOR = {
     "present": "It waits for the session at the rig. ",
     "recording": "It waits for the recorder's files. ",
@@ -63,6 +63,7 @@ def write_report(paths: StudyPaths, outdated: Mapping[Block, Sequence[str]] = _N
     """
     record = read_study(paths)
     write_sensitivity_csv(paths)
+    write_intervals_csv(paths, record.evaluated)
     with drawing.style():
         drawn = {day.session: _day_sections(record, day) for day in record.days}
         for day in record.days:
@@ -103,6 +104,7 @@ def _study_page(
         _headline(record, last) if last else None,
         sections.days_table(compared.record),
         sections.sensitivity_over_days(compared.record),
+        sections.controls_over_days(compared.record),
         *of_last,
         sections.model_over_days(record),
         identity_over_days(record.days, record.amendments),
@@ -123,7 +125,7 @@ def _study_page(
             *([compared.said] if compared.said else []),
             *decided.as_shown(record),
             *_progress(record),
-            *(alarm for day in record.evaluated for alarm in _alarms(record, day)),
+            *(alarm for day in record.evaluated for alarm in alarms(record, day)),
         ],
     )
 
@@ -157,7 +159,7 @@ def _day_page(
             *left_out(record, day=day),
             *filter(None, [day.as_shown]),
             *_under_way(record, day),
-            *_alarms(record, day),
+            *alarms(record, day),
         ],
     )
 
@@ -312,25 +314,6 @@ def _under_way(record: StudyRecord, day: DayRecord) -> list[str]:
     if not record.study.simulated:  # what the loop cannot do itself
         waits = _WAITS_FOR.get(next(stage for stage in STAGES if stage not in done), "")
     return [f"Finished so far: {', '.join(done) or 'nothing'}. {waits}What follows is shown once it exists."]
-
-
-def _alarms(record: StudyRecord, day: DayRecord) -> list[str]:
-    """Warn where the model-free estimate stands far above the paper's: a wrong map or sign. Day 0 has no map."""
-    rows = {(r.estimate, r.epsilon): r for r in sections.summary_of(record, up_to=day) if r.day == day.day}
-    if day.session == FIRST:
-        return []
-    return [
-        f"{capitalized(_said(day))}, ε = {epsilon:g}: the cross-fitted estimate "
-        f"({plus_minus(cross.mean, cross.standard_error)}) is far above the paper's "
-        f"({plus_minus(paper.mean, paper.standard_error)}). The sites move, but not where the model says: check the "
-        "channel map, the alignment and the sign before believing this day."
-        for (estimate, epsilon), paper in rows.items()
-        if estimate == "paper" and (cross := rows.get(("cross_fitted", epsilon))) and _far_above(cross, paper)
-    ]
-
-
-def _far_above(cross: SensitivityRow, paper: SensitivityRow) -> bool:
-    return cross.mean - paper.mean > _ALARM_STANDARD_ERRORS * math.hypot(cross.standard_error, paper.standard_error)
 
 
 def _headline(record: StudyRecord, day: DayRecord) -> PageSection:

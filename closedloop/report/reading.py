@@ -82,6 +82,9 @@ class DayRecord:
         Which electrode still is the one it was; None on day 0, and for a day that an older version ingested.
     block
         Which of the day's sessions.
+    intervals, slopes
+        Columns of `day.evaluation.INTERVALS` and `SLOPES`; None before *evaluate*, and for a day that an older version
+        evaluated.
     decided
         That the day was skipped or the session added, by whom and why; empty where nobody decided that.
     is_skipped
@@ -105,6 +108,8 @@ class DayRecord:
     decided: str = ""
     is_skipped: bool = False
     identity: IdentityTable | None = None
+    intervals: Columns | None = None
+    slopes: Columns | None = None
 
     @property
     def session(self) -> Block:
@@ -212,6 +217,8 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         block=paths.block(number).number,
         as_shown=said_of_older(paths.block(number), made_from_older(paths, number)),
         identity=day.document(catalog.IDENTITY),
+        intervals=day.table(catalog.INTERVALS),
+        slopes=day.table(catalog.SLOPES),
     )
 
 

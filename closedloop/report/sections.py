@@ -10,8 +10,9 @@ import numpy as np
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.records.sequence import Block
-from closedloop.report import curves, model_figures, preference, quality_tables, tables
+from closedloop.report import controls, curves, forest, model_figures, preference, quality_tables, tables
 from closedloop.report.attained import attained_over_days
+from closedloop.report.interval_tables import sections_of_intervals
 from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.numbers import day_rows, summary_rows
 from closedloop.report.pictures import shown, triples
@@ -79,6 +80,7 @@ def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | Non
         plates=_site_plates(single, paper),
         folded=(
             ("Every number of this day", tables.every_number(day.sensitivity)),
+            *sections_of_intervals(day),
             ("The attacks by ε", tables.by_epsilon(day.evaluation, day.pairs)),
             ("The sites", tables.sites(day.evaluation)),
         ),
@@ -155,6 +157,43 @@ def sensitivity_over_days(record: StudyRecord) -> PageSection | None:
         ),
         tables=(tables.growth(compared[0], compared[-1], rows),) if len(compared) > 1 else (),
     )
+
+
+def controls_over_days(record: StudyRecord) -> PageSection | None:
+    """Show attacks beside their controls, and what part of the last growth was better attacks."""
+    evaluated = record.evaluated
+    pooled = controls.pooled_controls(evaluated)
+    if not any(one.kind != "attacked" for one in pooled):
+        return None
+    parts = _growth_parts(evaluated)
+    return PageSection(
+        "controls",
+        "What attacks do more than their controls",
+        "The same images, changed by as much without the model, by attacks on other sites, by yesterday's attacks, or "
+        "by nothing at all.",
+        wide=(
+            plate(
+                forest.controls_forest(pooled),
+                "Attacks and controls",
+                least_width_px=_WIDE_PX,
+                caption="Dots: attacks by the paper's estimator, controls by the root mean square with measurement "
+                "noise taken out. Bars: 95 % intervals over images and sites. Rings: the hidden truth of a simulated "
+                "study.",
+            ),
+        ),
+        tables=(controls.pooled_table(pooled), *parts),
+    )
+
+
+def _growth_parts(evaluated: Sequence[DayRecord]) -> tuple[tables.Table, ...]:
+    """Return the parts of the growth between the last two days; nothing where no attack was shown again."""
+    if len(evaluated) < 2:
+        return ()
+    before, after = evaluated[-2:]
+    if before.pairs is None or after.pairs is None:
+        return ()
+    parts = controls.growth_parts(before.pairs, after.pairs)
+    return (controls.growth_parts_table(parts, before=before.day, after=after.day),) if parts else ()
 
 
 def model_over_days(record: StudyRecord) -> PageSection | None:

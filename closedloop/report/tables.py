@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from closedloop.analysis.bootstrap import bootstrap_difference
 from closedloop.analysis.estimate import Estimate
 from closedloop.analysis.reliability import explained_fraction
 from closedloop.analysis.sensitivity import paired_difference
 from closedloop.artifacts.day.evaluation import AttainedFraction, EvaluationReport
-from closedloop.artifacts.protocol.attack import CONTROL_KINDS
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS, SIZE_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report.numbers import DayRow
 from closedloop.report.reading import DayRecord, SensitivityRow
@@ -30,6 +32,7 @@ class Table:
     prose: bool = False
 
 
+_over_images_and_sites = partial(bootstrap_difference, seed=0)  # an interval depends on its pairs alone
 _SIGNS = {"measured": "by the measured change", "true": "by the hidden truth"}
 
 
@@ -38,6 +41,9 @@ NAMES = {
     "cross_fitted": "sites, cross-fitted sign",
     "gaussian": "Gaussian noise (RMS)",
     "linear": "linear interpolation (RMS)",
+    "other_site": "attacks on other sites (RMS)",
+    "yesterday": "yesterday's attacks, shown again",
+    "sham": "sham, nothing changed (RMS)",
     "true": "sites, hidden truth",
     "white_box": "white-box bound",
     "vanilla_units": "units, standard training",
@@ -115,12 +121,14 @@ def growth(first: DayRecord, last: DayRecord, summary: Sequence[SensitivityRow])
             f"day {first.day} measured",
             f"day {last.day} measured",
             "paired difference",
+            "over images and sites (95 %)",
             "pairs / images (n)",
             "true growth",
             "attained / white-box",
         ),
         rows=tuple(_growth_line(first, last, summary, epsilon=epsilon) for epsilon in epsilons),
-        caption="Paired difference: the same anchor images and sites on both days, mean ± SE clustered by image. True "
+        caption="Paired difference: the same anchor images and sites on both days, mean ± SE clustered by image; the "
+        "interval beside it is of sites like these. True "
         "growth and attained / white-box (the latter on the last day) come from the hidden cortex and exist in "
         "simulated studies only, the SE by the delta method as if the two were independent. "
         f"{_ATTAINED_BY_DAY if last.evaluation and last.evaluation.attained else ''}"
@@ -145,12 +153,14 @@ def _growth_line(
         (row.day, row.estimate): row for row in summary if row.epsilon == epsilon and row.estimate not in CONTROL_KINDS
     }
     difference = anchor_difference(first.pairs, last.pairs, epsilon=epsilon)
+    over_sites = anchor_difference(first.pairs, last.pairs, epsilon=epsilon, compare=_over_images_and_sites)
     true = rows.get((last.day, "true"))
     return (
         f"ε = {epsilon:g}",
         _row_value(rows.get((first.day, "paper"))),
         _row_value(rows.get((last.day, "paper"))),
         plus_minus(difference.mean, difference.standard_error) if difference else DASH,
+        span(over_sites.interval) if over_sites else DASH,
         f"{difference.n_pairs:,} / {difference.n_images:,}" if difference else DASH,
         _ratio(true, rows.get((first.day, "true"))),
         _attained(last, epsilon) or _ratio(true, rows.get((last.day, "white_box"))),
@@ -170,7 +180,13 @@ def attained(one: AttainedFraction) -> str:
     return f"{number(one.fraction)} ({span((one.interval_low, one.interval_high))})"
 
 
-def anchor_difference(before: Columns | None, after: Columns | None, *, epsilon: float) -> Estimate | None:
+def anchor_difference(
+    before: Columns | None,
+    after: Columns | None,
+    *,
+    epsilon: float,
+    compare: Callable[..., Estimate] = paired_difference,
+) -> Estimate | None:
     """Return the change of the paper's estimate between two days on the anchor pairs that both have.
 
     Parameters
@@ -179,6 +195,8 @@ def anchor_difference(before: Columns | None, after: Columns | None, *, epsilon:
         Tables ``PAIRS`` of the two days; None where a day has none.
     epsilon
         At 224 px.
+    compare
+        Over images with the sites held fixed, or as `paired_difference` otherwise.
 
     Returns
     -------
@@ -191,7 +209,7 @@ def anchor_difference(before: Columns | None, after: Columns | None, *, epsilon:
     common = sorted(old.keys() & new.keys())
     if not common:
         return None
-    return paired_difference(
+    return compare(
         np.array([old[pair] for pair in common]),
         np.array([new[pair] for pair in common]),
         image_index=np.unique([image for image, _ in common], return_inverse=True)[1],
@@ -246,7 +264,7 @@ def every_number(rows: Sequence[SensitivityRow]) -> Table:
 
 def _is_size(row: SensitivityRow) -> bool:
     """Return whether a row estimates a size from noisy halves: controls and the cross-fitted sign, as measured."""
-    return not row.truth and row.estimate in ("cross_fitted", *CONTROL_KINDS)
+    return not row.truth and row.estimate in ("cross_fitted", *SIZE_KINDS)
 
 
 def by_epsilon(evaluation: EvaluationReport, pairs: Columns | None) -> Table:

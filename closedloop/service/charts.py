@@ -10,7 +10,7 @@ from typing import Literal
 from closedloop.report.tables import Table
 from closedloop.report.wording import number, span
 
-LineLook = Literal["", "site", "second", "truth", "bound", "gaussian", "linear", "faint"]
+LineLook = Literal["", "site", "second", "truth", "bound", "gaussian", "linear", "other", "yesterday", "faint"]
 Mark = Literal["", "circle", "open", "square", "triangle", "down", "diamond", "dot"]
 Dash = Literal["", "solid", "dashed", "dotted", "none"]
 

@@ -13,13 +13,14 @@ from closedloop.artifacts.amended.exclusions import Exclusion, from_text, said_o
 from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, PLANNED_PROBES, Budget, DayPlan
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.day.responses import SiteTable
-from closedloop.artifacts.protocol.attack import Attack, Controls
+from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, SHAM_EPSILON, Attack, Controls
 from closedloop.artifacts.protocol.images import Images
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.artifacts.protocol.protocol import Protocol, session_hours
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
+from closedloop.stages.yesterday import AttackName, yesterdays_attacks
 
 Item = dict[str, str | int | float]
 
@@ -55,7 +56,8 @@ def run(context: StageContext) -> None:
         protocol.sites.n_sites,
         not_attacked=not_attacked,
     )
-    rows = plan_rows(queue, protocol, sites=sites, seed_of=context.seed)
+    yesterday = yesterdays_attacks(context) if protocol.controls.yesterday else {}
+    rows = plan_rows(queue, protocol, sites=sites, seed_of=context.seed, was_shown=yesterday.__contains__)
     budget = Budget(
         n_presentations=rows.n_presentations,
         n_images=rows.n_images,
@@ -86,7 +88,12 @@ def run(context: StageContext) -> None:
 
 
 def plan_rows(
-    queue: ImageQueue, protocol: Protocol, *, sites: Sequence[int], seed_of: Callable[..., int]
+    queue: ImageQueue,
+    protocol: Protocol,
+    *,
+    sites: Sequence[int],
+    seed_of: Callable[..., int],
+    was_shown: Callable[[AttackName], bool],
 ) -> PlannedRows:
     """Plan a day: which images, attacks and controls, how often.
 
@@ -100,15 +107,22 @@ def plan_rows(
         Outputs of the model that are attacked.
     seed_of
         Gives a seed by names, as `StageContext.seed` does.
+    was_shown
+        Whether the day before showed an attack on an anchor.
     """
     attacked = queue.day >= protocol.attack.first_day
     controlled = queue.anchors[: protocol.controls.n_images if attacked else 0]
+    attacks = _attacks(queue, protocol.attack, sites=sites if attacked else (), seed=seed_of("fresh"))
     seeds = {image.image_id: seed_of("interpolation", image.image_id) for image in controlled}
     targets = {image_id: _other_category(queue, image_id, seed=seed) for image_id, seed in seeds.items()}
     return PlannedRows(
         images=_planned_images(queue, protocol.images),
-        attacks=_attacks(queue, protocol.attack, sites=sites if attacked else (), seed=seed_of("fresh")),
-        controls=_controls(controlled, protocol.controls, epsilons=protocol.attack.epsilons, targets=targets),
+        attacks=attacks,
+        controls=[
+            *_controls(controlled, protocol.controls, epsilons=protocol.attack.epsilons, targets=targets),
+            *_shown_again(attacks, controlled, protocol.controls, was_shown=was_shown),
+            *_shams(controlled, protocol.controls),
+        ],
         probes=_probes(queue, protocol, sites=sites, seed_of=seed_of) if queue.day else [],
     )
 
@@ -247,6 +261,47 @@ def _controls(
         for image in images
         for epsilon in epsilons
         for kind in controls.kinds
+        if kind in MODEL_FREE_KINDS
+    ]
+
+
+def _shown_again(
+    attacks: Sequence[Item],
+    images: Sequence[QueuedImage],
+    controls: Controls,
+    *,
+    was_shown: Callable[[AttackName], bool],
+) -> list[Item]:
+    """Plan yesterday's attacks beside today's on the same image, at the same site and epsilon, as far as they were."""
+    wanted = {image.image_id for image in images} if "yesterday" in controls.kinds else set[str]()
+    return [
+        row
+        | {
+            "item_id": f"{row['item_id']}|yesterday",
+            "kind": "yesterday",
+            "repetitions": controls.repetitions,
+        }
+        for row in attacks
+        if row["role"] == "anchor"
+        and row["image_id"] in wanted
+        and was_shown((str(row["image_id"]), int(row["site_index"]), float(row["epsilon"])))
+    ]
+
+
+def _shams(images: Sequence[QueuedImage], controls: Controls) -> list[Item]:
+    return [
+        {
+            "item_id": f"{image.image_id}|sham",
+            "kind": "sham",
+            "image_id": image.image_id,
+            "role": "anchor",
+            "other_image_id": "",
+            "site_index": -1,
+            "epsilon": SHAM_EPSILON,
+            "repetitions": controls.repetitions,
+        }
+        for image in images
+        if "sham" in controls.kinds
     ]
 
 

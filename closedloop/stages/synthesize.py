@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day_use import PROBE
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.artifacts.protocol.attack import CONTROL_KINDS
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS, MODEL_FREE_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.engine.devices import own_workers
@@ -28,6 +28,7 @@ from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stages.probes import NOTHING_FOUND, ProbeWork, make_probes
+from closedloop.stages.yesterday import AttackName, ShownAttack, images_of, yesterdays_attacks
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
 from closedloop.stimuli.pools import load_images
 
@@ -70,6 +71,16 @@ class _PlannedDay:
         """Rows of the item table that are controls."""
         return self.items_of(*CONTROL_KINDS)
 
+    @property
+    def noise(self) -> NDArray[np.int64]:
+        """Those of them that are made without a model, as large as the attacks."""
+        return self.items_of(*MODEL_FREE_KINDS)
+
+    @property
+    def yesterday(self) -> NDArray[np.int64]:
+        """Those of them that are attacks of the day before."""
+        return self.items_of("yesterday")
+
 
 def run(context: StageContext) -> None:
     """Write stimuli.parquet, audit.parquet, images.h5, predictions.h5 and, of an ensemble or probes, members.h5."""
@@ -88,13 +99,16 @@ def run(context: StageContext) -> None:
     members = model.members if isinstance(model, SiteEnsemble) else (model,)
     with memory_for_batches(context.protocol.attack, context.paths.protocol):
         attacks, probed = _search(plan, context, model_file, n_members=len(members))
-    seeds = [context.seed(item_id) for item_id in items["item_id"][plan.controls]]
-    controls = _make_controls(plan, attacks, seeds=seeds)
+    seeds = [context.seed(item_id) for item_id in items["item_id"][plan.noise]]
+    again = _attacks_again(plan, yesterdays_attacks(context)) if len(plan.yesterday) else []
+    controls = plan.clean[plan.clean_index(plan.controls)]  # a sham stays that
+    controls[np.isin(plan.controls, plan.noise)] = _make_noise(plan, attacks, seeds=seeds)
+    controls[np.isin(plan.controls, plan.yesterday)] = images_of(context, again, shape=plan.clean.shape[1:])
     made = [part for part in (attacks.attacked, controls, probed.attacked) if len(part)]
     images = np.concatenate([plan.clean, *made])
     for member in members:
         freeze_for_attack(member)
-    columns = _stimulus_columns(plan, attacks, images)
+    columns = _stimulus_columns(plan, attacks, images, again=again)
     if probes is not None or len(members) > 1:
         of_members = np.stack([predict(member, images) for member in members])
         context.write(catalog.MEMBER_PREDICTIONS, {"predicted": of_members})
@@ -155,17 +169,17 @@ def _attack_items(plan: _PlannedDay, *, seed: int) -> list[AttackItem]:
     ]
 
 
-def _make_controls(plan: _PlannedDay, attacks: SynthesisResult, *, seeds: Sequence[int]) -> ImageBytes:
-    """Change the control images by as much as the attacks of the same epsilon were really changed, in bytes."""
-    if not len(plan.controls):
+def _make_noise(plan: _PlannedDay, attacks: SynthesisResult, *, seeds: Sequence[int]) -> ImageBytes:
+    """Change images without a model, by as much as the attacks of the same epsilon were really changed, in bytes."""
+    if not len(plan.noise):
         return np.empty((0, *plan.clean.shape[1:]), dtype=np.uint8)
-    clean = plan.clean[plan.clean_index(plan.controls)]
+    clean = plan.clean[plan.clean_index(plan.noise)]
     direction = np.stack(
-        [_direction(plan, int(row), image, seed) for row, image, seed in zip(plan.controls, clean, seeds, strict=True)]
+        [_direction(plan, int(row), image, seed) for row, image, seed in zip(plan.noise, clean, seeds, strict=True)]
     )
     attack_norm = realised_norm(plan.clean[plan.clean_index(plan.attacks)], attacks.attacked)
     attack_epsilon = plan.items["epsilon"][plan.attacks]
-    norm = np.array([attack_norm[attack_epsilon == epsilon].mean() for epsilon in plan.items["epsilon"][plan.controls]])
+    norm = np.array([attack_norm[attack_epsilon == epsilon].mean() for epsilon in plan.items["epsilon"][plan.noise]])
     return scale_to_norm(clean, direction, norm=norm)
 
 
@@ -176,10 +190,25 @@ def _direction(plan: _PlannedDay, row: int, image: ImageBytes, seed: int) -> NDA
     return interpolation_direction(image, plan.clean[other])
 
 
-def _stimulus_columns(plan: _PlannedDay, attacks: SynthesisResult, images: ImageBytes) -> dict[str, Any]:
-    """Return clean images first, in the order of the image table, then attacks and controls in that of the items."""
+def _attacks_again(plan: _PlannedDay, shown: Mapping[AttackName, ShownAttack]) -> list[ShownAttack]:
+    """Find the planned attacks of the day before among those that it showed."""
+    names = zip(
+        *(plan.items[name][plan.yesterday].tolist() for name in ("image_id", "site_index", "epsilon")), strict=True
+    )
+    return [shown[image_id, site_index, epsilon] for image_id, site_index, epsilon in names]
+
+
+def _stimulus_columns(
+    plan: _PlannedDay, attacks: SynthesisResult, images: ImageBytes, *, again: Sequence[ShownAttack] = ()
+) -> dict[str, Any]:
+    """Return clean images first, in the order of the image table, then attacks and controls in that of the items.
+
+    What is sealed of an attack of the day before is the sign that its own model foretold.
+    """
     rows = np.concatenate([plan.attacks, plan.controls])
     n_clean, n_controls = len(plan.clean), len(plan.controls)
+    of_controls = np.zeros(n_controls, dtype=np.int32)
+    of_controls[np.isin(plan.controls, plan.yesterday)] = [one.predicted_sign for one in again]
     clean_index = np.r_[np.arange(n_clean), plan.clean_index(rows)]
     return {
         "stimulus_id": [stimulus_id(image) for image in images[: len(clean_index)]],
@@ -195,7 +224,7 @@ def _stimulus_columns(plan: _PlannedDay, attacks: SynthesisResult, images: Image
         "realised_epsilon": realised_epsilon(images[clean_index], images[: len(clean_index)]),
         "predicted_clean": _pad(attacks.predicted_clean, n_clean, n_controls, np.nan),
         "predicted_attacked": _pad(attacks.predicted_attacked, n_clean, n_controls, np.nan),
-        "predicted_sign": _pad(np.sign(attacks.predicted_change), n_clean, n_controls, 0).astype(np.int32),
+        "predicted_sign": np.r_[np.zeros(n_clean), np.sign(attacks.predicted_change), of_controls].astype(np.int32),
         "repetitions": np.r_[plan.images["repetitions"], plan.items["repetitions"][rows]],
     }
 

@@ -328,7 +328,7 @@ class _Loop:
             progress=progress,
             workers=self.workers,
             inputs=(
-                *step.stage.reads(step.paths, step.day, decided=bool(step.decisions)),
+                *step.reads(),
                 *((step.paths.inputs,) if step.stage.opens_inputs else ()),
             ),
             decided=step.decisions,

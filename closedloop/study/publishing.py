@@ -218,7 +218,7 @@ class Publisher:
         ManifestError
             A file is missing or differs.
         """
-        folders = step.stage.reads(step.paths, step.day, decided=bool(step.decisions))
+        folders = step.reads()
         files = [(folder, name, entry) for folder in folders for name, entry in read_manifest(folder).outputs.items()]
         n_read, n_bytes = 0, sum(entry.n_bytes for _, _, entry in files)
 

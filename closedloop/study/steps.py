@@ -75,6 +75,10 @@ class Step:
         """How a person is told of it."""
         return self.stage.name if self.day == START_DAY else f"{self.block.folder_name} {self.stage.name}"
 
+    def reads(self) -> list[Path]:
+        """Return the published folders that it reads."""
+        return self.stage.reads(self.paths, self.day, protocol=self.protocol, decided=bool(self.decisions))
+
     def is_of(self, manifest: Manifest) -> bool:
         """Return whether a manifest is of what it reads and what is decided now, as this or older versions count."""
         return manifest.input_hash in (self.input_hash, self.older_input_hash)
@@ -117,6 +121,18 @@ class Steps:
     def sequence(self) -> BlockSequence:
         """Return which sessions there are now."""
         return sequence_of(standing(self.amendments()))
+
+    def protocol_of(self, stage: Stage, paths: StudyPaths, day: int) -> Protocol:
+        """Return the protocol that a stage goes by, with what was amended up to now.
+
+        Parameters
+        ----------
+        stage
+            Which.
+        paths, day
+            The study, seen from the session.
+        """
+        return protocol_of_day(self.protocol, self.amendments(), stage.protocol_day(paths, day))
 
     def in_order(self, n_days: int) -> Iterator[Step]:
         """Yield the steps of the first days, each made when it is asked for: by then what it reads is published.
@@ -262,7 +278,7 @@ class Steps:
         decisions = decided(amendments, stage.decisions, session=block)
         inputs = {
             f"{paths.relative(folder)}/{name}": entry.sha256
-            for folder in stage.reads(paths, day, decided=bool(decisions))
+            for folder in stage.reads(paths, day, protocol=protocol, decided=bool(decisions))
             for name, entry in self.manifest_of(folder).outputs.items()
         }
         now = stage.deciding(self.study)

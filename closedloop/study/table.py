@@ -80,6 +80,8 @@ class Stage:
         What people decide after the study began that decides its result, where they did.
     decided_inputs
         Published folders that it reads besides where they did.
+    asked_inputs
+        Published folders that it reads besides where the protocol asks for it.
     """
 
     name: str
@@ -92,22 +94,26 @@ class Stage:
     undeclared: tuple[str, ...] = ()
     decisions: tuple[DecisionName, ...] = ()
     decided_inputs: Callable[[StudyPaths, int], list[Path]] = lambda _paths, _day: []
+    asked_inputs: Callable[[Protocol, StudyPaths, int], list[Path]] = lambda _protocol, _paths, _day: []
 
     def is_brought(self, study: StudyDocument) -> bool:
         """Return whether a person brings it, as they and an animal left it, instead of a program that makes it."""
         return self.place == "in the session" and (not study.simulated or study.sessions_are_brought)
 
-    def reads(self, paths: StudyPaths, day: int, *, decided: bool) -> list[Path]:
+    def reads(self, paths: StudyPaths, day: int, *, protocol: Protocol, decided: bool) -> list[Path]:
         """Return the published folders that it reads.
 
         Parameters
         ----------
         paths, day
             Of which study, on which day.
+        protocol
+            The one that it goes by.
         decided
             Whether people decided something of it.
         """
-        return [*self.inputs(paths, day), *(self.decided_inputs(paths, day) if decided else [])]
+        of_decisions = self.decided_inputs(paths, day) if decided else []
+        return [*self.inputs(paths, day), *of_decisions, *self.asked_inputs(protocol, paths, day)]
 
     def deciding(self, study: StudyDocument) -> tuple[str, ...]:
         """Return the sections of the protocol that decide it in a study."""
@@ -232,6 +238,14 @@ def _queue(paths: StudyPaths, day: int) -> list[Path]:
     return [_queue_folder(paths, day), *_today("plan", *(() if is_lost else ("evaluate",)))(paths, day)]
 
 
+def _yesterdays_attacks(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]:
+    """Return the stimuli of the day before, where its attacks are shown again as a control."""
+    if not protocol.controls.yesterday:
+        return []
+    before = paths.sequence.of_day_before(paths.block(day))
+    return [paths.at(block).folder("synthesize", block.day) for block in before]
+
+
 _BEFORE: Place = "before the session"
 _SESSION: Place = "in the session"
 
@@ -252,6 +266,7 @@ _DAY: tuple[Stage, ...] = (
         _plan,
         _BEFORE,
         decisions=("not_attacked",),
+        asked_inputs=_yesterdays_attacks,
     ),
     Stage(
         "synthesize",
@@ -260,6 +275,7 @@ _DAY: tuple[Stage, ...] = (
         _synthesize,
         _BEFORE,
         opens_inputs=True,
+        asked_inputs=_yesterdays_attacks,
     ),
     Stage(
         "schedule",

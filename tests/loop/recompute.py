@@ -20,7 +20,9 @@ import pandas as pd
 import yaml
 from scipy import stats
 
-MEASURED = ("paper", "cross_fitted", "gaussian", "linear")
+MEASURED = ("paper", "cross_fitted", "gaussian", "linear", "other_site", "yesterday", "sham")
+OF_ATTACKS = ("paper", "cross_fitted", "other_site")  # all other estimates have stimuli of their own kind
+SIZES = ("gaussian", "linear", "other_site", "sham")  # whose sign nobody foretold: a root mean square
 
 
 @dataclass
@@ -85,7 +87,7 @@ def value_of_pair(day: Day, estimate: str, *, image: int, clean: int, site: int,
     """Return what a pair contributes to an estimate, in units of sigma, or of its square; NaN if nothing."""
     x, y = day.counts.get((clean, site), []), day.counts.get((image, site), [])
     unit = day.window_s * day.sigma(site)
-    if estimate == "paper":
+    if estimate in ("paper", "yesterday"):
         return sign * (np.mean(y) - np.mean(x)) / unit if x and y else np.nan
     if min(len(x), len(y)) < 2:
         return np.nan
@@ -96,6 +98,13 @@ def value_of_pair(day: Day, estimate: str, *, image: int, clean: int, site: int,
         return float(np.mean(sizes)) / unit
     noise = np.var(x, ddof=1) / len(x) + np.var(y, ddof=1) / len(y)
     return float((np.mean(y) - np.mean(x)) ** 2 - noise) / unit**2
+
+
+def sites_of(estimate: str, made_for: int, *, n_sites: int) -> list[int]:
+    """Return the sites at which an image is evaluated; of outputs without an electrode there are none."""
+    if estimate in ("gaussian", "linear", "sham"):
+        return list(range(n_sites))
+    return [site for site in range(n_sites) if (site == made_for) != (estimate == "other_site")]
 
 
 def summary(values: list[float], images: list[int], sites: list[int], *, rooted: bool) -> dict[str, float]:
@@ -119,22 +128,22 @@ def sensitivity(study: Path) -> pd.DataFrame:
     for number in range(len(list(study.glob("day-*/evaluate/manifest.json")))):
         day = read_day(study, number)
         role = "anchor" if len(day.rows(kind="attacked", role="anchor")) else "clean"
-        for estimate in MEASURED:
-            kind = estimate if estimate in ("gaussian", "linear") else "attacked"
+        asked = yaml.safe_load((study / "protocol.yaml").read_text())["evaluation"].get("other_site", False)
+        for estimate in (one for one in MEASURED if asked or one != "other_site"):
+            kind = "attacked" if estimate in OF_ATTACKS else estimate
             changed = day.rows(kind=kind, role=role) if role == "anchor" else day.rows(kind=kind)
             for epsilon, own in changed.groupby("epsilon"):
                 pairs = [
                     (image, int(row["clean_index"]), site, int(row["predicted_sign"]))
                     for image, row in own.iterrows()
-                    for site in ([int(row["site_index"])] if kind == "attacked" else range(len(day.sites)))
-                    if site < len(day.sites)
+                    for site in sites_of(estimate, int(row["site_index"]), n_sites=len(day.sites))
                 ]
                 values = [
                     value_of_pair(day, estimate, image=image, clean=clean, site=site, sign=sign)
                     for image, clean, site, sign in pairs
                 ]
                 images, sites = [pair[1] for pair in pairs], [pair[2] for pair in pairs]
-                found = summary(values, images, sites, rooted=kind != "attacked")
+                found = summary(values, images, sites, rooted=estimate in SIZES)
                 rows.append({"day": number, "epsilon": epsilon, "estimate": estimate, **found})
         rows += true_rows(study, number, role)
     return pd.DataFrame(rows)

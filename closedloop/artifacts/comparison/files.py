@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.catalog import CATALOG
 from closedloop.artifacts.comparison.values import differing_arrays, differing_columns, differing_documents
-from closedloop.artifacts.day.evaluation import PAIRS, SENSITIVITY
+from closedloop.artifacts.day.evaluation import INTERVALS, PAIRS, SENSITIVITY, SLOPES
 from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, StudyFile, TableFile
 from closedloop.artifacts.records.replay import ReplayedValues
 from closedloop.confined.npy import ArrayFileError, map_npy
@@ -19,6 +19,8 @@ from closedloop.errors import DocumentError
 from closedloop.storage import read_bytes, sha256_file
 
 _KEYS = {
+    SLOPES.kind: ("of", "name"),
+    INTERVALS.kind: ("epsilon", "estimate", "truth", "image_set", "site", "unit", "over"),
     SENSITIVITY.kind: ("epsilon", "estimate", "truth", "image_set", "site"),
     PAIRS.kind: ("stimulus_id", "kind", "role", "image_id", "neuroid_id", "epsilon"),
 }

@@ -15,7 +15,11 @@ SENSITIVITY = TableLayout(
     columns={
         "day": Column("int32", "", "recording day"),
         "epsilon": Column("float64", "224-px L2", "budget"),
-        "estimate": Column("string", "", "paper, cross_fitted, gaussian, linear, true, white_box, *_units"),
+        "estimate": Column(
+            "string",
+            "",
+            "paper, cross_fitted, gaussian, linear, other_site, yesterday, sham, true, white_box, *_units",
+        ),
         "truth": Column("bool", "", "computed from the hidden cortex or a network, without measurement noise"),
         "image_set": Column("string", "", "anchors, fresh or all: the attacked images it is computed on"),
         "site": Column("string", "", "neuroid_id or unit; empty for the mean over sites"),
@@ -44,18 +48,68 @@ PAIRS = TableLayout(
     kind="attack_pairs",
     columns={
         "stimulus_id": Column("string", "", "attacked or control stimulus"),
-        "kind": Column("string", "", "attacked, gaussian or linear"),
+        "kind": Column("string", "", "attacked, gaussian, linear, other_site, yesterday or sham"),
         "role": Column("string", "", "anchor or clean"),
         "image_id": Column("string", "", "underlying clean image"),
         "neuroid_id": Column("string", "", "site"),
-        "epsilon": Column("float64", "224-px L2", "budget"),
+        "epsilon": Column("float64", "224-px L2", "budget; 0 of a sham"),
         "realised_epsilon": Column("float64", "224-px L2", "from the bytes"),
-        "predicted_sign": Column("int32", "", "sealed at synthesis; 0 for controls"),
+        "predicted_sign": Column(
+            "int32", "", "sealed at synthesis, of yesterday's attacks the day before; 0 for other controls"
+        ),
         "rate_clean_hz": Column("float64", "Hz", "mean over repetitions"),
         "rate_changed_hz": Column("float64", "Hz", "mean over repetitions of the attacked or control image"),
         "change": Column("float64", "sigma", "changed minus clean, normalized"),
         "true_change": Column("float64", "sigma", "from the hidden cortex; NaN in a real experiment"),
         "n_repetitions": Column("int32", "", "usable showings of the changed image"),
+        "cross_fitted": Column(
+            "float64",
+            "sigma",
+            "size of the change, its sign from one half of the repetitions; NaN with fewer than two of an image",
+            since="December 2026",
+        ),
+        "square": Column(
+            "float64",
+            "sigma²",
+            "its square with the noise's taken out, below zero where noise exceeds it; NaN likewise",
+            since="December 2026",
+        ),
+    },
+)
+
+
+INTERVALS = TableLayout(
+    kind="sensitivity_intervals",
+    columns={
+        "day": Column("int32", "", "recording day"),
+        "epsilon": Column("float64", "224-px L2", "budget; 0 of a sham"),
+        "estimate": Column("string", "", "paper, cross_fitted, gaussian, linear, other_site, yesterday, sham or true"),
+        "truth": Column("bool", "", "computed from the hidden cortex, without measurement noise"),
+        "image_set": Column("string", "", "anchors, or all attacked images where there are no anchors"),
+        "site": Column("string", "", "neuroid_id; empty for the mean over sites"),
+        "unit": Column("string", "", "sigma, sigma_corrected (the noise's variance taken out of it) or hz (absolute)"),
+        "over": Column("string", "", "what is sampled: images_and_sites, or images with the sites held fixed"),
+        "mean": Column("float64", "by `unit`", "sensitivity; of controls the RMS"),
+        "standard_error": Column("float64", "by `unit`", "of the mean"),
+        "interval_low": Column("float64", "by `unit`", "95 % interval; of an RMS that of the square, rooted"),
+        "interval_high": Column("float64", "by `unit`", "its upper end"),
+        "n_images": Column("int32", "", "different clean images"),
+        "n_sites": Column("int32", "", "sites averaged"),
+    },
+)
+
+
+SLOPES = TableLayout(
+    kind="sensitivity_slopes",
+    columns={
+        "day": Column("int32", "", "recording day"),
+        "of": Column("string", "", "site: its mean over images; image: its mean over the sites that it was made for"),
+        "name": Column("string", "", "neuroid_id, or the clean image's name in the pool"),
+        "slope": Column("float64", "sigma", "for a unit of epsilon: least squares through the signed changes"),
+        "standard_error": Column("float64", "sigma", "over images; of an image by the noise of its repetitions"),
+        "degrees": Column("int32", "", "of freedom"),
+        "p": Column("float64", "", "two-sided, of no slope; NaN where the error is not known"),
+        "p_corrected": Column("float64", "", "by Holm, over the day's sites, or over its images"),
     },
 )
 
@@ -88,6 +142,27 @@ class AttainedFraction(Section):
     n_pairs: int
     n_images: int
     n_sites: int
+
+
+class MapFit(Section):
+    """Whether each site answers clean images as the sealed model says that this very site would."""
+
+    r_own: float | None = Field(description="mean correlation of predictions with the responses of their own sites")
+    r_other: float | None = Field(description="and with those of all other sites")
+    p: float | None = Field(
+        description="part of random orders of the sites in which they fit as well; null with fewer than six sites"
+    )
+    n_sites: int
+    rings: bool = Field(description="whether that is more than one in a hundred: a wrong channel map, or no model")
+
+
+class SignFit(Section):
+    """Whether the sites moved as predicted, all epsilons together, each pair weighed by its predicted change."""
+
+    mean: float | None = Field(description="of the signed changes, sigma")
+    standard_error: float | None
+    p: float | None = Field(description="one-sided, of signs that have nothing to do with the changes")
+    rings: bool = Field(description="whether that is more than .01")
 
 
 class Example(Section):
@@ -161,5 +236,9 @@ class EvaluationReport(Document):
         default=None,
         description="mean |difference| between two random clean images, sigma, mean over sites (Figure 1A)",
     )
+    map_fit: MapFit | None = Field(
+        default=None, exclude_if=operator.not_, description="null before December 2026, as the next"
+    )
+    sign_fit: SignFit | None = Field(default=None, exclude_if=operator.not_, description="null without attacks")
     examples: tuple[Example, ...]
     rasters: tuple[RasterExample, ...]

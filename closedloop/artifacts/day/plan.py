@@ -61,11 +61,11 @@ PLANNED_ITEMS = TableLayout(
     kind="planned_items",
     columns={
         "item_id": Column("string", "", "name of the item; its random start is seeded by it"),
-        "kind": Column("string", "", "attacked, gaussian or linear"),
+        "kind": Column("string", "", "attacked, gaussian, linear, yesterday or sham"),
         "image_id": Column("string", "", "the clean image that is changed"),
         "role": Column("string", "", "anchor or clean: what the changed image is"),
         "other_image_id": Column("string", "", "target of a linear interpolation, else empty"),
-        "site_index": Column("int32", "", "site that is attacked; -1 for controls"),
+        "site_index": Column("int32", "", "site that is attacked, or was yesterday; -1 for other controls"),
         "epsilon": Column("float64", "224-px L2", "budget"),
         "repetitions": Column("int32", "", "showings"),
     },

@@ -64,6 +64,10 @@ class Evaluation(Section):
     )
     unit_steps: GradientSteps = Field(description="gradient steps of attacks on artificial units")
     n_units: Count = Field(description="penultimate units of each network that are attacked")
+    other_site: bool = Field(
+        default=False,
+        description="attacks at the sites that they were not made for, as a control that costs no presentation",
+    )
 
 
 class Simulation(Section):

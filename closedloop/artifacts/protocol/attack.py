@@ -102,21 +102,44 @@ class Attack(Section):
         return self
 
 
-ControlKind = Literal["gaussian", "linear"]
+ControlKind = Literal["gaussian", "linear", "other_site", "yesterday", "sham"]
 CONTROL_KINDS: tuple[ControlKind, ...] = get_args(ControlKind)
-"""The kinds of control images, in the order of tables and figures; each is also the name of its estimate."""
+"""The kinds of control, in the order of tables and figures; each is also the name of its estimate."""
+
+MODEL_FREE_KINDS: tuple[ControlKind, ...] = ("gaussian", "linear")
+"""Controls that no model made, as large as the attacks: an attack that moves a site no more than these did nothing."""
+
+SIZE_KINDS: tuple[ControlKind, ...] = ("gaussian", "linear", "other_site", "sham")
+"""Controls whose sign nobody foretold, so that the size of their change is estimated (its root mean square)."""
+
+SHAM_EPSILON = 0.0
+"""The epsilon of a sham: nothing is changed."""
 
 
 class Controls(Section):
-    """Model-free perturbations of the anchor images at the attacks' realised norm (Figure 5)."""
+    """What attacks are compared with: on anchor images, at the attacks' realised norm (Figure 5), or unchanged.
+
+    Attacks at sites that they were not made for are a control too; they are shown anyway (`evaluation.other_site`).
+    """
 
     gaussian: bool
     linear_interpolation: bool
+    yesterday: bool = Field(
+        default=False, description="the attacks on these anchors that the day before made and showed, shown again"
+    )
+    sham: bool = Field(
+        default=False, description="these anchors as images of their own without a change, compared as if they had one"
+    )
     n_images: CountOrNone = Field(description="of the anchors, given controls at every epsilon")
     repetitions: RepetitionsOfPairs
 
     @property
     def kinds(self) -> tuple[ControlKind, ...]:
-        """The kinds of control that are switched on."""
-        wanted: dict[ControlKind, bool] = {"gaussian": self.gaussian, "linear": self.linear_interpolation}
-        return tuple(kind for kind in CONTROL_KINDS if wanted[kind])
+        """The kinds of control that are switched on and shown as images of their own."""
+        wanted = {
+            "gaussian": self.gaussian,
+            "linear": self.linear_interpolation,
+            "yesterday": self.yesterday,
+            "sham": self.sham,
+        }
+        return tuple(kind for kind in CONTROL_KINDS if wanted.get(kind))

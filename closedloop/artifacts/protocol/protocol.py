@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.protocol.analysis import Evaluation, Fit, Simulation
-from closedloop.artifacts.protocol.attack import Attack, Controls
+from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, Attack, Controls
 from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
 from closedloop.artifacts.protocol.numbers import Days, Seed
@@ -137,8 +137,19 @@ def attacked_per_day(protocol: Protocol) -> int:
 
 
 def controls_per_day(protocol: Protocol) -> int:
-    """Count the control images of a day: one an image, epsilon and kind; they serve all sites."""
-    return len(protocol.controls.kinds) * protocol.controls.n_images * len(protocol.attack.epsilons)
+    """Count the control images of a day that has every kind: one an image and epsilon, and they serve all sites.
+
+    A sham is one an image. Of yesterday's attacks, which the first day has none of, there is one for each attack on the
+    image: anchors are dealt to the sites in turn.
+    """
+    controls, attack, n_anchors = protocol.controls, protocol.attack, protocol.images.anchors
+    n_kinds = len(set(controls.kinds) & set(MODEL_FREE_KINDS))
+    n_controls = n_kinds * controls.n_images * len(attack.epsilons) + controls.sham * controls.n_images
+    if controls.yesterday and controls.n_images:
+        rounds, more = divmod(protocol.sites.n_sites * attack.anchors_per_site, n_anchors)
+        n_attacked = rounds * controls.n_images + min(more, controls.n_images)
+        n_controls += n_attacked * len(attack.epsilons)
+    return n_controls
 
 
 def fresh_images_of(protocol: Protocol, day: int) -> int:

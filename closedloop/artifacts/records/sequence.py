@@ -113,6 +113,11 @@ class BlockSequence:
         """Return the block before one: its model is the one to begin with. The start, where there is none."""
         return max((one for one in self.blocks(block.day + 1) if one < block), default=START)
 
+    def of_day_before(self, block: Block) -> tuple[Block, ...]:
+        """Return the sessions of the last day before a block's that has any, in order; none before the first."""
+        earlier = self.blocks(max(block.day, 0))
+        return tuple(one for one in earlier if one.day == earlier[-1].day)
+
     def before_in_images(self, block: Block) -> Block:
         """Return the block that chose a block's images: the one before, also where its recording is lost."""
         return max((one for one in self.with_lost(block.day + 1) if one < block), default=START)

@@ -24,7 +24,7 @@ _AGAIN = "and make the day again: move its synthesize and schedule folders aside
 def attack_budget(context: GateContext) -> GateFinding:
     """Compare the realised norm of every changed image, controls too, with the epsilon that it is evaluated at."""
     stimuli = context.read(STIMULI)
-    is_changed = stimuli["kind"] != "clean"
+    is_changed = ~np.isin(stimuli["kind"], ("clean", "sham"))
     part = _rounded(stimuli["realised_epsilon"][is_changed] / stimuli["epsilon"][is_changed])
     largest = float(part.max()) if len(part) else 0.0
     limit = context.protocol.gates.attack_budget

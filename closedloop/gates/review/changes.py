@@ -74,7 +74,7 @@ def read_changes(context: GateContext, *, kind: str, epsilon: float) -> Measured
     context
         The gate's.
     kind
-        attacked, gaussian or linear.
+        attacked, gaussian or linear: a control that serves all sites.
     epsilon
         Of the images.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from closedloop.analysis.estimate import Estimate
 from closedloop.analysis.intervals import half_width_95
 from closedloop.artifacts.gates.report import GateFinding, GateLevel
-from closedloop.artifacts.protocol.attack import CONTROL_KINDS
+from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS
 from closedloop.gates.context import GateContext
 from closedloop.gates.day_rates import left_out_of
 from closedloop.gates.levels import finding, level_of
@@ -29,7 +29,7 @@ def sensitivity_controls(context: GateContext) -> GateFinding:
     limit, epsilon = context.protocol.gates.sensitivity_controls, context.protocol.attack.epsilons[-1]
     expected = f"attacks above either control of epsilon {epsilon:g} by {bounds(limit)} standard errors"
     attacks = read_changes(context, kind="attacked", epsilon=epsilon).on_anchors()
-    controls = {kind: read_changes(context, kind=kind, epsilon=epsilon) for kind in CONTROL_KINDS}
+    controls = {kind: read_changes(context, kind=kind, epsilon=epsilon) for kind in MODEL_FREE_KINDS}
     size = attacks.without_model()
     found_sizes = {kind: own.without_model() for kind, own in controls.items()}
     sizes = {kind: own for kind, own in found_sizes.items() if _is_known(own)}

@@ -13,13 +13,18 @@ from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
 from closedloop.report.audit.measures import kept, shift
 
-_COLOURS = {"attacked": drawing.SITE, "gaussian": drawing.GAUSSIAN, "linear": drawing.LINEAR}
+_COLOURS = {
+    "attacked": drawing.SITE,
+    "gaussian": drawing.GAUSSIAN,
+    "linear": drawing.LINEAR,
+    "yesterday": drawing.YESTERDAY,
+}
 
 
 def by_epsilon(columns: Columns) -> Figure:
     """Draw medians and quartiles by epsilon: share of the float change kept, brightness and contrast shift."""
     figure, axes = drawing.new_figure(3, width=11.2, height=3.4)
-    epsilons = sorted({float(epsilon) for epsilon in columns["epsilon"]})
+    epsilons = sorted({float(epsilon) for epsilon in columns["epsilon"][np.isin(columns["kind"], list(_COLOURS))]})
     for values, label, one in (
         (kept(columns), "predicted change kept (%)", axes[0]),
         (shift(columns, "luminance"), "brightness shift (%)", axes[1]),

@@ -110,7 +110,8 @@ def _notices(columns: Columns) -> list[str]:
 def _in_short(record: AuditRecord) -> PageSection:
     columns = record.columns
     attacked = columns["kind"] == "attacked"
-    used = columns["realised_epsilon"] / columns["epsilon"]
+    budget = np.where(columns["epsilon"] > 0, columns["epsilon"], np.inf)  # a sham uses nothing of any
+    used = columns["realised_epsilon"] / budget
     kept_of = kept(columns)[attacked]
     clipped = columns["n_clipped"] > 0
     brightness = np.abs(shift(columns, "luminance"))
@@ -199,7 +200,8 @@ def _shown(record: AuditRecord, rows: NDArray[np.int64], *, anchor: str, heading
 
 
 def _label(columns: Columns, row: int) -> str:
-    what = f"output {columns['site_index'][row]}" if columns["kind"][row] == "attacked" else columns["kind"][row]
+    kind, site = columns["kind"][row], columns["site_index"][row]
+    what = {"attacked": f"output {site}", "yesterday": f"output {site}, yesterday's"}.get(kind, kind)
     return f"{columns['category'][row]} · {what} · ε = {columns['epsilon'][row]:g}"
 
 

@@ -34,6 +34,8 @@ _OVER_DAYS: dict[str, tuple[str, LineLook, Mark, Dash]] = {  # estimate: name be
     "cross_fitted": ("cross-fitted", "second", "diamond", "dotted"),
     "gaussian": ("noise", "gaussian", "square", "none"),
     "linear": ("interpolation", "linear", "triangle", "none"),
+    "other_site": ("other sites", "other", "square", "none"),
+    "yesterday": ("yesterday's", "yesterday", "triangle", "dotted"),
     "true": ("hidden truth", "truth", "open", "dashed"),
     "white_box": ("hidden bound", "bound", "down", "dotted"),
 }
@@ -232,6 +234,7 @@ def _sensitivity(
     last = max(row.day for row in rows)
     every = _named(report_tables.every_number([row for day in days if day.day == last for row in day.sensitivity]))
     simulated = numbers.simulated
+    epsilons = sorted({row.epsilon for row in rows if row.estimate in _OVER_DAYS})
     return section_of(
         "sensitivity",
         "How far the sites move",
@@ -240,7 +243,7 @@ def _sensitivity(
             "perturbation, beside the controls that no model made. Bars: 95 % intervals."
             + (f" Dashed and dotted open marks: {HIDDEN_TRUTH}, which no real study has." if simulated else "")
         ),
-        charts=tuple(_at_epsilon(rows, epsilon) for epsilon in sorted({row.epsilon for row in rows})),
+        charts=tuple(_at_epsilon(rows, epsilon) for epsilon in epsilons),
         tables=_tables(side_by_side.record),
         folded=(NamedTable(f"Every number of day {last}", every),),
     )

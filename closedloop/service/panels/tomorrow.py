@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.gates.held import session_to_show
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
@@ -229,7 +230,7 @@ def _first_kind(columns: Columns) -> str:
 
 def _kinds(columns: Columns) -> tuple[str, ...]:
     there = set(columns["kind"].tolist())
-    usual = [kind for kind in ("attacked", "gaussian", "linear", "clean") if kind in there]
+    usual = [kind for kind in ("attacked", *CONTROL_KINDS, "clean") if kind in there]
     return (*usual, *sorted(there - set(usual)))
 
 

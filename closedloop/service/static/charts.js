@@ -21,6 +21,7 @@ window.closedloopCharts = (() => {
   const LOOKS = { // what a colour stands for, light and dark
     site: ["#175a96", "#7db9f0"], second: ["#0b6e78", "#63cbd6"], truth: ["#1f2933", "#e4e9ee"],
     bound: ["#6f3fa0", "#c9a6f0"], gaussian: ["#1a6b3f", "#79d5a0"], linear: ["#a85200", "#f3ab66"],
+    other: ["#b5477d", "#f09cc4"], yesterday: ["#63752a", "#c3d678"],
     faint: ["#8db4d6", "#6688ad"],
   };
   const dark = matchMedia("(prefers-color-scheme: dark)");

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.analysis.dispersion import normalize, sigma
+from closedloop.analysis.dispersion import normalize, sigma, sigma_corrected
 from closedloop.analysis.reliability import mean_response
-from closedloop.analysis.repetitions import repetitions_of
+from closedloop.analysis.repetitions import cross_fitted_size, noiseless_square, repetitions_of
+from closedloop.artifacts.day.evaluation import PAIRS
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.artifacts.day_use import evaluated_clean_rows
-from closedloop.artifacts.protocol.attack import CONTROL_KINDS
+from closedloop.artifacts.day_use import attacked_again_rows, attacked_rows, control_rows, evaluated_clean_rows
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -34,32 +35,38 @@ class Measured:
         (n_images, n_sites), usable repetitions.
     sigma_hz
         (n_sites,), SD over the day's clean images, measurement noise included (the paper's).
+    sigma_corrected_hz
+        (n_sites,), the same without it; NaN where noise hides what the images differ by.
     """
 
     rates_hz: Floats
     repetitions_hz: Floats
     n_usable: Integers
     sigma_hz: Floats
+    sigma_corrected_hz: Floats
 
 
 def measure(day: DayResponses) -> Measured:
     """Arrange a day's presentations by stimulus, and average them."""
     rates = mean_response(day.rates_hz, day.image_index, n_images=day.n_images)
     repetitions = repetitions_of(day.rates_hz, day.image_index, n_images=day.n_images)
+    clean = evaluated_clean_rows(day.stimuli)
     return Measured(
         rates,
         repetitions,
         np.isfinite(repetitions).sum(axis=2),
-        sigma(rates[evaluated_clean_rows(day.stimuli)]),
+        sigma(rates[clean]),
+        sigma_corrected(repetitions[clean]),
     )
 
 
 @dataclass(frozen=True)
 class ImagePairs:
-    """One entry a (changed image, site): attacks at their own site, controls at every site.
+    """One entry a (changed image, site): attacks of today and yesterday at their own site, other controls at every one.
 
     Changes are changed minus clean, in units of the site's sigma; `true_change` is NaN in a real experiment.
-    `repetitions_clean` and `repetitions_changed` are single responses in the same units, (n_pairs, n_repetitions).
+    `repetitions_clean` and `repetitions_changed` are single responses in the same units, (n_pairs, n_repetitions);
+    `sigma_hz` and `sigma_corrected_hz` are the site's, measurement noise in them and taken out.
     """
 
     stimulus: Integers
@@ -80,6 +87,18 @@ class ImagePairs:
     repetitions_changed: Floats
     true_change: Floats
     n_repetitions: Integers
+    sigma_hz: Floats
+    sigma_corrected_hz: Floats
+
+    @cached_property
+    def cross_fitted(self) -> Floats:
+        """Size of each change, its sign from one half of the repetitions and its size from the other, (n_pairs,)."""
+        return cross_fitted_size(self.repetitions_clean, self.repetitions_changed)
+
+    @cached_property
+    def square(self) -> Floats:
+        """Square of each change, the noise's taken out, (n_pairs,)."""
+        return noiseless_square(self.repetitions_clean, self.repetitions_changed)
 
     def select(self, **equal: Any) -> Self:
         """Keep the pairs whose columns have the given values."""
@@ -90,8 +109,7 @@ class ImagePairs:
 
     def table(self) -> dict[str, Any]:
         """Return the columns of pairs.parquet."""
-        hidden = {"stimulus", "clean_index", "site_index", "repetitions_clean", "repetitions_changed"}
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in hidden}
+        return {name: getattr(self, name) for name in PAIRS.columns}
 
 
 def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | None) -> ImagePairs:
@@ -107,6 +125,12 @@ def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | N
         The hidden cortex's expected rates, (n_images, n_sites); None in a real experiment.
     """
     stimulus, site = _changed_at_sites(day)
+    return _joined(day, measured, stimulus, site, true_rates_hz=true_rates_hz)
+
+
+def _joined(
+    day: DayResponses, measured: Measured, stimulus: Integers, site: Integers, *, true_rates_hz: Floats | None
+) -> ImagePairs:
     columns = day.stimuli.columns
     clean = columns["clean_index"][stimulus].astype(np.int64)
 
@@ -135,6 +159,8 @@ def pairs_of(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | N
         repetitions_changed=scaled(measured.repetitions_hz[stimulus, site]),
         true_change=change(true_rates_hz) if true_rates_hz is not None else np.full(len(stimulus), np.nan),
         n_repetitions=measured.n_usable[stimulus, site],
+        sigma_hz=measured.sigma_hz[site],
+        sigma_corrected_hz=measured.sigma_corrected_hz[site],
     )
 
 
@@ -163,12 +189,37 @@ def join_pairs(sessions: Sequence[ImagePairs]) -> ImagePairs:
 
 
 def _changed_at_sites(day: DayResponses) -> tuple[Integers, Integers]:
+    """Return the changed images with the sites that each is meant for."""
+    attacked, site = _at_own_site(day, attacked_rows(day.stimuli))
+    again, site_again = _at_own_site(day, attacked_again_rows(day.stimuli))
+    of_all, every = _at_every_site(day, control_rows(day.stimuli))
+    return np.r_[attacked, of_all, again], np.r_[site, every, site_again]
+
+
+def _at_own_site(day: DayResponses, stimulus: Integers) -> tuple[Integers, Integers]:
+    site = day.stimuli.columns["site_index"][stimulus].astype(np.int64)
+    bound = site < len(day.sites)  # on day 0 outputs are attacked before it is known which get an electrode
+    return stimulus[bound], site[bound]
+
+
+def _at_every_site(day: DayResponses, stimulus: Integers) -> tuple[Integers, Integers]:
     n_sites = len(day.sites)
-    attacked = day.stimuli.rows(kind="attacked")
-    site = day.stimuli.columns["site_index"][attacked].astype(np.int64)
-    bound = site < n_sites  # on day 0 outputs are attacked before it is known which get an electrode
-    controls = day.stimuli.rows(kind=CONTROL_KINDS)
-    return (
-        np.r_[attacked[bound], np.repeat(controls, n_sites)],
-        np.r_[site[bound], np.tile(np.arange(n_sites), len(controls))],
-    )
+    return np.repeat(stimulus, n_sites), np.tile(np.arange(n_sites), len(stimulus))
+
+
+def other_site_pairs(day: DayResponses, measured: Measured, *, true_rates_hz: Floats | None) -> ImagePairs:
+    """Join every attacked image with its clean twin at the sites that it was not made for.
+
+    An attack on one site is a control for another: the same image, changed by as much, by the same model and search,
+    shown anyway. What it does there is what attacks do to any site, by its place, by its brightness or otherwise.
+
+    Parameters
+    ----------
+    day, measured, true_rates_hz
+        As of `pairs_of`.
+    """
+    stimulus, site = _at_every_site(day, attacked_rows(day.stimuli))
+    elsewhere = day.stimuli.columns["site_index"][stimulus] != site
+    pairs = _joined(day, measured, stimulus[elsewhere], site[elsewhere], true_rates_hz=true_rates_hz)
+    n_pairs = len(pairs.stimulus)
+    return replace(pairs, kind=np.full(n_pairs, "other_site"), predicted_sign=np.zeros(n_pairs, dtype=np.int64))

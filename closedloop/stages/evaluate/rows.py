@@ -16,7 +16,7 @@ from closedloop.analysis.sensitivity import (
     noiseless_rms,
     paper_estimate,
 )
-from closedloop.artifacts.protocol.attack import CONTROL_KINDS
+from closedloop.artifacts.protocol.attack import SIZE_KINDS
 from closedloop.stages.evaluate.pairs import Floats, ImagePairs, Integers
 
 Row = dict[str, Any]
@@ -62,11 +62,13 @@ def _true_rms(pairs: ImagePairs) -> Estimate:
 _MEASURED = (
     _Rule("paper", "attacked", _paper),
     _Rule("cross_fitted", "attacked", _cross_fitted),
-    *(_Rule(kind, kind, _corrected_rms) for kind in CONTROL_KINDS),
+    *(_Rule(kind, kind, _corrected_rms) for kind in SIZE_KINDS),
+    _Rule("yesterday", "yesterday", _paper),
 )
 _TRUE = (
     _Rule("true", "attacked", _true_absolute),
-    *(_Rule(kind, kind, _true_rms) for kind in CONTROL_KINDS),
+    *(_Rule(kind, kind, _true_rms) for kind in SIZE_KINDS),
+    _Rule("yesterday", "yesterday", _true_absolute),
 )
 
 

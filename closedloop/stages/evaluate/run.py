@@ -9,7 +9,7 @@ from functools import partial
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import from_text, of_session
-from closedloop.artifacts.day.evaluation import SENSITIVITY
+from closedloop.artifacts.day.evaluation import INTERVALS, SENSITIVITY, SLOPES
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.records.sequence import FIRST
@@ -19,8 +19,10 @@ from closedloop.stages.context import StageContext
 from closedloop.stages.evaluate.attained import attained_fractions
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
 from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
-from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, pairs_of
+from closedloop.stages.evaluate.intervals import interval_rows
+from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, other_site_pairs, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
+from closedloop.stages.evaluate.slopes import slope_rows
 from closedloop.stages.evaluate.summary import evaluation_report
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows, unit_rows_of_day_0
 from closedloop.stages.evaluate.white_box import WHITE_BOX, AttackWork, attack_cortex
@@ -29,7 +31,7 @@ from closedloop.stages.from_protocol.recording import response_window_s
 
 
 def run(context: StageContext) -> None:
-    """Write sensitivity.parquet and pairs.parquet, of the day so far, and evaluation.json, of the session."""
+    """Write tables of sensitivity, intervals and pairs, of the day so far, and evaluation.json, of the session."""
     protocol = context.protocol
     window_s = response_window_s(protocol.recording)
     whole = read_day_responses(context.read, context.day, window_s=window_s)
@@ -86,7 +88,15 @@ def run(context: StageContext) -> None:
         )
     pairs = pairs_of(day, measured, true_rates_hz=true_rates_hz)
     of_before = [pairs_of(one, measure(one), true_rates_hz=true) for one, true in zip(before, true_before, strict=True)]
-    so_far = join_pairs([*of_before, pairs])
+    elsewhere = (
+        [
+            other_site_pairs(one, measure(one), true_rates_hz=true)
+            for one, true in zip([*before, day], [*true_before, true_rates_hz], strict=True)
+        ]
+        if protocol.evaluation.other_site
+        else []
+    )
+    so_far = join_pairs([*of_before, pairs, *elsewhere])
     rows = [*measured_rows(so_far), *(truth_rows(so_far) if context.simulated else []), *known_rows]
     choice = choose_rasters(day, measured, pairs)
     rasters = (
@@ -111,5 +121,9 @@ def run(context: StageContext) -> None:
     )
 
     context.write(catalog.SENSITIVITY, as_columns([{"day": context.day, **row} for row in rows], SENSITIVITY))
+    intervals = interval_rows(so_far, has_truth=context.simulated)
+    context.write(catalog.INTERVALS, as_columns([{"day": context.day, **row} for row in intervals], INTERVALS))
+    slopes = [{"day": context.day, **row} for row in slope_rows(so_far)]
+    context.write(catalog.SLOPES, as_columns(slopes, SLOPES))
     context.write(catalog.PAIRS, so_far.table())
     context.write(catalog.EVALUATION, report)

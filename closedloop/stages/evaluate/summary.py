@@ -13,6 +13,7 @@ from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts.day.evaluation import AttainedFraction, EpsilonEvaluation, EvaluationReport, RasterExample
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.day_use import evaluated_clean_rows
+from closedloop.stages.evaluate.agreement import map_fit, sign_fit
 from closedloop.stages.evaluate.examples import find_examples
 from closedloop.stages.evaluate.pairs import Floats, ImagePairs, Integers, Measured
 from closedloop.stages.evaluate.probes import evaluate_probes
@@ -73,6 +74,8 @@ def evaluation_report(
         reliability={site.neuroid_id: site.reliability for site in day.sites},
         preferred_hz=dict(zip(names, _or_none(_preferred_hz(day, measured)), strict=True)),
         random_pair=_random_pair(day, measured),
+        map_fit=map_fit(day, measured, sealed),
+        sign_fit=sign_fit(day, pairs),
         examples=find_examples(day, measured, pairs),
         rasters=rasters,
     )

@@ -11,7 +11,7 @@ from closedloop.errors import ProtocolError
 _MAY_DIFFER: Final = {
     "attack": {"epsilons", "anchors_per_site", "fresh_images_per_site", "repetitions"},
     "images": {"clean_per_day", "clean_repetitions", "anchor_repetitions", "normalizer_repetitions"},
-    "controls": {"gaussian", "linear_interpolation", "n_images", "repetitions"},
+    "controls": {"gaussian", "linear_interpolation", "yesterday", "sham", "n_images", "repetitions"},
     "presentation": {"twin_separation_min"},
     "probes": {"singles", "per_day", "held_out", "epsilon", "disagreement"},
 }

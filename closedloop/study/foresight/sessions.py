@@ -151,7 +151,8 @@ def nearest_twins_min(protocol: Protocol, *, subject: str, day: int, sites: Mode
     def seed_of(stage: str) -> Callable[..., int]:
         return partial(derive_seed, protocol.seed, subject, day, stage)
 
-    rows = plan_rows(_some_queue(protocol, day), protocol, sites=sites, seed_of=seed_of("plan"))
+    queue = _some_queue(protocol, day)
+    rows = plan_rows(queue, protocol, sites=sites, seed_of=seed_of("plan"), was_shown=lambda _attack: day > 0)
     clean_index, repetitions = _presented(rows)
     return order_presentations(clean_index, repetitions, protocol, seed_of=seed_of("schedule"))[1]
 

@@ -41,8 +41,9 @@ def decided_since(steps: Steps, stage: Stage, block: Block, manifest: Manifest) 
 
 def _awaits_another_recording(steps: Steps, stage: Stage, block: Block, lines: tuple[Amendment, ...]) -> bool:
     """Return whether a recording that the stage reads was replaced, and is not sealed yet."""
-    folders = recordings_to_seal(steps.paths, lines)
-    return any(folder in folders for folder in stage.reads(steps.paths.at(block), block.day, decided=False))
+    folders, paths = recordings_to_seal(steps.paths, lines), steps.paths.at(block)
+    protocol = steps.protocol_of(stage, paths, block.day)
+    return any(folder in folders for folder in stage.reads(paths, block.day, protocol=protocol, decided=False))
 
 
 def _reader(lines: tuple[Amendment, ...]) -> Callable[[Path], tuple[Amendment, ...]]:

@@ -84,7 +84,7 @@ def _why(steps: Steps, stage: Stage, block: Block, folder: Path, outdated: Mappi
         return ""
     if not steps.follows(step, manifest):
         return step.what_changed(manifest)
-    reads = stage.reads(step.paths, step.day, decided=bool(step.decisions))
+    reads = step.reads()
     above = [outdated[one] for one in reads if one in outdated]
     return f"{above[0].place} is made again" if above and not _is_shown(step) else ""
 

@@ -142,12 +142,14 @@ class _Maker:
 
     def make(self, stage: Stage, session: Block) -> MadeStage:
         paths, day = self.steps.paths.at(session), session.day
-        lacking = [one for one in stage.reads(paths, day, decided=True) if not (one / MANIFEST_NAME).is_file()]
+        protocol = self.steps.protocol_of(stage, paths, day)
+        reads = stage.reads(paths, day, protocol=protocol, decided=True)
+        lacking = [one for one in reads if not (one / MANIFEST_NAME).is_file()]
         if lacking:
             return MadeStage(session, stage.name, f"{paths.relative(lacking[0])} was not made")
         step = self.steps.step(stage, session)
         progress = self.reporter.begin(day, stage.name, 1, block=session.number)
-        for folder in _reads(step):
+        for folder in step.reads():
             if folder.is_symlink() and folder.name not in BROUGHT:
                 self.published.look(resolved(folder))
         if _stands(step):
@@ -184,15 +186,11 @@ class _Maker:
             progress=progress,
             workers=self.workers,
             inputs=(
-                *_reads(step),
+                *step.reads(),
                 *((step.paths.inputs,) if step.stage.opens_inputs else ()),
             ),
             decided=step.decisions,
         )
-
-
-def _reads(step: Step) -> list[Path]:
-    return step.stage.reads(step.paths, step.day, decided=bool(step.decisions))
 
 
 def _stands(step: Step) -> bool:

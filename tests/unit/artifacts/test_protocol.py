@@ -58,6 +58,24 @@ def test_the_papers_day_adds_up_by_hand() -> None:
     assert session_hours(guo) == pytest.approx(presentations / 6 / (1 - 0.2) * trial_s / 3600, rel=1e-12)
 
 
+def test_yesterdays_attacks_and_shams_are_counted_as_they_are_dealt() -> None:
+    """Anchors 0 and 1 of six; five sites of two anchors each take 0 to 5, then 0 to 3: two rounds, three epsilons."""
+    wanted = {"sites__n_sites": 5, "attack__anchors_per_site": 2, "images__anchors": 6, "controls__n_images": 2}
+    without = controls_per_day(parsed(**wanted))
+    n_epsilons = len(parsed().attack.epsilons)
+    assert controls_per_day(parsed(**wanted, controls__sham=True)) == without + 2
+    assert controls_per_day(parsed(**wanted, controls__yesterday=True)) == without + 4 * n_epsilons
+    none = {"images__anchors": 0, "controls__n_images": 0, "attack__anchors_per_site": 0}
+    assert controls_per_day(parsed(**none, controls__sham=True, controls__yesterday=True)) == 0
+
+
+def test_controls_that_came_later_leave_a_protocols_identity_as_it_was() -> None:
+    said = {"controls__sham": False, "controls__yesterday": False, "evaluation__other_site": False}
+    assert protocol_sha256(parsed(**said)) == protocol_sha256(parsed())
+    for key in said:
+        assert protocol_sha256(parsed(**{key: True})) != protocol_sha256(parsed())
+
+
 def test_a_control_kind_that_is_off_costs_nothing() -> None:
     assert controls_per_day(parsed(controls__gaussian=False)) == 3 * 2
     assert controls_per_day(parsed(controls__gaussian=False, controls__linear_interpolation=False)) == 0

@@ -112,6 +112,13 @@ def test_the_words_say_what_was_found_in_numbers(tmp_path: Path) -> None:
     assert found.values == {"largest_part": 2.0, "n_beyond": 1.0}
 
 
+def test_a_sham_uses_nothing_of_a_budget_that_it_has_not(tmp_path: Path) -> None:
+    study = ready(tmp_path)
+    study.day(0, stimuli={FIRST_ATTACK: {"kind": "sham", "epsilon": 0.0, "realised_epsilon": 0.0}})
+    found = study.finding("attack_budget")
+    assert (found.level, found.values["largest_part"]) == ("PASS", 1.0)
+
+
 def test_a_hair_over_the_budget_is_no_grey_level(tmp_path: Path) -> None:
     study = ready(tmp_path)
     study.day(0, stimuli={FIRST_ATTACK: {"realised_epsilon": EPSILONS[0] * (1 + 1e-9)}})

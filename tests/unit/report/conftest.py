@@ -173,7 +173,8 @@ def pair_columns(day: int) -> dict[str, list[Any]]:
                     epsilon,
                     0.999 * epsilon,
                 )
-                rows.append((*name, sign, clean, clean + 60 * change + 12 * sign * epsilon, change, change, 2))
+                rates = clean, clean + 60 * change + 12 * sign * epsilon
+                rows.append((*name, sign, *rates, change, change, 2, abs(change), change**2))
     return {name: [row[i] for row in rows] for i, name in enumerate(PAIRS.columns)}
 
 

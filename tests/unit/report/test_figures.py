@@ -13,11 +13,11 @@ from scipy import stats
 
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.report.alarms import far_above
 from closedloop.report.curves import LOOKS, by_day, final_day, growth
 from closedloop.report.drawing import epsilon_axis, new_figure, style, svg_uri
 from closedloop.report.magnified import magnified_difference
 from closedloop.report.model_figures import loss
-from closedloop.report.pages import _far_above
 from closedloop.report.pictures import png
 from closedloop.report.preference import DrivenRates, crossings, driven_rates, rates
 from closedloop.report.reading import SensitivityRow
@@ -247,7 +247,7 @@ def test_a_picture_is_encoded_pixel_for_pixel() -> None:
 )
 def test_a_cross_fitted_estimate_far_above_the_papers_is_an_alarm(paper: float, cross: float, alarm: bool) -> None:
     # Errors of .01 each: three standard errors of the difference are .0424.
-    assert _far_above(_row("cross_fitted", 1.0, cross), _row("paper", 1.0, paper)) is alarm
+    assert far_above(_row("cross_fitted", 1.0, cross), _row("paper", 1.0, paper)) is alarm
 
 
 @pytest.mark.parametrize(

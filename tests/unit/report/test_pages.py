@@ -67,11 +67,14 @@ def test_growth_and_attained_part_are_ratios_of_the_truth(reported: StudyPaths) 
 
 def test_the_paired_difference_is_that_of_the_pairs(reported: StudyPaths) -> None:
     cells = _parse(reported.report / "index.html").cells
-    (line,) = [cells[i : i + 4] for i, cell in enumerate(cells) if cell == "ε = 10" and cells[i + 4] == "168 / 56"]
+    (line,) = [cells[i : i + 5] for i, cell in enumerate(cells) if cell == "ε = 10" and cells[i + 5] == "168 / 56"]
     mean, error = (float(text) for text in line[3].split(" ± "))
     # Days 1 and 2 differ by .226 and by the pair noise of both: .2 sqrt(2) over 168 pairs.
     assert error == pytest.approx(0.2 * 2**0.5 / 168**0.5, rel=0.35)
     assert mean == pytest.approx(0.402 - 0.176, abs=4 * error)
+    low, high = (float(text) for text in line[4].split(" to "))
+    assert low < mean < high
+    assert high - low > 1.5 * error
 
 
 @pytest.mark.parametrize("name", ["index.html", "day-01.html", "day-03.html", "day-01-stimuli.html"])

@@ -13,7 +13,7 @@ from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, DayPlan
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.stages import plan
 from closedloop.stages.context import StageContext
-from tests.unit.days import context, image_queue, site_table
+from tests.unit.days import context, image_queue, site_table, stimulus, write_stimuli
 
 EPSILONS = [1.0, 2.5, 10.0]
 SITES = {"n_sites": 3}
@@ -120,6 +120,37 @@ def test_an_image_is_interpolated_to_a_clean_image_of_the_day_of_another_categor
         assert all(other.startswith(f"clean-{day}-") for _, other in targets)
         assert all(int(image.split("-")[1]) % 4 != int(other.split("-")[2]) % 4 for image, other in targets)
         assert len(set(targets)) == 6  # an image has one target, at every epsilon
+
+
+def test_a_sham_is_an_anchor_once_more_and_has_no_epsilon(tmp_path: Path) -> None:
+    _, items = planned(tmp_path, controls=CONTROLS | {"sham": True})
+    sham = items["kind"] == "sham"
+    assert items["image_id"][sham].tolist() == ["anchor-0", "anchor-1"]
+    assert set(items["epsilon"][sham]) == {0.0}
+    assert set(items["site_index"][sham]) == {-1}
+    assert set(items["repetitions"][sham]) == {4}
+
+
+def test_attacks_that_the_day_before_showed_are_shown_again_and_no_others(tmp_path: Path) -> None:
+    """Anchors 0 and 1 are site 0's, 2 and 3 site 1's; yesterday had epsilon 2.5 and 10, and no attack on anchor 1."""
+    wanted = CONTROLS | {"yesterday": True, "n_images": 3}
+    _, first = planned(tmp_path, controls=wanted)
+    assert "yesterday" not in first["kind"]
+    choose_sites(tmp_path, {9: 0, 2: 1})
+    shown = [(0, 0, 2.5), (0, 0, 10.0), (2, 1, 10.0), (3, 1, 10.0)]
+    rows = [stimulus("clean", "anchor", number) | {"image_id": f"anchor-{number}"} for number in range(6)] + [
+        stimulus("attacked", role, number, site_index=site, epsilon=epsilon) | {"image_id": f"anchor-{number}"}
+        for role, (number, site, epsilon) in [*(("anchor", one) for one in shown), ("clean", (1, 0, 2.5))]
+    ]
+    made = context(tmp_path, "synthesize")
+    write_stimuli(made.paths, 0, rows)
+    _, items = planned(tmp_path, day=1, controls=wanted)
+    again = items["kind"] == "yesterday"
+    found = list(zip(*(items[name][again].tolist() for name in ("image_id", "site_index", "epsilon")), strict=True))
+    assert found == [("anchor-0", 0, 2.5), ("anchor-0", 0, 10.0), ("anchor-2", 1, 10.0)]
+    assert set(items["repetitions"][again]) == {4}
+    assert set(items["role"][again]) == {"anchor"}
+    assert len(set(items["item_id"])) == len(items["item_id"])
 
 
 @pytest.mark.parametrize(("gaussian", "linear"), [(True, False), (False, True), (False, False)])

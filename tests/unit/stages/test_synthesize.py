@@ -38,9 +38,9 @@ ATTACKS = [item("attacked", place, epsilon, site=place) for place in (0, 1, 2) f
 CONTROLS = [item(kind, 3, epsilon) for epsilon in EPSILONS for kind in ("gaussian", "linear")]
 
 
-def synthesized(root: Path, items: list[dict[str, Any]]) -> tuple[StageContext, StimulusSet]:
+def synthesized(root: Path, items: list[dict[str, Any]], *, day: int = 0) -> tuple[StageContext, StimulusSet]:
     """Run the stage on four images of four categories; linear controls go to the first one."""
-    made = replace(context(root, "synthesize", attack=ATTACK), workers=HERE)
+    made = replace(context(root, "synthesize", day=day, attack=ATTACK), workers=HERE)
     by_category = {image.category: image for image in open_study_pool(made.study, None).images()}
     images = [
         {"image_id": image.image_id, "category": image.category, "role": "anchor", "repetitions": 2}
@@ -60,14 +60,14 @@ def synthesized(root: Path, items: list[dict[str, Any]]) -> tuple[StageContext, 
         }
         for row in items
     ]
-    planned = context(root, "plan")
+    planned = context(root, "plan", day=day)
     planned.write(PLANNED_IMAGES, as_columns(images, PLANNED_IMAGES.layout))
     planned.write(PLANNED_ITEMS, as_columns(rows, PLANNED_ITEMS.layout))
     publish(planned)
-    write_model(made.paths, 0)
+    write_model(made.paths, day)
     synthesize.run(made)
     publish(made)
-    return made, read_stimulus_set(reader_of(made.paths), 0)
+    return made, read_stimulus_set(reader_of(made.paths), day)
 
 
 def test_clean_images_come_first_then_attacks_then_controls_each_named_by_its_bytes(tmp_path: Path) -> None:
@@ -156,6 +156,30 @@ def test_the_audit_has_a_row_for_everything_that_was_changed(tmp_path: Path) -> 
     differs = (stimuli.images[changed] != stimuli.images[stimuli.columns["clean_index"][changed]]).sum(axis=(1, 2, 3))
     assert audit["n_changed"].tolist() == differs.tolist()
     assert np.isnan(audit["predicted_change"]).tolist() == [False] * 6 + [True] * 4
+
+
+def test_a_sham_has_the_bytes_of_its_clean_image_and_is_changed_in_nothing(tmp_path: Path) -> None:
+    made, stimuli = synthesized(tmp_path, [*ATTACKS, item("sham", 2, 0.0)])
+    (row,) = stimuli.rows(kind="sham")
+    columns = stimuli.columns
+    assert (columns["clean_index"][row], columns["stimulus_id"][row]) == (2, columns["stimulus_id"][2])
+    assert (columns["epsilon"][row], columns["realised_epsilon"][row], columns["predicted_sign"][row]) == (0, 0, 0)
+    audit = made.read(AUDIT)
+    assert (audit["n_changed"][-1], audit["luminance_shift"][-1]) == (0, 0)
+
+
+def test_an_attack_of_the_day_before_comes_again_with_its_bytes_and_the_sign_sealed_then(tmp_path: Path) -> None:
+    _, before = synthesized(tmp_path, ATTACKS)
+    again = [item("yesterday", place, 10.0, site=place) for place in (1, 0)]
+    _, stimuli = synthesized(tmp_path, [*ATTACKS, *again, item("sham", 3, 0.0), *CONTROLS], day=1)
+    rows, sham = stimuli.rows(kind="yesterday"), stimuli.rows(kind="sham")
+    for row, place in zip(rows, (1, 0), strict=True):
+        (shown,) = before.rows(kind="attacked", site_index=place, epsilon=10.0)
+        np.testing.assert_array_equal(stimuli.images[row], before.images[shown])
+        assert stimuli.columns["predicted_sign"][row] == before.columns["predicted_sign"][shown] != 0
+    np.testing.assert_array_equal(stimuli.images[sham[0]], stimuli.images[3])
+    assert stimuli.columns["kind"][10:].tolist() == ["yesterday"] * 2 + ["sham"] + ["gaussian", "linear"] * 2
+    assert (stimuli.columns["predicted_sign"][sham[0] :] == 0).all()
 
 
 def test_a_plan_without_controls_has_none(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import STAGES, START, START_DAY, StudyPaths
 from closedloop.study.table import STAGE_TABLE, Stage
+from tests.unit.days import protocol
 
 PATHS = StudyPaths(Path("/lab/study"))
 ALL = (STAGE_TABLE.start, *STAGE_TABLE.day)
@@ -85,3 +86,19 @@ def test_sections_are_the_protocols_each_once_and_what_was_undeclared_is_declare
 def test_the_animal_comes_between_what_it_is_shown_and_what_is_made_of_its_answers() -> None:
     places = [stage.place for stage in ALL]
     assert places == ["before the session"] * 4 + ["in the session"] * 2 + ["after the session"] * 4
+
+
+def test_the_attacks_of_the_day_before_are_read_where_they_are_shown_again_and_nowhere_else() -> None:
+    plain, again = protocol(), protocol(controls={"yesterday": True})
+    more = {
+        stage.name: [
+            PATHS.relative(folder)
+            for folder in stage.reads(PATHS, 2, protocol=again, decided=False)
+            if folder not in stage.reads(PATHS, 2, protocol=plain, decided=False)
+        ]
+        for stage in STAGE_TABLE.day
+    }
+    wanted = {"plan": ["day-01/synthesize"], "synthesize": ["day-01/synthesize"]}
+    assert {name: folders for name, folders in more.items() if folders} == wanted
+    for stage in STAGE_TABLE.day:
+        assert stage.reads(PATHS, 0, protocol=again, decided=False) == stage.inputs(PATHS, 0)

@@ -23,14 +23,14 @@ from tests.unit.stages.evaluate.small_days import ROWS, SIGMA, drawn_images, sma
 SPIKE_MS = (-50.0, 100.0, 299.0, 310.0)
 
 
-def evaluated(root: Path, *, side_px: int = 64, **surroundings: Any) -> StageContext:
+def evaluated(root: Path, *, side_px: int = 64, other_site: bool = False, **surroundings: Any) -> StageContext:
     """Run the stage; artificial units are attacked only where images have 32 pixels."""
     made = context(
         root,
         "evaluate",
         attack={"epsilons": [2.5]},
         images={"side_px": side_px},
-        evaluation={"white_box_steps": 1, "unit_steps": 1, "n_units": 1},
+        evaluation={"white_box_steps": 1, "unit_steps": 1, "n_units": 1, "other_site": other_site},
         **surroundings,
     )
     write_small_day(made, spike_ms=SPIKE_MS)
@@ -144,3 +144,35 @@ def test_the_same_day_gives_the_same_bytes(tmp_path: Path) -> None:
     for file in (catalog.SENSITIVITY, catalog.PAIRS, catalog.EVALUATION):
         first, second = (one.output(file).read_bytes() for one in made)
         assert first == second, file.name
+
+
+def test_attacks_are_looked_at_elsewhere_where_the_protocol_asks_for_it(tmp_path: Path) -> None:
+    """Attacks on row 3 and on row 1 were made for site 0, and one for an output without an electrode."""
+    made = evaluated(tmp_path, simulated=False, other_site=True)
+    pairs = catalog.PAIRS.read(made.output(catalog.PAIRS))
+    elsewhere = rows_of(pairs, kind="other_site")
+    assert sorted(zip(elsewhere["neuroid_id"].tolist(), elsewhere["image_id"].tolist(), strict=True)) == [
+        ("array1-003", "image-1"),
+        ("array1-003", "image-1"),
+        ("array1-003", "image-3"),
+        ("array1-007", "image-1"),
+    ]
+    assert "other_site" in sensitivity(made)["estimate"]
+    without = evaluated(tmp_path / "without", simulated=False)
+    assert "other_site" not in sensitivity(without)["estimate"]
+    keep = sensitivity(made)["estimate"] != "other_site"
+    for name, column in sensitivity(without).items():
+        np.testing.assert_array_equal(sensitivity(made)[name][keep], column)
+
+
+def test_a_day_has_its_intervals_its_slopes_and_how_well_the_map_fits(tmp_path: Path) -> None:
+    made = evaluated(tmp_path, simulated=False)
+    intervals = catalog.INTERVALS.read(made.output(catalog.INTERVALS))
+    paper = rows_of(intervals, estimate="paper", site="", unit="hz", over="images")
+    assert (paper["mean"].tolist(), paper["image_set"].tolist()) == ([20.0], ["anchors"])  # from 20 to 40 Hz
+    assert len(catalog.SLOPES.read(made.output(catalog.SLOPES))["day"]) == 0  # a single epsilon
+    report = catalog.EVALUATION.read(made.output(catalog.EVALUATION))
+    assert report.map_fit is not None
+    assert (report.map_fit.r_own, report.map_fit.p, report.map_fit.n_sites) == (0.0, None, 2)  # 1 and -1; few sites
+    assert report.sign_fit is not None
+    assert report.sign_fit.mean == 1.25  # changes of 2 and -1 sigma by the sign, of 1.5 and .5 predicted
