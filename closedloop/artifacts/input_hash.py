@@ -36,7 +36,7 @@ def input_hash(
     study
         Whose.
     protocol
-        Its seed and the sections count, as they differ from their defaults.
+        Its seed and the sections count, as they differ from their defaults: one that is its default is left out.
     sections
         Names of the parts of the protocol that the stage sees.
     inputs
@@ -46,7 +46,7 @@ def input_hash(
     """
     values = protocol.model_dump(mode="json", exclude_defaults=True)
     content = [stage, block.day, protocol.seed, study.subject, study.simulated]
-    content += [{name: values[name] for name in sections}, dict(inputs)]
+    content += [{name: values[name] for name in sections if name in values}, dict(inputs)]
     if block.number > 1:
         content += [{"block": block.number}]
     if stage == _INGEST and study.recorder is not None:

@@ -15,6 +15,7 @@ from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.protocol.attack import Attack, Controls
 from closedloop.artifacts.protocol.images import Images
 from closedloop.artifacts.protocol.protocol import Protocol, session_hours
+from closedloop.artifacts.protocol.rounds import protocol_of_session
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
@@ -38,7 +39,7 @@ class PlannedRows:
 
 def run(context: StageContext) -> None:
     """Write plan.json, images.parquet and items.parquet."""
-    protocol = context.protocol
+    protocol = protocol_of_session(context.protocol, day=context.day, number=context.block.number)
     queue = context.read(catalog.QUEUE)
     not_attacked = from_text(context.decided.get("not_attacked", ""), place="not_attacked")
     sites = attacked_sites(
@@ -62,7 +63,7 @@ def run(context: StageContext) -> None:
             day=context.day,
             budget=budget,
             n_clean=len(queue.clean),
-            n_anchors=len(queue.anchors),
+            n_anchors=sum(row["role"] == "anchor" for row in rows.images),
             n_normalizers=len(queue.normalizers),
             n_attacked=len(rows.attacks),
             n_controls=len(rows.controls),
@@ -75,14 +76,14 @@ def run(context: StageContext) -> None:
 def plan_rows(
     queue: ImageQueue, protocol: Protocol, *, sites: Sequence[int], seed_of: Callable[..., int]
 ) -> PlannedRows:
-    """Plan a day: which images, attacks and controls, how often.
+    """Plan a session: which images, attacks and controls, how often.
 
     Parameters
     ----------
     queue
-        The day's clean images.
+        Its clean images.
     protocol
-        Its sections images, attack and controls decide.
+        Its sections images, attack and controls decide, with the numbers of the session (`protocol_of_session`).
     sites
         Outputs of the model that are attacked.
     seed_of
@@ -124,7 +125,7 @@ def attacked_sites(
 def _planned_images(queue: ImageQueue, images: Images) -> list[Item]:
     roles = (
         ("clean", queue.clean, images.clean_repetitions),
-        ("anchor", queue.anchors, images.anchor_repetitions),
+        ("anchor", queue.anchors if images.anchors else (), images.anchor_repetitions),
         ("normalizer", queue.normalizers, images.normalizer_repetitions),
     )
     return [

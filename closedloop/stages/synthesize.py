@@ -16,7 +16,7 @@ from closedloop.artifacts.tables import Columns
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.engine.devices import own_workers
 from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm
-from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
+from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult, no_attacks
 from closedloop.attacks.synthesis.sources import site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import load_site_model
@@ -70,18 +70,21 @@ def run(context: StageContext) -> None:
     )
     plan = _PlannedDay(planned, items, load_images(pool, tuple(planned["image_id"])))
     model_file, attack = context.path(catalog.MODEL), context.protocol.attack
-    with memory_for_batches(attack, context.paths.protocol):
-        attacks = synthesize(
-            site_model_file(model_file),
-            _attack_items(plan, seed=context.seed()),
-            plan.clean,
-            method=method_of(attack),
-            lattice=lattice_of(attack.gradient),
-            batch_size=attack.batch_size,
-            workers=context.workers or own_workers(),
-            shard_folder=context.scratch,
-            progress=context.progress,
-        )
+    if items_to_attack := _attack_items(plan, seed=context.seed()):
+        with memory_for_batches(attack, context.paths.protocol):
+            attacks = synthesize(
+                site_model_file(model_file),
+                items_to_attack,
+                plan.clean,
+                method=method_of(attack),
+                lattice=lattice_of(attack.gradient),
+                batch_size=attack.batch_size,
+                workers=context.workers or own_workers(),
+                shard_folder=context.scratch,
+                progress=context.progress,
+            )
+    else:  # a round without fresh images to attack
+        attacks = no_attacks(plan.clean)
     seeds = [context.seed(item_id) for item_id in items["item_id"][plan.controls]]
     images = np.concatenate([plan.clean, attacks.attacked, _make_controls(plan, attacks, seeds=seeds)])
     columns = _stimulus_columns(plan, attacks, images)

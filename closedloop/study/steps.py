@@ -116,7 +116,7 @@ class Steps:
 
     def sequence(self) -> BlockSequence:
         """Return which sessions there are now."""
-        return sequence_of(standing(self.amendments()))
+        return sequence_of(standing(self.amendments()), rounds=self.study.rounds)
 
     def in_order(self, n_days: int) -> Iterator[Step]:
         """Yield the steps of the first days, each made when it is asked for: by then what it reads is published.
@@ -259,7 +259,7 @@ class Steps:
         amendments = self.amendments()
         paths, day = self.paths.keeping(self.sequence()).at(block), block.day
         protocol = protocol_of_day(self.protocol, amendments, stage.protocol_day(paths, day))
-        decisions = decided(amendments, stage.decisions, session=block)
+        decisions = decided(amendments, stage.decisions, session=block, rounds=self.study.rounds)
         inputs = {
             f"{paths.relative(folder)}/{name}": entry.sha256
             for folder in stage.reads(paths, day, decided=bool(decisions))

@@ -248,7 +248,7 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "plan",
         work_of("closedloop.stages.plan"),
-        ("images", "sites", "attack", "controls", "trial", "presentation"),
+        ("images", "sites", "attack", "controls", "trial", "presentation", "rounds"),
         _plan,
         _BEFORE,
         decisions=("not_attacked",),
@@ -290,7 +290,7 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "queue",
         work_of("closedloop.stages.queue"),
-        ("images",),
+        ("images", "rounds"),
         _queue,
         opens_inputs=True,
         for_next_day=True,

@@ -20,24 +20,24 @@ DecisionName = Literal[
     "left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until", "images_added"
 ]
 
-_Says = Callable[[Sequence[Amendment], Block], str]
+_Says = Callable[[Sequence[Amendment], Block, int], str]
 
 
-def _left_out_of_fit(amendments: Sequence[Amendment], session: Block) -> str:
+def _left_out_of_fit(amendments: Sequence[Amendment], session: Block, _rounds: int) -> str:
     return as_text(left_out(amendments, "fit", until=session))
 
 
-def _left_out_of_evaluation(amendments: Sequence[Amendment], session: Block) -> str:
+def _left_out_of_evaluation(amendments: Sequence[Amendment], session: Block, _rounds: int) -> str:
     known = left_out(amendments, "evaluation", until=session)
     return as_text(one for one in known if one.covers(session.day))
 
 
-def _not_attacked(amendments: Sequence[Amendment], session: Block) -> str:
+def _not_attacked(amendments: Sequence[Amendment], session: Block, _rounds: int) -> str:
     return as_text(not_attacked(amendments, session=session))
 
 
-def _images_added(amendments: Sequence[Amendment], session: Block) -> str:
-    shows = sequence_of(standing(amendments)).shows_images_of(session)
+def _images_added(amendments: Sequence[Amendment], session: Block, rounds: int) -> str:
+    shows = sequence_of(standing(amendments), rounds=rounds).shows_images_of(session)
     return additions_as_text(amendments, day=shows.day)
 
 
@@ -45,8 +45,8 @@ _DECISIONS: Mapping[DecisionName, _Says] = {
     "left_out_of_fit": _left_out_of_fit,
     "left_out_of_evaluation": _left_out_of_evaluation,
     "not_attacked": _not_attacked,
-    "closed": closed_as_text,
-    "closed_until": closed_until,
+    "closed": lambda amendments, session, _rounds: closed_as_text(amendments, session),
+    "closed_until": lambda amendments, session, _rounds: closed_until(amendments, session),
     "images_added": _images_added,
 }
 
@@ -61,7 +61,9 @@ SAID: Mapping[str, str] = {
 """What a person is told changed, by the decision's name."""
 
 
-def decided(amendments: Sequence[Amendment], names: Iterable[DecisionName], *, session: Block) -> dict[str, str]:
+def decided(
+    amendments: Sequence[Amendment], names: Iterable[DecisionName], *, session: Block, rounds: int = 1
+) -> dict[str, str]:
     """Return what people decided of a stage of a session, by the decision's name; nothing where nothing was.
 
     Parameters
@@ -72,6 +74,8 @@ def decided(amendments: Sequence[Amendment], names: Iterable[DecisionName], *, s
         Decisions that the stage depends on.
     session
         Of the stage.
+    rounds
+        Sessions that the protocol cuts a day into.
     """
-    told = {name: _DECISIONS[name](amendments, session) for name in names}
+    told = {name: _DECISIONS[name](amendments, session, rounds) for name in names}
     return {name: text for name, text in told.items() if text}

@@ -15,12 +15,14 @@ from closedloop.artifacts.protocol.analysis import Evaluation, Fit, Simulation
 from closedloop.artifacts.protocol.attack import Attack, Controls
 from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
-from closedloop.artifacts.protocol.numbers import Days, Seed
+from closedloop.artifacts.protocol.numbers import Days, Rounds, Seed
 from closedloop.artifacts.protocol.session import PresentationTiming, Recording, Trial
 from closedloop.errors import ProtocolError
 from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
 from closedloop.plain_text.yaml_text import parse_yaml
 from closedloop.storage import sha256_bytes
+
+_LEAST_OF_ROUND = 2  # clean images: through one there is no SD
 
 
 class Protocol(Section):
@@ -42,6 +44,11 @@ class Protocol(Section):
     evaluation: Evaluation
     simulation: Simulation
     gates: Gates = Gates()
+    rounds: Rounds = Field(
+        default=1,
+        description="sessions that each day after day 0 is cut into; the model is refitted, and the next one's attacks "
+        "are made, between them",
+    )
 
     @model_validator(mode="after")
     def _images_attacked_are_shown(self) -> Protocol:
@@ -63,6 +70,21 @@ class Protocol(Section):
         if attack.anchors_per_site + attack.fresh_images_per_site == 0:
             raise ValueError(
                 "attack.anchors_per_site: expected images to attack, found none. Raise it or fresh_images_per_site"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _every_round_has_images(self) -> Protocol:
+        if self.rounds > 1 and self.images.clean_per_day < _LEAST_OF_ROUND * self.rounds:
+            raise ValueError(
+                f"rounds: expected at most {max(self.images.clean_per_day // _LEAST_OF_ROUND, 1)}, with "
+                f"{_LEAST_OF_ROUND} of images.clean_per_day ({self.images.clean_per_day}) in each, found {self.rounds}"
+                ". Cut the day into fewer, or show more clean images"
+            )
+        if self.rounds > max(self.attack.fresh_images_per_site, 1) and not self.attack.anchors_per_site:
+            raise ValueError(
+                f"rounds: expected at most attack.fresh_images_per_site ({self.attack.fresh_images_per_site}) where no "
+                f"anchor is attacked, found {self.rounds}. Cut the day into fewer, or attack anchors"
             )
         return self
 
@@ -119,12 +141,12 @@ def controls_per_day(protocol: Protocol) -> int:
 
 
 def presentations_per_day(protocol: Protocol) -> int:
-    """Count the presentations of a day, repetitions included."""
+    """Count the presentations of a day, of all its rounds, repetitions included; each round shows the normalizers."""
     images = protocol.images
     return (
         images.clean_per_day * images.clean_repetitions
         + images.anchors * images.anchor_repetitions
-        + images.normalizers * images.normalizer_repetitions
+        + images.normalizers * images.normalizer_repetitions * protocol.rounds
         + attacked_per_day(protocol) * protocol.attack.repetitions
         + controls_per_day(protocol) * protocol.controls.repetitions
     )

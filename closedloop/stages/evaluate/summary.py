@@ -53,7 +53,11 @@ def evaluation_report(
         n_sites=len(day.sites),
         n_attacked=len(day.stimuli.rows(kind="attacked")),
         left_out=left_out,
-        epsilons=tuple(evaluate_epsilon(day, pairs, epsilon) for epsilon in epsilons),
+        epsilons=tuple(
+            evaluate_epsilon(day, pairs, epsilon)
+            for epsilon in epsilons
+            if len(day.stimuli.rows(kind="attacked", epsilon=epsilon))
+        ),
         sigma_hz=dict(zip(names, _or_none(measured.sigma_hz), strict=True)),
         sigma_corrected_hz=dict(zip(names, _or_none(_sigma_corrected(day, measured)), strict=True)),
         r_predicted=dict(zip(names, _or_none(_r_predicted(day, measured, sealed)), strict=True)),

@@ -103,6 +103,8 @@ def white_box_rows(
         How it is computed.
     """
     items = items_of_day(day)
+    if not len(items.clean_index):
+        return []
     change = largest_change(source, items, day.stimuli.images, name=WHITE_BOX, seed=seed, steps=steps, work=work)
     return largest_change_rows("white_box", change, items, sigma=sigma)
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
 
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import read_journal
@@ -120,7 +121,8 @@ class Lab:
             self.at[name](context)
         if stage.name == "schedule" and not context.simulated:
             write_schedule(context.working, context.day, block=context.block.number)
-        sections = {section: getattr(context.protocol, section).model_dump() for section in stage.sections}
+        known = {section: getattr(context.protocol, section) for section in stage.sections}
+        sections = {section: one.model_dump() if isinstance(one, BaseModel) else one for section, one in known.items()}
         folders = stage.inputs(context.paths, context.day)
         read = [sha256_file(path) for folder in folders for path in folder.glob("*.*") if path.name != MANIFEST_NAME]
         told = [dict(context.decided)] if context.decided else []
