@@ -48,6 +48,8 @@ class Past:
         See `Plan`.
     block
         Which of the day's sessions is planned.
+    first_block
+        Which of its day's sessions growth is measured from; 0: as `block`.
     n_shown
         See `Plan`.
     has_anchors
@@ -64,17 +66,20 @@ class Past:
     predicted: Mapping[float, float] = field(default_factory=dict)
     decisions: ToldDecisions = NOTHING_DECIDED
     block: int = 1
+    first_block: int = 0
     n_shown: int = 0
     has_anchors: bool = False
 
     def design(self, protocol: Protocol, *, day: int) -> DayDesign:
         """Return what a day shows by a protocol."""
-        return design_day(protocol, sites=self.sites, day=day, counted=self.counted)
+        return design_day(protocol, sites=self.sites, day=day, counted=self.counted, number=self.block)
 
     def first_design(self, *, day: int) -> DayDesign:
         """Return what the day showed from which growth is measured."""
         own = self.first_sites or DaySites(self.sites, frozenset(self.sites if self.counted is None else self.counted))
-        return design_day(self.first_protocol, sites=own.attacked, day=day, counted=own.counted)
+        return design_day(
+            self.first_protocol, sites=own.attacked, day=day, counted=own.counted, number=self.first_block or self.block
+        )
 
     def basis(self, protocol: Protocol, *, day: int, reliability: AssumedReliability) -> DayBasis:
         """Return what a day's expectations rest on.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from closedloop.plain_text.printed import in_words
 from closedloop.planning.expectation import Contrast, ExpectedEpsilon
 from closedloop.planning.plan import Plan, PlannedAlternative
 from closedloop.report.wording import DASH
@@ -120,10 +121,25 @@ def cost_lines(plan: Plan) -> list[str]:
     """Return presentations and hours."""
     parts = ", ".join(f"{number:,} {name}" for name, number in plan.presentations.items() if number)
     lines = [f"{plan.n_presentations:,} presentations ({parts}).", _hours(plan)]
+    lines += round_lines(plan)
     if plan.n_shown:
         left = max(plan.n_presentations - plan.n_shown, 0)
         hours = plan.hours.expected * left / plan.n_presentations
         lines.append(f"Its session has begun: {plan.n_shown:,} are shown, {left:,} are left, {hours_text(hours)}.")
+    return lines
+
+
+def round_lines(plan: Plan) -> list[str]:
+    """Return what each of the day's rounds costs, and how long the animal waits after it, a line each."""
+    if not plan.rounds:
+        return []
+    waits = sum(one.wait_s or 0.0 for one in plan.rounds)
+    hours = sum(one.hours for one in plan.rounds)
+    between = f", and {in_words(waits)} of waiting between them {plan.waits_by}" if plan.waits_by else ""
+    lines = [f"Day {plan.day} is cut into {len(plan.rounds)} rounds: {hours_text(hours)} at work{between}."]
+    for one in plan.rounds:
+        waited = f", then about {in_words(one.wait_s)} of waiting" if one.wait_s is not None else ""
+        lines.append(f"Session {one.block}: {one.n_presentations:,} presentations, {hours_text(one.hours)}{waited}.")
     return lines
 
 

@@ -22,7 +22,8 @@ from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
 from closedloop.plain_text.yaml_text import parse_yaml
 from closedloop.storage import sha256_bytes
 
-_LEAST_OF_ROUND = 2  # clean images: through one there is no SD
+LEAST_CLEAN_OF_ROUND = 2
+"""Fresh clean images of a round: of one there is no SD."""
 
 
 class Protocol(Section):
@@ -75,11 +76,12 @@ class Protocol(Section):
 
     @model_validator(mode="after")
     def _every_round_has_images(self) -> Protocol:
-        if self.rounds > 1 and self.images.clean_per_day < _LEAST_OF_ROUND * self.rounds:
+        n_clean = self.images.clean_per_day
+        if self.rounds > 1 and n_clean < LEAST_CLEAN_OF_ROUND * self.rounds:
             raise ValueError(
-                f"rounds: expected at most {max(self.images.clean_per_day // _LEAST_OF_ROUND, 1)}, with "
-                f"{_LEAST_OF_ROUND} of images.clean_per_day ({self.images.clean_per_day}) in each, found {self.rounds}"
-                ". Cut the day into fewer, or show more clean images"
+                f"rounds: expected at most {max(n_clean // LEAST_CLEAN_OF_ROUND, 1)}, with {LEAST_CLEAN_OF_ROUND} of "
+                f"images.clean_per_day ({n_clean}) in each, found {self.rounds}. "
+                "Cut the day into fewer, or show more clean images"
             )
         if self.rounds > max(self.attack.fresh_images_per_site, 1) and not self.attack.anchors_per_site:
             raise ValueError(

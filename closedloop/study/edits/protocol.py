@@ -134,8 +134,8 @@ def _refuse_other_rounds(paths: StudyPaths, study: StudyDocument, protocol: Prot
     if protocol.rounds != study.rounds:
         raise ProtocolError(
             f"{paths.protocol}, rounds: expected {study.rounds}, as the study was made with, found {protocol.rounds}. "
-            "Restore it; a study whose days are cut otherwise is a new one. `closedloop add-block` and `drop-block` change "
-            "a single day."
+            "Restore it; a study whose days are cut otherwise is a new one. A single day is changed by `closedloop "
+            "add-block` and `drop-block`."
         )
 
 

@@ -1,17 +1,54 @@
-"""How long the attacks of a study take that is not made yet: its base model, a few gradients, timed on this machine."""
+"""How long attacks and refits of a study take that is not made yet: its base model, timed on this machine."""
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.artifacts.catalog import MODEL
 from closedloop.artifacts.protocol.protocol import Protocol, attacked_per_day
 from closedloop.models.checkpoints import save_site_model
-from closedloop.models.site_model import build_site_model
+from closedloop.models.site_model import SiteModel, build_site_model
 from closedloop.stages.from_protocol.attack import memory_for_batches
 from closedloop.stages.from_protocol.duration import Duration, duration_of
 from closedloop.stages.from_protocol.model import base_model_of
+from closedloop.stages.from_protocol.refit_duration import refit_seconds
+
+_MANY = 10_000  # images of a refit: a last batch that is not whole is nothing among them
+
+
+@dataclass(frozen=True)
+class TimedWork:
+    """Seconds of an attack, and of a refit for each image that it is fitted to."""
+
+    attack_s: float
+    fit_s: float
+
+
+def time_session(protocol: Protocol, base_model: str, *, place: Path) -> TimedWork:
+    """Measure what an attack and a refit cost on this machine, with a random readout on the base model.
+
+    Parameters
+    ----------
+    protocol
+        The experiment.
+    base_model
+        As study.json will name it.
+    place
+        Of the protocol, for messages.
+
+    Raises
+    ------
+    CheckpointError
+        The base model cannot be used.
+    ProtocolError
+        The protocol's batch does not fit into memory.
+    """
+    timed, n_attacks = time_attacks(protocol, base_model, place=place), attacked_per_day(protocol)
+    model = _with_random_readout(protocol, base_model)
+    fit_s = refit_seconds(protocol.fit, n_images=_MANY, model=model, side_px=protocol.images.side_px) / _MANY
+    return TimedWork((timed.least_s + timed.most_s) / 2 / max(n_attacks, 1), fit_s)
 
 
 def time_attacks(protocol: Protocol, base_model: str, *, place: Path) -> Duration:
@@ -33,12 +70,7 @@ def time_attacks(protocol: Protocol, base_model: str, *, place: Path) -> Duratio
     ProtocolError
         The protocol's batch does not fit into memory.
     """
-    model = build_site_model(
-        base_model_of(protocol.base_model, base_model),
-        n_sites=protocol.sites.n_sites,
-        side_px=protocol.images.side_px,
-        seed=0,
-    )
+    model = _with_random_readout(protocol, base_model)
     with tempfile.TemporaryDirectory(prefix="closedloop-") as folder, memory_for_batches(protocol.attack, place):
         file = Path(folder) / MODEL.name
         save_site_model(file, model)
@@ -49,3 +81,12 @@ def time_attacks(protocol: Protocol, base_model: str, *, place: Path) -> Duratio
             model=file,
             workers=None,
         )
+
+
+def _with_random_readout(protocol: Protocol, base_model: str) -> SiteModel:
+    return build_site_model(
+        base_model_of(protocol.base_model, base_model),
+        n_sites=protocol.sites.n_sites,
+        side_px=protocol.images.side_px,
+        seed=0,
+    )
