@@ -89,6 +89,7 @@ class Lab:
             day,
             report=lambda _paths, _outdated: None,
             foresee=_nobody,
+            say_wait=lambda _paths, _study, _protocol, *, day: "",
             say_duration=lambda _paths, _protocol, _workers, *, day: self.durations.get(day, ""),
             gates=self.gates,
         )
@@ -143,11 +144,12 @@ class Lab:
         manifest.model_copy(update={"outputs": describe_files(folder)}).write(folder / "manifest.json")
 
 
-def lab(root: Path, *, days: int = 2, simulated: bool = True) -> Lab:
-    """Make a study of smoke.yaml with more days."""
+def lab(root: Path, *, days: int = 2, simulated: bool = True, rounds: int = 1) -> Lab:
+    """Make a study of smoke.yaml with more days, each after day 0 cut into rounds."""
     paths = StudyPaths(root)
     root.mkdir(parents=True, exist_ok=True)
-    paths.protocol.write_text(SMOKE.read_text().replace("days: 1 ", f"days: {days} "))
+    cut = f"rounds: {rounds}\n" if rounds > 1 else ""
+    paths.protocol.write_text(SMOKE.read_text().replace("days: 1 ", f"days: {days} ") + cut)
     StudyDocument(
         simulated=simulated,
         study_id=STUDY_ID,
@@ -156,6 +158,7 @@ def lab(root: Path, *, days: int = 2, simulated: bool = True) -> Lab:
         protocol_sha256=protocol_sha256(read_protocol(paths.protocol)),
         code_version="0",
         arrays=("array1",),
+        rounds=rounds,
         pool=PoolDescription(kind="procedural", side_px=32, seed=1, n_categories=4, n_per_category=4),
         base_model="small_resnet_robust",
     ).write(paths.study)
