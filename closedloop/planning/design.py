@@ -94,7 +94,13 @@ class DayDesign:
 
 
 def design_day(
-    protocol: Protocol, *, sites: Sequence[int], day: int, counted: Collection[int] | None = None, number: int = 1
+    protocol: Protocol,
+    *,
+    sites: Sequence[int],
+    day: int,
+    counted: Collection[int] | None = None,
+    number: int = 1,
+    is_measured: bool | None = None,
 ) -> DayDesign:
     """Return what a session of a day will show, whichever images it will be.
 
@@ -110,8 +116,10 @@ def design_day(
         Those of them that the evaluation will count; None: all.
     number
         Which of the day's sessions: of a day of rounds each shows a part.
+    is_measured
+        Whether anchors are in it; None: as the protocol has it.
     """
-    protocol = protocol_of_session(protocol, day=day, number=number)
+    protocol = protocol_of_session(protocol, day=day, number=number, is_measured=is_measured)
     rows = plan_rows(_queue_of_numbers(protocol, day), protocol, sites=sites, seed_of=lambda *_names: day)
     images = protocol.images
     presentations = {

@@ -84,6 +84,7 @@ def plan_of_study(
         decisions=told_of(context, amendments, is_amended=protocol is None, by_gates=holds_by_gates(study, own)),
         block=session.number,
         first_block=first.number,
+        sequence=paths.sequence,
         n_shown=_n_shown(context),
         has_anchors=(paths.start / MANIFEST_NAME).is_file(),
     )

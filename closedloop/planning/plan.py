@@ -19,6 +19,8 @@ from closedloop.planning.expectation import DesignOfDays, ExpectedEpsilon, expec
 from closedloop.planning.pace import SessionPace
 from closedloop.planning.past import MeasuredMean, Past
 
+_DIGITS = 2  # of hours that are left of a day
+
 
 @dataclass(frozen=True)
 class PlannedHours:
@@ -181,7 +183,8 @@ def plan_of_protocol(protocol: Protocol, *, day: int, hours: float | None, relia
         Assumed of the sites.
     """
     pace = SessionPace((), protocol.trial.expected_broken_fraction)
-    past = Past((), pace, tuple(range(protocol.sites.n_sites)), protocol)
+    last = rounds_of_day(protocol.rounds, day)  # by which the day is measured
+    past = Past((), pace, tuple(range(protocol.sites.n_sites)), protocol, block=last)
     return make_plan(protocol, past, PlannedFor(), day=day, hours=hours, reliability=reliability)
 
 
@@ -217,7 +220,9 @@ def make_plan(
     n, pace = design.n_presentations, past.pace
     best, worst = pace.range_of_hours(protocol, n)
     rounds = _rounds(protocol, past, day=day)
-    allowed = protocol.trial.hours_per_day - sum(one.hours for one in _other_rounds(rounds, past.block))
+    allowed = protocol.trial.hours_per_day
+    if rounds:
+        allowed = round(allowed - sum(one.hours for one in _other_rounds(rounds, past.block)), _DIGITS)
     most = hours or max(allowed, 0.0)
     told = PlannedHours(
         expected=pace.hours(protocol, n),
@@ -256,16 +261,18 @@ def make_plan(
 
 def _rounds(protocol: Protocol, past: Past, *, day: int) -> tuple[PlannedRound, ...]:
     """Return what each of a day's rounds costs; nothing of a day that is not cut."""
-    n_rounds = rounds_of_day(protocol.rounds, day)
-    if n_rounds == 1:
+    if rounds_of_day(protocol.rounds, day) == 1:
         return ()
-    sizes = [replace(past, block=number).design(protocol, day=day).n_presentations for number in range(1, n_rounds + 1)]
-    return tuple(PlannedRound(number, n, past.pace.hours(protocol, n)) for number, n in enumerate(sizes, start=1))
+    numbers = past.sessions(day, rounds=protocol.rounds)
+    sizes = [replace(past, block=number).design(protocol, day=day).n_presentations for number in numbers]
+    return tuple(
+        PlannedRound(number, n, past.pace.hours(protocol, n)) for number, n in zip(numbers, sizes, strict=True)
+    )
 
 
 def _other_rounds(rounds: Sequence[PlannedRound], block: int) -> list[PlannedRound]:
-    """Return a day's rounds beside the planned one; a session that people added has the hours of a day to itself."""
-    return [one for one in rounds if one.block != block] if block <= len(rounds) else []
+    """Return a day's sessions beside the planned one: they share its hours."""
+    return [one for one in rounds if one.block != block]
 
 
 def _expected(

@@ -113,7 +113,7 @@ def protocol_lines(plan: Plan) -> list[str]:
     if growth:
         smallest = ", ".join(f"epsilon {one.epsilon:g}: {_number(one.growth.smallest)}" for one in growth if one.growth)
         lines.append(f"Growth from one day to another that is seen in four of five experiments: {smallest}.")
-    lines += _growth_lines(plan)
+    lines += [*round_lines(plan), *_growth_lines(plan)]
     return [*lines, *(f"Assumed: {line}" for line in plan.assumptions)]
 
 
@@ -136,7 +136,7 @@ def round_lines(plan: Plan) -> list[str]:
     waits = sum(one.wait_s or 0.0 for one in plan.rounds)
     hours = sum(one.hours for one in plan.rounds)
     between = f", and {in_words(waits)} of waiting between them {plan.waits_by}" if plan.waits_by else ""
-    lines = [f"Day {plan.day} is cut into {len(plan.rounds)} rounds: {hours_text(hours)} at work{between}."]
+    lines = [f"Day {plan.day} has {len(plan.rounds)} sessions: {hours_text(hours)} at work{between}."]
     for one in plan.rounds:
         waited = f", then about {in_words(one.wait_s)} of waiting" if one.wait_s is not None else ""
         lines.append(f"Session {one.block}: {one.n_presentations:,} presentations, {hours_text(one.hours)}{waited}.")

@@ -39,7 +39,9 @@ class PlannedRows:
 
 def run(context: StageContext) -> None:
     """Write plan.json, images.parquet and items.parquet."""
-    protocol = protocol_of_session(context.protocol, day=context.day, number=context.block.number)
+    block = context.block
+    is_measured = context.paths.sequence.measures(block)
+    protocol = protocol_of_session(context.protocol, day=block.day, number=block.number, is_measured=is_measured)
     queue = context.read(catalog.QUEUE)
     not_attacked = from_text(context.decided.get("not_attacked", ""), place="not_attacked")
     sites = attacked_sites(

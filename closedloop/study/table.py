@@ -262,7 +262,7 @@ _DAY: tuple[Stage, ...] = (
         ("images", "sites", "attack", "controls", "trial", "presentation", "rounds"),
         _plan,
         _BEFORE,
-        decisions=("not_attacked",),
+        decisions=("not_attacked", "anchors_taken_over"),
     ),
     Stage("synthesize", work_of("closedloop.stages.synthesize"), ("attack",), _synthesize, _BEFORE, opens_inputs=True),
     Stage(

@@ -17,7 +17,13 @@ from closedloop.artifacts.records.sequence import Block, sequence_of
 from closedloop.artifacts.records.standing import standing
 
 DecisionName = Literal[
-    "left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until", "images_added"
+    "left_out_of_fit",
+    "left_out_of_evaluation",
+    "not_attacked",
+    "closed",
+    "closed_until",
+    "images_added",
+    "anchors_taken_over",
 ]
 
 _Says = Callable[[Sequence[Amendment], Block, int], str]
@@ -41,6 +47,10 @@ def _images_added(amendments: Sequence[Amendment], session: Block, rounds: int) 
     return additions_as_text(amendments, day=shows.day)
 
 
+def _anchors_taken_over(amendments: Sequence[Amendment], session: Block, rounds: int) -> str:
+    return "yes" if session in sequence_of(standing(amendments), rounds=rounds).taking_over else ""
+
+
 _DECISIONS: Mapping[DecisionName, _Says] = {
     "left_out_of_fit": _left_out_of_fit,
     "left_out_of_evaluation": _left_out_of_evaluation,
@@ -48,6 +58,7 @@ _DECISIONS: Mapping[DecisionName, _Says] = {
     "closed": lambda amendments, session, _rounds: closed_as_text(amendments, session),
     "closed_until": lambda amendments, session, _rounds: closed_until(amendments, session),
     "images_added": _images_added,
+    "anchors_taken_over": _anchors_taken_over,
 }
 
 SAID: Mapping[str, str] = {
@@ -57,6 +68,7 @@ SAID: Mapping[str, str] = {
     "closed": "whether the day was closed before its end",
     "closed_until": "which days were closed before their end",
     "images_added": "which images were added",
+    "anchors_taken_over": "whether the day's anchors are in this round, for the last one was dropped",
 }
 """What a person is told changed, by the decision's name."""
 

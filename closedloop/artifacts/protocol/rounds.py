@@ -81,7 +81,7 @@ def measures(rounds: int, *, day: int, number: int) -> bool:
     return number >= rounds_of_day(rounds, day)
 
 
-def protocol_of_session(protocol: Protocol, *, day: int, number: int) -> Protocol:
+def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measured: bool | None = None) -> Protocol:
     """Return a protocol with the numbers of images of one session of a day in the place of the day's.
 
     A session that people added to a day of rounds shows as much as its last round. What is returned is of a day of that
@@ -93,6 +93,8 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int) -> Protoco
         Of the day: its sections images, attack and controls, and its rounds.
     day, number
         Which session, from 1.
+    is_measured
+        Whether anchors, the attacks on them and controls are in it; None: as the protocol has it (`measures`).
 
     Examples
     --------
@@ -108,7 +110,7 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int) -> Protoco
         return protocol
     images, attack, controls = protocol.images, protocol.attack, protocol.controls
     n_fresh = share_of_round(attack.fresh_images_per_site, rounds, min(number, rounds))
-    is_measured = measures(rounds, day=day, number=number)
+    is_measured = measures(rounds, day=day, number=number) if is_measured is None else is_measured
     return protocol.model_copy(
         update={
             "rounds": 1,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from closedloop.artifacts.protocol.numbers import MOST_ROUNDS
-from closedloop.artifacts.protocol.rounds import rounds_of_day
+from closedloop.artifacts.protocol.rounds import measures, rounds_of_day
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
 from closedloop.artifacts.records.standing import standing
 from closedloop.errors import ClosedLoopError, DocumentError
@@ -27,6 +27,9 @@ ROUNDS_KEY = "rounds"
 
 SHOWN = "shown"
 """Under this name a skipped day, or a dropped block, keeps whether its session was shown: `yes` or `no`."""
+
+ANCHORS = "anchors_in_session"
+"""Under this name a dropped round keeps which session of its day shows the day's anchors in its place, if one does."""
 
 
 class Block(NamedTuple):
@@ -82,6 +85,8 @@ class BlockSequence:
         Rounds that people decided not to have.
     rounds
         Sessions that the protocol cuts a day after day 0 into.
+    taking_over
+        Rounds that show their day's anchors in the place of the last one, which people dropped before.
     """
 
     skipped: frozenset[int] = frozenset()
@@ -89,6 +94,11 @@ class BlockSequence:
     added: frozenset[Block] = frozenset()
     dropped: frozenset[Block] = frozenset()
     rounds: int = 1
+    taking_over: frozenset[Block] = frozenset()
+
+    def measures(self, block: Block) -> bool:
+        """Return whether a session shows anchors, the attacks on them and controls: of a day of rounds the last one."""
+        return measures(self.rounds, day=block.day, number=block.number) or block in self.taking_over
 
     def of_day(self, day: int) -> tuple[Block, ...]:
         """Return a day's blocks, in order; none where it was skipped."""
@@ -176,6 +186,7 @@ def sequence_of(amendments: Iterable[Amendment], *, rounds: int) -> BlockSequenc
         Sessions that the protocol cuts a day into, as study.json says.
     """
     skipped, lost, added, dropped = set[int](), set[Block](), set[Block](), set[Block]()
+    taking_over = set[Block]()
     for one in amendments:
         if one.day is None:
             continue
@@ -190,9 +201,15 @@ def sequence_of(amendments: Iterable[Amendment], *, rounds: int) -> BlockSequenc
             lost.discard(block)
         elif one.kind == "drop_block":
             (added.discard if block in added else dropped.add)(block)
+        if one.kind == "drop_block" and ANCHORS in one.after:
+            taking_over.add(Block(one.day, int(one.after[ANCHORS])))
+        elif one.kind == "add_block" and ANCHORS in one.before:
+            taking_over.discard(Block(one.day, int(one.before[ANCHORS])))
         if one.kind in ("skip_day", "drop_block") and one.after.get(SHOWN) == "yes":
             lost.add(block)
-    return BlockSequence(frozenset(skipped), frozenset(lost), frozenset(added), frozenset(dropped), rounds)
+    return BlockSequence(
+        frozenset(skipped), frozenset(lost), frozenset(added), frozenset(dropped), rounds, frozenset(taking_over)
+    )
 
 
 def said_of_sessions(amendments: Iterable[Amendment]) -> dict[Block, str]:

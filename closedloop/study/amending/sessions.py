@@ -9,7 +9,7 @@ from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.gates.held import is_shown
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
-from closedloop.artifacts.records.sequence import FIRST, SHOWN, Block, sequence_of
+from closedloop.artifacts.records.sequence import ANCHORS, FIRST, SHOWN, Block, BlockSequence, sequence_of
 from closedloop.artifacts.study import BROUGHT, QUEUE_STAGE, StudyDocument, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.plain_text.printed import command_line
@@ -159,7 +159,8 @@ def add_block(
             )
         block = last if again else Block(day, last.number + 1)
         _refuse_shown_later(paths, study, protocol, amendments, block=block, found=f"day {day} is over")
-        return Decision(kind="add_block", day=day, block=block.number)
+        taken_back = _to_give_back(paths, sequence, block)
+        return Decision(kind="add_block", day=day, block=block.number, before=taken_back)
 
     known = paths.sequence.lost
     lost = max((one for one in known if one.day == day), default=Block(day)) if again else Block(day)
@@ -193,7 +194,8 @@ def drop_block(
     """
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
-        blocks = sequence_of(standing(amendments), rounds=study.rounds).of_day(day)
+        sequence = sequence_of(standing(amendments), rounds=study.rounds)
+        blocks = sequence.of_day(day)
         if not blocks or blocks[-1].number == 1:
             raise StudyError(
                 f"{paths.root}: expected a day with a second session, found day {day} {_with_one(paths, day, blocks)}"
@@ -207,9 +209,31 @@ def drop_block(
             )
         _refuse_never_made(at, day, was_shown=was_shown)
         shown = was_shown or _is_begun(paths, block)
-        return Decision(kind="drop_block", day=day, block=block.number, after={SHOWN: "yes" if shown else "no"})
+        taken_over = {} if shown else _to_take_over(paths, sequence, block)
+        return Decision(
+            kind="drop_block", day=day, block=block.number, after={SHOWN: "yes" if shown else "no"} | taken_over
+        )
 
     return decide(paths, study, by=by, why=why, decision=decision)
+
+
+def _to_take_over(paths: StudyPaths, sequence: BlockSequence, dropped: Block) -> dict[str, str]:
+    """Return the session that shows a day's anchors in the place of a round that is dropped: the one before, unseen.
+
+    Nothing where that one was shown already, or shows them anyway.
+    """
+    before = Block(dropped.day, dropped.number - 1)
+    if not sequence.measures(dropped) or sequence.measures(before) or _is_begun(paths, before):
+        return {}
+    return {ANCHORS: str(before.number)}
+
+
+def _to_give_back(paths: StudyPaths, sequence: BlockSequence, had_again: Block) -> dict[str, str]:
+    """Return the session that need not show a day's anchors, for the round after it is had after all."""
+    before = Block(had_again.day, had_again.number - 1)
+    if before not in sequence.taking_over or _is_begun(paths, before):
+        return {}
+    return {ANCHORS: str(before.number)}
 
 
 def _decide_on_lost(

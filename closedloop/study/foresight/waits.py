@@ -52,7 +52,9 @@ class MeasuredWork:
     seconds: Mapping[str, float]
 
 
-def work_of_session(protocol: Protocol, block: Block, *, n_sites: int, n_fitted_before: int) -> SessionWork:
+def work_of_session(
+    protocol: Protocol, block: Block, *, n_sites: int, n_fitted_before: int, is_measured: bool | None = None
+) -> SessionWork:
     """Return what a session will give to do.
 
     Parameters
@@ -65,8 +67,10 @@ def work_of_session(protocol: Protocol, block: Block, *, n_sites: int, n_fitted_
         That are attacked.
     n_fitted_before
         Images that the model was fitted to before it.
+    is_measured
+        Whether anchors are in it; None: as the protocol has it.
     """
-    own = protocol_of_session(protocol, day=block.day, number=block.number)
+    own = protocol_of_session(protocol, day=block.day, number=block.number, is_measured=is_measured)
     own = own.model_copy(update={"sites": own.sites.model_copy(update={"n_sites": n_sites})})
     n_fresh = own.attack.fresh_images_per_site * n_sites * len(own.attack.epsilons)
     return SessionWork(
@@ -152,18 +156,20 @@ def waits_of_day(paths: StudyPaths, protocol: Protocol, *, day: int) -> tuple[di
     DocumentError
         A published file is damaged.
     """
-    blocks = paths.sequence.of_day(day)
+    sequence = paths.sequence
+    blocks = sequence.of_day(day)
     measured = measured_work(paths, until=blocks[-1]) if len(blocks) > 1 else None
     if measured is None:
         return {}, ""
     first = paths.at(FIRST)
     n_sites = len(attacked_sites(SITES.read(SITES.published(first, FIRST.day)), protocol.sites.n_sites))
     n_fitted, works = measured.work.n_fitted, dict[Block, SessionWork]()
-    for block in paths.sequence.until(blocks[-1]):
-        before = 0 if block <= measured.block else n_fitted
-        works[block] = work_of_session(protocol, block, n_sites=n_sites, n_fitted_before=before)
-        n_fitted = works[block].n_fitted if block > measured.block else n_fitted
     works[measured.block] = measured.work
+    for block in (one for one in sequence.until(blocks[-1]) if one > measured.block):
+        works[block] = work_of_session(
+            protocol, block, n_sites=n_sites, n_fitted_before=n_fitted, is_measured=sequence.measures(block)
+        )
+        n_fitted = works[block].n_fitted
     waits = {
         block.number: wait_s(measured, works[block], works[following])
         for block, following in pairwise(blocks)

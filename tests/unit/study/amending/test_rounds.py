@@ -153,3 +153,52 @@ def test_what_people_are_told_of_sessions_is_what_people_decided(tmp_path: Path)
     assert said_of_sessions(()) == {}
     assert StudyDocument.read(made.paths.study).rounds == 2
     assert protocol_sha256(read_protocol(made.paths.protocol)) == read_identity(made.paths)[0].protocol_sha256
+
+
+def shows_anchors(made: Lab, *blocks: Block) -> list[bool]:
+    return [made.paths.sequence.measures(block) for block in blocks]
+
+
+def test_a_round_takes_over_the_anchors_of_a_later_one_that_is_dropped_before_either_is_seen(tmp_path: Path) -> None:
+    made = cut(tmp_path)
+    record(made, Block(0))
+    before = published(made)
+    drop(made, 1)
+    assert shows_anchors(made, Block(1), Block(2), Block(2, 2)) == [True, False, True]
+    made.run()
+    assert made.ran == ["1 plan", "1 synthesize", "1 schedule"]
+    add(made, 1)
+    assert shows_anchors(made, Block(1), Block(1, 2)) == [False, True]
+    made.run()
+    assert published(made) == before
+
+
+def test_a_round_that_was_shown_keeps_what_it_showed(tmp_path: Path) -> None:
+    made = cut(tmp_path)
+    record(made, Block(0))
+    drop(made, 1)
+    made.run()
+    record(made, Block(1))
+    before = published(made)
+    add(made, 1)
+    made.run()
+    assert shows_anchors(made, Block(1), Block(1, 2)) == [True, True]
+    assert {name: published(made)[name] for name in before} == before
+
+
+def test_rounds_dropped_one_after_the_other_leave_the_anchors_to_the_first(tmp_path: Path) -> None:
+    made = cut(tmp_path, rounds=3)
+    record(made, Block(0))
+    drop(made, 1)
+    drop(made, 1)
+    assert made.paths.sequence.of_day(1) == (Block(1),)
+    assert shows_anchors(made, Block(1), Block(2), Block(2, 2), Block(2, 3)) == [True, False, False, True]
+
+
+def test_a_round_that_was_shown_without_anchors_does_not_take_them_over(tmp_path: Path) -> None:
+    made = cut(tmp_path)
+    record(made, Block(0), Block(1))
+    drop(made, 1)
+    assert shows_anchors(made, Block(1)) == [False]
+    made.run()
+    assert made.ran[0] == "2 plan"
