@@ -278,6 +278,8 @@ def _other_rounds(rounds: Sequence[PlannedRound], block: int) -> list[PlannedRou
 def _expected(
     protocol: Protocol, design: DayDesign, basis: DayBasis, past: Past, *, day: int
 ) -> tuple[ExpectedEpsilon, ...]:
+    if not design.rows.attacks:  # a round without fresh images to attack
+        return ()
     first = past.first_design(day=day) if basis.first else design
     reliability: dict[str, float] = {}
     for one in past.days:  # of each site what was seen last

@@ -35,7 +35,7 @@ def plan_lines(plan: Plan, *, to_amend: str = "") -> list[str]:
     """
     lines = [_title(plan), *cost_lines(plan), *decided_lines(plan)]
     lines += [*(f"Assumed: {line}" for line in plan.assumptions), "", *_table(plan)]
-    lines += ["", TESTS, *_growth_lines(plan)]
+    lines += ["", TESTS, *_growth_lines(plan)] if plan.epsilons else []
     lines += _hours_lines(plan)
     if to_amend and any(one.fits for one in plan.alternatives):
         lines.append(to_take_one(plan, to_amend))
@@ -188,6 +188,9 @@ COLUMNS = ("epsilon", "size", "SE all", "SE anchors", "SE a site", "seen from", 
 
 def _table(plan: Plan) -> Iterator[str]:
     """Yield the numbers of each epsilon in columns, all but the first in sigma."""
+    if not plan.epsilons:
+        yield "Nothing is attacked in this session: its images are for the fit, and the day is measured by another one."
+        return
     rows = [COLUMNS, *(_cells(one) for one in plan.epsilons)]
     if plan.measured:
         rows[0] = (*COLUMNS, "SE measured")
