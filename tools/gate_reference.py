@@ -42,8 +42,8 @@ closedloop release runs/monkey-a --by Ada --reason "it is well again"
 Both may be given while a loop is at work. A session that is being shown is not interrupted by a hold: the day after is
 held.
 
-Of a day with a second session each session has findings of its own: the command that approves names the session by
-`--block 2`, and the page's button is of that session alone.
+Of a day with a second session, or with rounds, each session has findings of its own: the command that approves names
+the session by `--block 2`, and the page's button is of that session alone.
 
 ## What people left out
 

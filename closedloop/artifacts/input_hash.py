@@ -36,7 +36,7 @@ def input_hash(
     study
         Whose.
     protocol
-        Its seed and the sections count, as they differ from their defaults.
+        Its seed and the sections count, as they differ from their defaults: one that is its default is left out.
     sections
         Names of the parts of the protocol that the stage sees; one that is as by default is not hashed.
     inputs

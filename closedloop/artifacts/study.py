@@ -10,10 +10,17 @@ from typing import Literal, get_args
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
-from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Name
+from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Name, Rounds
 from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.artifacts.records.inputs import PoolDescription
-from closedloop.artifacts.records.sequence import Block, BlockSequence, block_of_folder, read_sequence
+from closedloop.artifacts.records.sequence import (
+    AMENDMENTS_NAME,
+    STUDY_NAME,
+    Block,
+    BlockSequence,
+    block_of_folder,
+    read_sequence,
+)
 
 STAGES = ("plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate", "queue")
 """The stages of a day in their order, each also the name of its folder. The one list of them."""
@@ -91,6 +98,12 @@ class StudyDocument(Document):
         exclude_if=operator.not_,
         description="of a simulated study: whether its sessions and recordings are brought into it, as an animal's are",
     )
+    rounds: Rounds = Field(
+        default=1,
+        exclude_if=lambda rounds: rounds == 1,
+        description="sessions that the protocol cuts each day after day 0 into; what people added or dropped since "
+        "stands in amendments.jsonl",
+    )
     pool: PoolDescription
     base_model: str = Field(
         max_length=MOST_OF_PATH, description="name of shipped weights or path of the file that was imported"
@@ -150,9 +163,9 @@ class StudyPaths:
         Raises
         ------
         DocumentError
-            The amendments are damaged.
+            The amendments, or study.json, are damaged.
         """
-        return self.fixed if self.fixed is not None else read_sequence(self.amendments)
+        return self.fixed if self.fixed is not None else read_sequence(self.root)
 
     @property
     def protocol(self) -> Path:
@@ -162,7 +175,7 @@ class StudyPaths:
     @property
     def study(self) -> Path:
         """The study's identity."""
-        return self.root / "study.json"
+        return self.root / STUDY_NAME
 
     @property
     def metadata(self) -> Path:
@@ -187,7 +200,7 @@ class StudyPaths:
     @property
     def amendments(self) -> Path:
         """What people decided after the study began, a line each."""
-        return self.root / "amendments.jsonl"
+        return self.root / AMENDMENTS_NAME
 
     @property
     def ledger(self) -> Path:

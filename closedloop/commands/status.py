@@ -133,7 +133,7 @@ def read_status(study: Path) -> Status:
     damaged: list[str] = []
     days: tuple[int, int] | None = None
     decided = standing(whole_amendments(paths.amendments))
-    records = of_sessions(known_records(paths, damaged), sequence_of(decided))
+    records = of_sessions(known_records(paths, damaged), sequence_of(decided, rounds=document.rounds))
     missing = missing_of(paths, records, damaged, simulated=document.simulated)
     qualities = _qualities(paths, records, damaged)
     despite = _despite(paths, qualities, damaged)
@@ -271,7 +271,7 @@ def _days_done(paths: StudyPaths, records: Sequence[StageRecord]) -> tuple[int, 
         return None
     from closedloop.artifacts.protocol.protocol import read_protocol  # noqa: PLC0415 - not for one that is at work
 
-    n_days, sequence = read_protocol(paths.protocol).days, readable_sequence(paths.amendments)
+    n_days, sequence = read_protocol(paths.protocol).days, readable_sequence(paths.root)
     evaluated = {(record.day, record.block) for record in records if record.stage == "evaluate"}
     return sum(evaluated.issuperset(sequence.of_day(day)) for day in range(n_days)), n_days  # a skipped day is done
 

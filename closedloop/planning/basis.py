@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from closedloop.analysis.estimate import Floats
 from closedloop.analysis.variance_parts import RepeatedPairs, difference_spread, pair_variance
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.protocol.rounds import clean_of_session
 from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.planning import assumed
 from closedloop.planning.assumed import AssumedChange, AssumedReliability
@@ -93,16 +94,18 @@ def basis_of(
     predicted
         Mean change that the day's model predicts of its own attacks, z, by epsilon; None or empty before there are any.
     """
+    n_clean = clean_of_session(protocol, day=day, number=block)
     change = assumed.assumed_change(day, predicted or {}, is_fitted=Block(day, block) != FIRST)
     if not days:
         usual = AssumedReliability(assumed.RELIABILITY, protocol.images.clean_repetitions)
-        return _assumed(protocol, change, n_sites=n_sites, reliability=reliability or usual)
+        return _assumed(change, n_clean=n_clean, n_sites=n_sites, reliability=reliability or usual)
     fitted = [one for one in days if one.is_fitted]
+    compared = [one for one in fitted if one.has_anchors or protocol.rounds == 1]  # growth is of anchors
     law, lines = _law_of(fitted or days), []
     if not fitted:
         law = _with_change(law, change)
         lines.append(f"{change.says}; the noise is that of day 0.")
-    correlation = _correlation_of_days(fitted)
+    correlation = _correlation_of_days(compared)
     if correlation is None:
         correlation = assumed.CORRELATION_OF_DAYS
         lines.append(_assumed_correlation())
@@ -111,21 +114,21 @@ def basis_of(
         lines.append(f"Epsilon {', '.join(new)}, not shown yet: as those that were, by a power of epsilon.")
     return DayBasis(
         law=law,
-        sigma_error=_sigma_error(days, n_clean=protocol.images.clean_per_day),
+        sigma_error=_sigma_error(days, n_clean=n_clean),
         site_names=days[-1].site_names,
         used=float(np.mean([one.used for one in days])),
         correlation=correlation,
-        first=FirstDay(fitted[0].day, _law_of(fitted[:1])) if fitted else None,
+        first=FirstDay(compared[0].day, _law_of(compared[:1])) if compared else None,
         days=tuple(dict.fromkeys(one.day for one in days)),
         assumptions=tuple(lines),
     )
 
 
-def _assumed(protocol: Protocol, change: AssumedChange, *, n_sites: int, reliability: AssumedReliability) -> DayBasis:
+def _assumed(change: AssumedChange, *, n_clean: int, n_sites: int, reliability: AssumedReliability) -> DayBasis:
     noise = assumed.noise_of(reliability.value, repetitions=reliability.repetitions)
     return DayBasis(
         law=_with_change(uniform_law(size=0.0, spread=0.0, clean=noise, n_sites=n_sites), change),
-        sigma_error=np.full(n_sites, 1 / math.sqrt(2 * protocol.images.clean_per_day)),
+        sigma_error=np.full(n_sites, 1 / math.sqrt(2 * n_clean)),
         site_names=tuple(f"site {number}" for number in range(n_sites)),
         used=1.0,
         correlation=assumed.CORRELATION_OF_DAYS,

@@ -10,6 +10,7 @@ import numpy as np
 from closedloop.analysis.expected_error import PlannedPairs
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.protocol.rounds import protocol_of_session
 from closedloop.stages.plan import Item, PlannedRows, plan_rows
 
 ALL, ANCHORS, FRESH = "all", "anchors", "fresh"  # as in sensitivity.parquet
@@ -93,9 +94,15 @@ class DayDesign:
 
 
 def design_day(
-    protocol: Protocol, *, sites: Sequence[int], day: int, counted: Collection[int] | None = None
+    protocol: Protocol,
+    *,
+    sites: Sequence[int],
+    day: int,
+    counted: Collection[int] | None = None,
+    number: int = 1,
+    is_measured: bool | None = None,
 ) -> DayDesign:
-    """Return what a day will show, whichever images it will be.
+    """Return what a session of a day will show, whichever images it will be.
 
     Parameters
     ----------
@@ -107,7 +114,12 @@ def design_day(
         Which.
     counted
         Those of them that the evaluation will count; None: all.
+    number
+        Which of the day's sessions: of a day of rounds each shows a part.
+    is_measured
+        Whether anchors are in it; None: as the protocol has it.
     """
+    protocol = protocol_of_session(protocol, day=day, number=number, is_measured=is_measured)
     rows = plan_rows(
         _queue_of_numbers(protocol, day),
         protocol,

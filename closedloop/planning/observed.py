@@ -91,6 +91,11 @@ class ObservedDay:
         """Whether the model of its attacks had seen responses."""
         return Block(self.day, self.block) != FIRST
 
+    @property
+    def has_anchors(self) -> bool:
+        """Whether anchors were attacked: of a day of rounds in its last one alone."""
+        return any(own.is_anchor.any() for own in self.by_epsilon.values())
+
 
 def read_observed_sessions(context: GateContext, amendments: Sequence[Amendment]) -> tuple[ObservedDay, ...]:
     """Read the evaluated sessions before one, in order; those of which nothing counts are left out.

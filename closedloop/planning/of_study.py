@@ -66,7 +66,8 @@ def plan_of_study(
             "attacked left out of the evaluation. Take one in again: `closedloop include`."
         )
     days = read_observed_sessions(context, amendments)
-    first = next((Block(one.day, one.block) for one in days if one.is_fitted), session)
+    compared = (one for one in days if one.is_fitted and (one.has_anchors or planned.rounds == 1))
+    first = next((Block(one.day, one.block) for one in compared), session)
     past = Past(
         days=days,
         pace=read_pace(context),
@@ -82,6 +83,8 @@ def plan_of_study(
         ),
         decisions=told_of(context, amendments, is_amended=protocol is None, by_gates=holds_by_gates(study, own)),
         block=session.number,
+        first_block=first.number,
+        sequence=paths.sequence,
         n_shown=_n_shown(context),
         has_anchors=(paths.start / MANIFEST_NAME).is_file(),
     )

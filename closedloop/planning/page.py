@@ -50,8 +50,7 @@ def plan_page(plan: Plan, *, command: str, to_amend: str = "") -> bytes:
             _in_short(plan),
             *_decided(plan),
             *others,
-            _errors(plan),
-            _power(plan),
+            *((_errors(plan), _power(plan)) if plan.epsilons else ()),
             _cost(plan),
             _rests_on(plan),
         ]
@@ -62,7 +61,7 @@ def plan_page(plan: Plan, *, command: str, to_amend: str = "") -> bytes:
             facts=(
                 ("Protocol", plan.protocol),
                 ("Observed", days_in_words(plan.days)),
-                ("Sites", count(len(plan.epsilons[0].sites))),
+                *((("Sites", count(len(plan.epsilons[0].sites))),) if plan.epsilons else ()),
                 ("Software", f"closedloop {__version__}"),
             ),
             command=command,
@@ -258,7 +257,7 @@ def _cost(plan: Plan) -> PageSection:
 
 
 def _alternatives(plan: Plan, to_amend: str) -> Iterator[PageSection]:
-    if plan.fits:
+    if plan.fits or not plan.epsilons:
         return
     epsilons = [one.epsilon for one in plan.epsilons]
     how = f" {to_take_one(plan, to_amend)}" if to_amend and any(one.fits for one in plan.alternatives) else ""

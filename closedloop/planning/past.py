@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.protocol.rounds import rounds_of_day
+from closedloop.artifacts.records.sequence import Block, BlockSequence
 from closedloop.planning.assumed import AssumedReliability
 from closedloop.planning.basis import DayBasis, basis_of
 from closedloop.planning.decided import NOTHING_DECIDED, ToldDecisions
@@ -48,6 +50,10 @@ class Past:
         See `Plan`.
     block
         Which of the day's sessions is planned.
+    first_block
+        Which of its day's sessions growth is measured from; 0: as `block`.
+    sequence
+        The study's sessions; None: as the protocol has them.
     n_shown
         See `Plan`.
     has_anchors
@@ -64,17 +70,35 @@ class Past:
     predicted: Mapping[float, float] = field(default_factory=dict)
     decisions: ToldDecisions = NOTHING_DECIDED
     block: int = 1
+    first_block: int = 0
+    sequence: BlockSequence | None = None
     n_shown: int = 0
     has_anchors: bool = False
 
     def design(self, protocol: Protocol, *, day: int) -> DayDesign:
         """Return what a day shows by a protocol."""
-        return design_day(protocol, sites=self.sites, day=day, counted=self.counted)
+        is_measured = self.sequence.measures(Block(day, self.block)) if self.sequence else None
+        return design_day(
+            protocol, sites=self.sites, day=day, counted=self.counted, number=self.block, is_measured=is_measured
+        )
+
+    def sessions(self, day: int, *, rounds: int) -> tuple[int, ...]:
+        """Return the numbers of a day's sessions: of the study, or as the protocol has them where there is none."""
+        if self.sequence is not None:
+            return tuple(one.number for one in self.sequence.of_day(day))
+        return tuple(range(1, rounds_of_day(rounds, day) + 1))
 
     def first_design(self, *, day: int) -> DayDesign:
         """Return what the day showed from which growth is measured."""
         own = self.first_sites or DaySites(self.sites, frozenset(self.sites if self.counted is None else self.counted))
-        return design_day(self.first_protocol, sites=own.attacked, day=day, counted=own.counted)
+        return design_day(
+            self.first_protocol,
+            sites=own.attacked,
+            day=day,
+            counted=own.counted,
+            number=self.first_block or self.block,
+            is_measured=True,
+        )
 
     def basis(self, protocol: Protocol, *, day: int, reliability: AssumedReliability) -> DayBasis:
         """Return what a day's expectations rest on.

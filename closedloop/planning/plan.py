@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.protocol.rounds import rounds_of_day
 from closedloop.artifacts.records.sequence import Block
 from closedloop.planning.alternatives import NewValues, alternatives
 from closedloop.planning.assumed import RELIABILITY, AssumedReliability
@@ -17,6 +18,8 @@ from closedloop.planning.design import DayDesign
 from closedloop.planning.expectation import DesignOfDays, ExpectedEpsilon, expect
 from closedloop.planning.pace import SessionPace
 from closedloop.planning.past import MeasuredMean, Past
+
+_DIGITS = 2  # of hours that are left of a day
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,26 @@ class PlannedHours:
     broken_fraction: float
     expected_broken_fraction: float
     sessions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PlannedRound:
+    """One of the sessions that a day is cut into.
+
+    Attributes
+    ----------
+    block
+        Which, from 1.
+    n_presentations, hours
+        What it costs.
+    wait_s
+        How long the animal waits after it for the next one; None after the last, and where nobody knows.
+    """
+
+    block: int
+    n_presentations: int
+    hours: float
+    wait_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +103,10 @@ class Plan:
         What people decided of it.
     n_shown
         Presentations that its session has shown already, where it began and is not over.
+    rounds
+        The sessions that the day is cut into; empty where it is not.
+    waits_by
+        What the waits between them are reckoned by.
     """
 
     protocol: str
@@ -102,6 +129,8 @@ class Plan:
     measured: tuple[MeasuredMean, ...]
     decisions: ToldDecisions
     n_shown: int
+    rounds: tuple[PlannedRound, ...] = ()
+    waits_by: str = ""
 
     @property
     def session(self) -> Block:
@@ -125,6 +154,8 @@ class Plan:
         values["decisions"]["not_shown_before"] = missed.model_dump(mode="json") if missed else None
         if self.block == 1:
             del values["block"]
+        if not self.rounds:
+            del values["rounds"], values["waits_by"]
         told: dict[str, Any] = _without_nan(values)
         return told
 
@@ -152,7 +183,8 @@ def plan_of_protocol(protocol: Protocol, *, day: int, hours: float | None, relia
         Assumed of the sites.
     """
     pace = SessionPace((), protocol.trial.expected_broken_fraction)
-    past = Past((), pace, tuple(range(protocol.sites.n_sites)), protocol)
+    last = rounds_of_day(protocol.rounds, day)  # by which the day is measured
+    past = Past((), pace, tuple(range(protocol.sites.n_sites)), protocol, block=last)
     return make_plan(protocol, past, PlannedFor(), day=day, hours=hours, reliability=reliability)
 
 
@@ -187,12 +219,16 @@ def make_plan(
     expected = _expected(protocol, design, basis, past, day=day)
     n, pace = design.n_presentations, past.pace
     best, worst = pace.range_of_hours(protocol, n)
-    most = hours or protocol.trial.hours_per_day
+    rounds = _rounds(protocol, past, day=day)
+    allowed = protocol.trial.hours_per_day
+    if rounds:
+        allowed = round(allowed - sum(one.hours for one in _other_rounds(rounds, past.block)), _DIGITS)
+    most = hours or max(allowed, 0.0)
     told = PlannedHours(
         expected=pace.hours(protocol, n),
         best=best,
         worst=worst,
-        allowed=protocol.trial.hours_per_day,
+        allowed=max(allowed, 0.0),
         broken_fraction=pace.broken_fraction,
         expected_broken_fraction=pace.expected_broken_fraction,
         sessions=tuple(one.day for one in pace.sessions),
@@ -219,12 +255,31 @@ def make_plan(
         measured=past.measured,
         decisions=past.decisions,
         n_shown=past.n_shown,
+        rounds=rounds,
     )
+
+
+def _rounds(protocol: Protocol, past: Past, *, day: int) -> tuple[PlannedRound, ...]:
+    """Return what each of a day's rounds costs; nothing of a day that is not cut."""
+    if rounds_of_day(protocol.rounds, day) == 1:
+        return ()
+    numbers = past.sessions(day, rounds=protocol.rounds)
+    sizes = [replace(past, block=number).design(protocol, day=day).n_presentations for number in numbers]
+    return tuple(
+        PlannedRound(number, n, past.pace.hours(protocol, n)) for number, n in zip(numbers, sizes, strict=True)
+    )
+
+
+def _other_rounds(rounds: Sequence[PlannedRound], block: int) -> list[PlannedRound]:
+    """Return a day's sessions beside the planned one: they share its hours."""
+    return [one for one in rounds if one.block != block]
 
 
 def _expected(
     protocol: Protocol, design: DayDesign, basis: DayBasis, past: Past, *, day: int
 ) -> tuple[ExpectedEpsilon, ...]:
+    if not design.rows.attacks:  # a round without fresh images to attack
+        return ()
     first = past.first_design(day=day) if basis.first else design
     reliability: dict[str, float] = {}
     for one in past.days:  # of each site what was seen last

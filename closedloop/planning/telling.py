@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
+from closedloop.plain_text.printed import in_words
 from closedloop.planning.expectation import Contrast, ExpectedEpsilon
 from closedloop.planning.plan import Plan, PlannedAlternative
 from closedloop.report.wording import DASH
@@ -34,7 +35,7 @@ def plan_lines(plan: Plan, *, to_amend: str = "") -> list[str]:
     """
     lines = [_title(plan), *cost_lines(plan), *decided_lines(plan)]
     lines += [*(f"Assumed: {line}" for line in plan.assumptions), "", *_table(plan)]
-    lines += ["", TESTS, *_growth_lines(plan)]
+    lines += ["", TESTS, *_growth_lines(plan)] if plan.epsilons else []
     lines += _hours_lines(plan)
     if to_amend and any(one.fits for one in plan.alternatives):
         lines.append(to_take_one(plan, to_amend))
@@ -112,7 +113,7 @@ def protocol_lines(plan: Plan) -> list[str]:
     if growth:
         smallest = ", ".join(f"epsilon {one.epsilon:g}: {_number(one.growth.smallest)}" for one in growth if one.growth)
         lines.append(f"Growth from one day to another that is seen in four of five experiments: {smallest}.")
-    lines += _growth_lines(plan)
+    lines += [*round_lines(plan), *_growth_lines(plan)]
     return [*lines, *(f"Assumed: {line}" for line in plan.assumptions)]
 
 
@@ -120,10 +121,25 @@ def cost_lines(plan: Plan) -> list[str]:
     """Return presentations and hours."""
     parts = ", ".join(f"{number:,} {name}" for name, number in plan.presentations.items() if number)
     lines = [f"{plan.n_presentations:,} presentations ({parts}).", _hours(plan)]
+    lines += round_lines(plan)
     if plan.n_shown:
         left = max(plan.n_presentations - plan.n_shown, 0)
         hours = plan.hours.expected * left / plan.n_presentations
         lines.append(f"Its session has begun: {plan.n_shown:,} are shown, {left:,} are left, {hours_text(hours)}.")
+    return lines
+
+
+def round_lines(plan: Plan) -> list[str]:
+    """Return what each of the day's rounds costs, and how long the animal waits after it, a line each."""
+    if not plan.rounds:
+        return []
+    waits = sum(one.wait_s or 0.0 for one in plan.rounds)
+    hours = sum(one.hours for one in plan.rounds)
+    between = f", and {in_words(waits)} of waiting between them {plan.waits_by}" if plan.waits_by else ""
+    lines = [f"Day {plan.day} has {len(plan.rounds)} sessions: {hours_text(hours)} at work{between}."]
+    for one in plan.rounds:
+        waited = f", then about {in_words(one.wait_s)} of waiting" if one.wait_s is not None else ""
+        lines.append(f"Session {one.block}: {one.n_presentations:,} presentations, {hours_text(one.hours)}{waited}.")
     return lines
 
 
@@ -172,6 +188,9 @@ COLUMNS = ("epsilon", "size", "SE all", "SE anchors", "SE a site", "seen from", 
 
 def _table(plan: Plan) -> Iterator[str]:
     """Yield the numbers of each epsilon in columns, all but the first in sigma."""
+    if not plan.epsilons:
+        yield "Nothing is attacked in this session: its images are for the fit, and the day is measured by another one."
+        return
     rows = [COLUMNS, *(_cells(one) for one in plan.epsilons)]
     if plan.measured:
         rows[0] = (*COLUMNS, "SE measured")

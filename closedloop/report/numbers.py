@@ -135,7 +135,10 @@ def day_rows(record: StudyRecord) -> list[DayRow]:
 
 def _shared_epsilons(record: StudyRecord) -> tuple[float, ...]:
     """Return the epsilons that all evaluated days have, where not all have the same; else none."""
-    of_days = [{one.epsilon for one in day.evaluation.epsilons} for day in record.days if day.evaluation]
+    evaluations = [day.evaluation for day in record.days if day.evaluation]
+    of_days = [
+        {one.epsilon for one in found.epsilons} for found in evaluations if found.epsilons
+    ]  # a round may attack none
     shared = set.intersection(*of_days) if of_days else set()
     return tuple(sorted(shared)) if any(own != shared for own in of_days) else ()
 

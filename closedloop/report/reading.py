@@ -191,9 +191,9 @@ def read_sensitivity(paths: StudyPaths) -> tuple[SensitivityRow, ...]:
 
 
 def reported_sessions(paths: StudyPaths) -> tuple[Block, ...]:
-    """Return the sessions that have a folder, ascending: a skipped day's too, no second session that was dropped."""
-    added = paths.sequence.added
-    return tuple(block for block in paths.found() if block.number == 1 or block in added)
+    """Return the sessions that have a folder, ascending: a skipped day's too, no further session that was dropped."""
+    sequence = paths.sequence
+    return tuple(block for block in paths.found() if block.number == 1 or block in sequence.of_day(block.day))
 
 
 def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:

@@ -17,6 +17,7 @@ from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, SHAM_EPSILON,
 from closedloop.artifacts.protocol.images import Images
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.artifacts.protocol.protocol import Protocol, session_hours
+from closedloop.artifacts.protocol.rounds import protocol_of_session
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
@@ -48,7 +49,9 @@ class PlannedRows:
 
 def run(context: StageContext) -> None:
     """Write plan.json, images.parquet and items.parquet, and probes.parquet where there are probes."""
-    protocol = context.protocol
+    block = context.block
+    is_measured = context.paths.sequence.measures(block)
+    protocol = protocol_of_session(context.protocol, day=block.day, number=block.number, is_measured=is_measured)
     queue = context.read(catalog.QUEUE)
     not_attacked = from_text(context.decided.get("not_attacked", ""), place="not_attacked")
     sites = attacked_sites(
@@ -75,7 +78,7 @@ def run(context: StageContext) -> None:
             day=context.day,
             budget=budget,
             n_clean=len(queue.clean),
-            n_anchors=len(queue.anchors),
+            n_anchors=sum(row["role"] == "anchor" for row in rows.images),
             n_normalizers=len(queue.normalizers),
             n_attacked=len(rows.attacks),
             n_controls=len(rows.controls),
@@ -95,14 +98,15 @@ def plan_rows(
     seed_of: Callable[..., int],
     was_shown: Callable[[AttackName], bool],
 ) -> PlannedRows:
-    """Plan a day: which images, attacks and controls, how often.
+    """Plan a session: which images, attacks and controls, how often.
 
     Parameters
     ----------
     queue
-        The day's clean images.
+        Its clean images.
     protocol
-        Its sections images, attack, controls, probes and ensemble decide.
+        Its sections images, attack, controls, probes and ensemble decide, with the numbers of the session
+        (`protocol_of_session`).
     sites
         Outputs of the model that are attacked.
     seed_of
@@ -154,7 +158,7 @@ def _planned_images(queue: ImageQueue, images: Images) -> list[Item]:
     roles = (
         ("clean", queue.clean, images.clean_repetitions),
         ("single", queue.singles, 1),
-        ("anchor", queue.anchors, images.anchor_repetitions),
+        ("anchor", queue.anchors if images.anchors else (), images.anchor_repetitions),
         ("normalizer", queue.normalizers, images.normalizer_repetitions),
     )
     return [

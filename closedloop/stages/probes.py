@@ -20,19 +20,6 @@ from closedloop.execution.workers import Workers
 from closedloop.models.ensemble import pairs_of_members
 from closedloop.stages.from_protocol.attack import lattice_of, probe_method_of
 
-_NO_NUMBERS, _NO_COUNTS = np.empty(0), np.empty(0, dtype=np.int64)
-NOTHING_FOUND = SynthesisResult(
-    attacked=np.empty((0, 0, 0, 3), dtype=np.uint8),
-    predicted_clean=_NO_NUMBERS,
-    predicted_attacked=_NO_NUMBERS,
-    predicted_change_float=_NO_NUMBERS,
-    lattice_bound=_NO_NUMBERS,
-    realised_epsilon=_NO_NUMBERS,
-    direction=_NO_COUNTS,
-    n_gradients=_NO_COUNTS,
-)
-"""Of a day without attacks, or without probes."""
-
 
 @dataclass(frozen=True)
 class ProbeWork:

@@ -1,4 +1,4 @@
-"""Queue: the next day's clean images, balanced over categories, none used before; the use ledger grows by a day.
+"""Queue: the next session's clean images, balanced over categories, none used before; the use ledger grows by a day.
 
 Of a day that people closed before its end the images that were never shown, neither clean nor attacked, are not used:
 the next day shows them first.
@@ -16,6 +16,7 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.closing import n_not_shown_of
 from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage
 from closedloop.artifacts.day_use import FITTED_ROLES
+from closedloop.artifacts.protocol.rounds import clean_of_session, singles_of_session
 from closedloop.artifacts.records.sequence import START
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
@@ -25,8 +26,9 @@ from closedloop.stimuli.listed import check_drawn
 
 
 def run(context: StageContext) -> None:
-    """Write queue.json for the day after and uses.parquet up to this day."""
-    today, tomorrow = context.read(catalog.QUEUE), context.day + 1
+    """Write queue.json for the session after and uses.parquet up to this one."""
+    today, shows = context.read(catalog.QUEUE), context.paths.sequence.shows_images_of(context.block)
+    tomorrow = shows.day if context.protocol.rounds > 1 else context.day + 1
     earlier = context.paths.sequence.before_in_images(context.block)
     before = None if earlier == START else context.at(earlier).read(catalog.USES)
     missed = None
@@ -40,17 +42,18 @@ def run(context: StageContext) -> None:
     decided = context.decided.get("images_added", "")
     added = added_rows(context.read(catalog.ADDED_IMAGES), decided) if decided else None
     pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None, added)
-    offered = left[: context.protocol.images.clean_per_day]
+    wanted = clean_of_session(context.protocol, day=shows.day, number=shows.number)
+    offered = left[:wanted]
     clean = offered + draw(
         pool.images(),
-        context.protocol.images.clean_per_day - len(offered),
+        wanted - len(offered),
         used={*uses["image_id"], *(image.image_id for image in offered)},
         seed=context.seed("clean"),
         place=f"day {tomorrow}",
     )
     singles = draw(
         pool.images(),
-        context.protocol.probes.singles_of(tomorrow),
+        singles_of_session(context.protocol, day=shows.day, number=shows.number),
         used={*uses["image_id"], *(image.image_id for image in clean)},
         seed=context.seed("singles"),
         place=f"day {tomorrow}",

@@ -52,7 +52,8 @@ def run(context: StageContext) -> None:
     model = load_site_model(context.path(catalog.MODEL))
     fitted = [_fitted(day, only_usable=bool(context.decided)) for day in days]
     train = _concatenate(fitted, n_outputs=model.spec.n_sites)
-    held_out = _concatenate([_anchors(day) for day in days], n_outputs=model.spec.n_sites)
+    asked = _with_anchors(days)
+    held_out = _concatenate([_anchors(day) for day in asked], n_outputs=model.spec.n_sites)
     held_out_probes = _concatenate([_probes(day) for day in days], n_outputs=model.spec.n_sites)
     is_fitted = bool((np.isfinite(train.responses) & (train.weights > 0)).any())
     if not (is_fitted or context.decided):
@@ -100,7 +101,7 @@ def run(context: StageContext) -> None:
             ),
             left_out=left_out,
             days_not_fitted=not_fitted,
-            heldout_images=_held_out_images(days),
+            heldout_images=_held_out_images(asked),
             n_heldout=len(held_out.images),
             r_heldout=judged.r_heldout,
             r_fitted=judged.r_fitted,
@@ -214,6 +215,11 @@ def _fitted(day: DayResponses, *, only_usable: bool) -> Responses:
     """Return what of a day is fitted; without the images that have no response where people decided something."""
     rows = fitted_rows(day.stimuli)
     return _responses(day, rows[_usable(day)[rows].any(axis=1)] if only_usable else rows)
+
+
+def _with_anchors(days: Sequence[DayResponses]) -> list[DayResponses]:
+    """Return the sessions that showed anchors: of a day's rounds the last one alone does; all, where none did."""
+    return [day for day in days if held_out_rows(day.stimuli)[1] == "anchors"] or list(days)
 
 
 def _anchors(day: DayResponses) -> Responses:

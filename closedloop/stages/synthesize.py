@@ -18,7 +18,7 @@ from closedloop.artifacts.tables import Columns
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.engine.devices import own_workers
 from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm
-from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
+from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult, no_attacks
 from closedloop.attacks.synthesis.sources import site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import load_site_model
@@ -27,7 +27,7 @@ from closedloop.models.site_model import freeze_for_attack, predict
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
-from closedloop.stages.probes import NOTHING_FOUND, ProbeWork, make_probes
+from closedloop.stages.probes import ProbeWork, make_probes
 from closedloop.stages.yesterday import AttackName, ShownAttack, images_of, yesterdays_attacks
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
 from closedloop.stimuli.pools import load_images
@@ -126,7 +126,7 @@ def _search(
     """Find the day's attacks, then its probes."""
     attack, items = context.protocol.attack, _attack_items(plan, seed=context.seed())
     n_to_make = len(items) + len(plan.clean_index_of_probes)
-    attacks = probed = NOTHING_FOUND
+    attacks = probed = no_attacks(plan.clean)
     if items:
         attacks = synthesize(
             site_model_file(model_file),

@@ -237,6 +237,7 @@ def _plan(request: Request) -> _Planned:
         protocol_sha256=protocol_sha256(protocol),
         code_version=__version__,
         arrays=names,
+        rounds=protocol.rounds,
         array_files=array_files,
         recorder=recorder,
         nsx=nsx,

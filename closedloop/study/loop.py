@@ -12,7 +12,7 @@ from typing import Literal
 from typing import Protocol as Port
 
 from closedloop.artifacts.amended.moved import as_moved
-from closedloop.artifacts.catalog import STIMULI
+from closedloop.artifacts.catalog import SESSION, STIMULI
 from closedloop.artifacts.gates.held import Held, held_before, holds_by_gates
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
@@ -298,6 +298,10 @@ class _Loop:
             if said:
                 self.said.add(_DURATION)  # of the first day that has any: the others are like it
                 self.reporter.say(said)
+        if step.stage.name == SESSION.stage and (
+            said := steps.table.say_wait(step.paths, steps.study, step.protocol, day=step.day)
+        ):
+            self._say_once(said)
 
     def _open_inputs(self, progress: ProgressCallback) -> None:
         """Say what is another in the study's folder of images; a study of an older version is given its list first."""

@@ -120,7 +120,7 @@ class Steps:
 
     def sequence(self) -> BlockSequence:
         """Return which sessions there are now."""
-        return sequence_of(standing(self.amendments()))
+        return sequence_of(standing(self.amendments()), rounds=self.study.rounds)
 
     def protocol_of(self, stage: Stage, paths: StudyPaths, day: int) -> Protocol:
         """Return the protocol that a stage goes by, with what was amended up to now.
@@ -275,7 +275,7 @@ class Steps:
         amendments = self.amendments()
         paths, day = self.paths.keeping(self.sequence()).at(block), block.day
         protocol = protocol_of_day(self.protocol, amendments, stage.protocol_day(paths, day))
-        decisions = decided(amendments, stage.decisions, session=block)
+        decisions = decided(amendments, stage.decisions, session=block, rounds=self.study.rounds)
         inputs = {
             f"{paths.relative(folder)}/{name}": entry.sha256
             for folder in stage.reads(paths, day, protocol=protocol, decided=bool(decisions))

@@ -20,6 +20,7 @@ from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext
 from closedloop.study.foresight.before import refuse_impossible
 from closedloop.study.foresight.duration import say_duration
+from closedloop.study.foresight.waits import say_wait
 from closedloop.study.gates.checkpoints import GATE_KEEPER, GateKeeper
 from closedloop.study.pages import draw_pages_if_due
 
@@ -31,6 +32,13 @@ class SaysDuration(Port):
 
     def __call__(self, paths: StudyPaths, protocol: Protocol, workers: Workers | None, *, day: int) -> str:
         """See `study.foresight.duration`."""
+
+
+class SaysWait(Port):
+    """Who says how long an animal waits between the rounds of a day."""
+
+    def __call__(self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int) -> str:
+        """See `study.foresight.waits`."""
 
 
 class Foresight(Port):
@@ -157,6 +165,8 @@ class StageTable:
         Refuses what a day, or the study, would end in, before anything is made of it.
     say_duration
         Says how long the attacks of a planned day take.
+    say_wait
+        Says how long the animal waits after a session, where the day is cut into rounds.
     gates
         Says what the gates find at a checkpoint of a day, and writes it down.
     """
@@ -166,6 +176,7 @@ class StageTable:
     report: DrawsPages = draw_pages_if_due
     foresee: Foresight = refuse_impossible
     say_duration: SaysDuration = say_duration
+    say_wait: SaysWait = say_wait
     gates: GateKeeper = GATE_KEEPER
 
 
@@ -262,10 +273,10 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "plan",
         work_of("closedloop.stages.plan"),
-        ("images", "sites", "attack", "controls", "trial", "presentation", "probes", "ensemble"),
+        ("images", "sites", "attack", "controls", "trial", "presentation", "probes", "ensemble", "rounds"),
         _plan,
         _BEFORE,
-        decisions=("not_attacked",),
+        decisions=("not_attacked", "anchors_taken_over"),
         asked_inputs=_yesterdays_attacks,
     ),
     Stage(
@@ -313,7 +324,7 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "queue",
         work_of("closedloop.stages.queue"),
-        ("images", "probes"),
+        ("images", "probes", "rounds"),
         _queue,
         opens_inputs=True,
         for_next_day=True,

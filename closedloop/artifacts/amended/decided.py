@@ -17,37 +17,48 @@ from closedloop.artifacts.records.sequence import Block, sequence_of
 from closedloop.artifacts.records.standing import standing
 
 DecisionName = Literal[
-    "left_out_of_fit", "left_out_of_evaluation", "not_attacked", "closed", "closed_until", "images_added"
+    "left_out_of_fit",
+    "left_out_of_evaluation",
+    "not_attacked",
+    "closed",
+    "closed_until",
+    "images_added",
+    "anchors_taken_over",
 ]
 
-_Says = Callable[[Sequence[Amendment], Block], str]
+_Says = Callable[[Sequence[Amendment], Block, int], str]
 
 
-def _left_out_of_fit(amendments: Sequence[Amendment], session: Block) -> str:
+def _left_out_of_fit(amendments: Sequence[Amendment], session: Block, _rounds: int) -> str:
     return as_text(left_out(amendments, "fit", until=session))
 
 
-def _left_out_of_evaluation(amendments: Sequence[Amendment], session: Block) -> str:
+def _left_out_of_evaluation(amendments: Sequence[Amendment], session: Block, _rounds: int) -> str:
     known = left_out(amendments, "evaluation", until=session)
     return as_text(one for one in known if one.covers(session.day))
 
 
-def _not_attacked(amendments: Sequence[Amendment], session: Block) -> str:
+def _not_attacked(amendments: Sequence[Amendment], session: Block, _rounds: int) -> str:
     return as_text(not_attacked(amendments, session=session))
 
 
-def _images_added(amendments: Sequence[Amendment], session: Block) -> str:
-    shows = sequence_of(standing(amendments)).shows_images_of(session)
+def _images_added(amendments: Sequence[Amendment], session: Block, rounds: int) -> str:
+    shows = sequence_of(standing(amendments), rounds=rounds).shows_images_of(session)
     return additions_as_text(amendments, day=shows.day)
+
+
+def _anchors_taken_over(amendments: Sequence[Amendment], session: Block, rounds: int) -> str:
+    return "yes" if session in sequence_of(standing(amendments), rounds=rounds).taking_over else ""
 
 
 _DECISIONS: Mapping[DecisionName, _Says] = {
     "left_out_of_fit": _left_out_of_fit,
     "left_out_of_evaluation": _left_out_of_evaluation,
     "not_attacked": _not_attacked,
-    "closed": closed_as_text,
-    "closed_until": closed_until,
+    "closed": lambda amendments, session, _rounds: closed_as_text(amendments, session),
+    "closed_until": lambda amendments, session, _rounds: closed_until(amendments, session),
     "images_added": _images_added,
+    "anchors_taken_over": _anchors_taken_over,
 }
 
 SAID: Mapping[str, str] = {
@@ -57,11 +68,14 @@ SAID: Mapping[str, str] = {
     "closed": "whether the day was closed before its end",
     "closed_until": "which days were closed before their end",
     "images_added": "which images were added",
+    "anchors_taken_over": "whether the day's anchors are in this round, for the last one was dropped",
 }
 """What a person is told changed, by the decision's name."""
 
 
-def decided(amendments: Sequence[Amendment], names: Iterable[DecisionName], *, session: Block) -> dict[str, str]:
+def decided(
+    amendments: Sequence[Amendment], names: Iterable[DecisionName], *, session: Block, rounds: int = 1
+) -> dict[str, str]:
     """Return what people decided of a stage of a session, by the decision's name; nothing where nothing was.
 
     Parameters
@@ -72,6 +86,8 @@ def decided(amendments: Sequence[Amendment], names: Iterable[DecisionName], *, s
         Decisions that the stage depends on.
     session
         Of the stage.
+    rounds
+        Sessions that the protocol cuts a day into.
     """
-    told = {name: _DECISIONS[name](amendments, session) for name in names}
+    told = {name: _DECISIONS[name](amendments, session, rounds) for name in names}
     return {name: text for name, text in told.items() if text}

@@ -49,6 +49,12 @@ Days = Annotated[int, Field(ge=1, le=100)]
 """Recording days: two digits name a day's folder."""
 
 
+MOST_ROUNDS = 24  # of a day: of more the animal would wait longer than it works
+
+Rounds = Annotated[int, Field(ge=1, le=MOST_ROUNDS)]
+"""Sessions that a recording day is cut into."""
+
+
 DayNumber = Annotated[int, Field(ge=0, le=99)]
 
 

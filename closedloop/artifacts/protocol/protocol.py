@@ -15,13 +15,16 @@ from closedloop.artifacts.protocol.analysis import Evaluation, Fit, Simulation
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, Attack, Controls
 from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
-from closedloop.artifacts.protocol.numbers import Days, Seed
+from closedloop.artifacts.protocol.numbers import Days, Rounds, Seed
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.artifacts.protocol.session import PresentationTiming, Recording, Trial
 from closedloop.errors import ProtocolError
 from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
 from closedloop.plain_text.yaml_text import parse_yaml
 from closedloop.storage import sha256_bytes
+
+LEAST_CLEAN_OF_ROUND = 2
+"""Fresh clean images of a round: of one there is no SD."""
 
 
 class Protocol(Section):
@@ -50,6 +53,11 @@ class Protocol(Section):
     evaluation: Evaluation
     simulation: Simulation
     gates: Gates = Gates()
+    rounds: Rounds = Field(
+        default=1,
+        description="sessions that each day after day 0 is cut into; the model is refitted, and the next one's attacks "
+        "are made, between them",
+    )
 
     @model_validator(mode="after")
     def _images_attacked_are_shown(self) -> Protocol:
@@ -86,6 +94,22 @@ class Protocol(Section):
             raise ValueError(
                 "probes.disagreement: expected 0, as one model disagrees with none, found "
                 f"{probes.disagreement:g}. Name further members under ensemble, or set it to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _every_round_has_images(self) -> Protocol:
+        n_clean = self.images.clean_per_day
+        if self.rounds > 1 and n_clean < LEAST_CLEAN_OF_ROUND * self.rounds:
+            raise ValueError(
+                f"rounds: expected at most {max(n_clean // LEAST_CLEAN_OF_ROUND, 1)}, with {LEAST_CLEAN_OF_ROUND} of "
+                f"images.clean_per_day ({n_clean}) in each, found {self.rounds}. "
+                "Cut the day into fewer, or show more clean images"
+            )
+        if self.rounds > max(self.attack.fresh_images_per_site, 1) and not self.attack.anchors_per_site:
+            raise ValueError(
+                f"rounds: expected at most attack.fresh_images_per_site ({self.attack.fresh_images_per_site}) where no "
+                f"anchor is attacked, found {self.rounds}. Cut the day into fewer, or attack anchors"
             )
         return self
 
@@ -169,13 +193,16 @@ def days_that_last(protocol: Protocol, n_images: int) -> int:
 
 
 def presentations_of(protocol: Protocol, day: int) -> int:
-    """Count the presentations of a day with every site, repetitions included."""
+    """Count the presentations of a day with every site, of all its rounds, repetitions included.
+
+    Each round shows the normalizers; day 0 has no rounds.
+    """
     images, probes = protocol.images, protocol.probes
     clean = (
         images.clean_per_day * images.clean_repetitions
         + probes.singles_of(day)
         + images.anchors * images.anchor_repetitions
-        + images.normalizers * images.normalizer_repetitions
+        + images.normalizers * images.normalizer_repetitions * (protocol.rounds if day else 1)
     )
     changed = 0
     if day >= protocol.attack.first_day:
@@ -185,7 +212,7 @@ def presentations_of(protocol: Protocol, day: int) -> int:
 
 
 def presentations_per_day(protocol: Protocol) -> int:
-    """Count the presentations of the day that has most, repetitions included."""
+    """Count the presentations of the day that has most, of all its rounds, repetitions included."""
     return max(presentations_of(protocol, day) for day in {0, protocol.days - 1})
 
 

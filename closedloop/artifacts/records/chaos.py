@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
-from closedloop.artifacts.protocol.numbers import DayNumber
+from closedloop.artifacts.protocol.numbers import MOST_SESSIONS, DayNumber
 
 ChaosKind = Literal[
     "killed_loop",
@@ -48,6 +48,13 @@ class ChaosFolder(Section):
     because: tuple[str, ...] = Field(
         description="events of this folder, and folders that it was made from and that differ: any of them explains a "
         "difference"
+    )
+    block: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_SESSIONS,
+        exclude_if=lambda block: block == 1,
+        description="which of the day's sessions",
     )
 
     @property

@@ -1,7 +1,7 @@
 """Which sessions a study has, in order: a day's blocks, without days that were skipped; and what is before what.
 
-A day has one block unless people decided otherwise. Model and images are handed on from block to block: the order here
-is the one place that says which is before which.
+A day has one block, or as many as its protocol cuts it into rounds, unless people decided otherwise. Model and images
+are handed on from block to block: the order here is the one place that says which is before which.
 """
 
 from __future__ import annotations
@@ -12,11 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from closedloop.artifacts.protocol.numbers import MOST_ROUNDS
+from closedloop.artifacts.protocol.rounds import measures, rounds_of_day
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
 from closedloop.artifacts.records.standing import standing
+from closedloop.errors import ClosedLoopError, DocumentError
+from closedloop.plain_text.json_text import read_json
+
+STUDY_NAME, AMENDMENTS_NAME = "study.json", "amendments.jsonl"
+"""The study's files that say which sessions there are."""
+
+ROUNDS_KEY = "rounds"
+"""Under this name study.json keeps how many sessions its protocol cuts a day into; it is left out where that is one."""
 
 SHOWN = "shown"
 """Under this name a skipped day, or a dropped block, keeps whether its session was shown: `yes` or `no`."""
+
+ANCHORS = "anchors_in_session"
+"""Under this name a dropped round keeps which session of its day shows the day's anchors in its place, if one does."""
 
 
 class Block(NamedTuple):
@@ -67,18 +80,32 @@ class BlockSequence:
         Sessions that were shown and whose recording is lost: nothing is computed from them, and their images count as
         used.
     added
-        Second and further sessions of days.
+        Second and further sessions of days, as people decided.
+    dropped
+        Rounds that people decided not to have.
+    rounds
+        Sessions that the protocol cuts a day after day 0 into.
+    taking_over
+        Rounds that show their day's anchors in the place of the last one, which people dropped before.
     """
 
     skipped: frozenset[int] = frozenset()
     lost: frozenset[Block] = frozenset()
     added: frozenset[Block] = frozenset()
+    dropped: frozenset[Block] = frozenset()
+    rounds: int = 1
+    taking_over: frozenset[Block] = frozenset()
+
+    def measures(self, block: Block) -> bool:
+        """Return whether a session shows anchors, the attacks on them and controls: of a day of rounds the last one."""
+        return measures(self.rounds, day=block.day, number=block.number) or block in self.taking_over
 
     def of_day(self, day: int) -> tuple[Block, ...]:
         """Return a day's blocks, in order; none where it was skipped."""
         if day in self.skipped:
             return ()
-        return (Block(day), *sorted(block for block in self.added if block.day == day))
+        rounds = {Block(day, number) for number in range(1, rounds_of_day(self.rounds, day) + 1)}
+        return tuple(sorted((rounds - self.dropped) | {block for block in self.added if block.day == day}))
 
     def blocks(self, n_days: int) -> tuple[Block, ...]:
         """Return the blocks of the first days, in order."""
@@ -153,15 +180,18 @@ def block_of_folder(name: str) -> Block | None:
     return Block(int(found["day"]), int(found["number"] or 1)) if found else None
 
 
-def sequence_of(amendments: Iterable[Amendment]) -> BlockSequence:
-    """Return a study's sessions, from what people decided.
+def sequence_of(amendments: Iterable[Amendment], *, rounds: int) -> BlockSequence:
+    """Return a study's sessions, from its rounds and from what people decided.
 
     Parameters
     ----------
     amendments
         Lines that are in force, in order.
+    rounds
+        Sessions that the protocol cuts a day into, as study.json says.
     """
-    skipped, lost, added = set[int](), set[Block](), set[Block]()
+    skipped, lost, added, dropped = set[int](), set[Block](), set[Block](), set[Block]()
+    taking_over = set[Block]()
     for one in amendments:
         if one.day is None:
             continue
@@ -172,13 +202,19 @@ def sequence_of(amendments: Iterable[Amendment]) -> BlockSequence:
             skipped.discard(one.day)
             lost.discard(block)
         elif one.kind == "add_block":
-            added.add(block)
+            (dropped.discard if block in dropped else added.add)(block)
             lost.discard(block)
         elif one.kind == "drop_block":
-            added.discard(block)
+            (added.discard if block in added else dropped.add)(block)
+        if one.kind == "drop_block" and ANCHORS in one.after:
+            taking_over.add(Block(one.day, int(one.after[ANCHORS])))
+        elif one.kind == "add_block" and ANCHORS in one.before:
+            taking_over.discard(Block(one.day, int(one.before[ANCHORS])))
         if one.kind in ("skip_day", "drop_block") and one.after.get(SHOWN) == "yes":
             lost.add(block)
-    return BlockSequence(frozenset(skipped), frozenset(lost), frozenset(added))
+    return BlockSequence(
+        frozenset(skipped), frozenset(lost), frozenset(added), frozenset(dropped), rounds, frozenset(taking_over)
+    )
 
 
 def said_of_sessions(amendments: Iterable[Amendment]) -> dict[Block, str]:
@@ -190,7 +226,7 @@ def said_of_sessions(amendments: Iterable[Amendment]) -> dict[Block, str]:
         Lines that are in force, in order.
     """
     lines = tuple(amendments)
-    sequence, said = sequence_of(lines), dict[Block, str]()
+    sequence, said = sequence_of(lines, rounds=1), dict[Block, str]()  # what is said is of what people decided
     for one in lines:
         if one.day is None or one.kind not in ("skip_day", "add_block", "drop_block"):
             continue
@@ -207,17 +243,47 @@ def said_of_sessions(amendments: Iterable[Amendment]) -> dict[Block, str]:
     return dict(sorted(said.items()))
 
 
-def readable_sequence(path: Path) -> BlockSequence:
-    """Read a study's sessions from the lines that are whole: for who looks on, beside what is wrong with the others."""
-    return sequence_of(standing(whole_amendments(path)))
+def readable_sequence(root: Path) -> BlockSequence:
+    """Read a study's sessions from the lines that are whole: for who looks on, beside what is wrong with the others.
+
+    Parameters
+    ----------
+    root
+        The study's folder.
+    """
+    try:
+        rounds = _read_rounds(root)
+    except ClosedLoopError:  # who reads study.json says so
+        rounds = 1
+    return sequence_of(standing(whole_amendments(root / AMENDMENTS_NAME)), rounds=rounds)
 
 
-def read_sequence(path: Path) -> BlockSequence:
-    """Read a study's sessions from its amendments.jsonl.
+def read_sequence(root: Path) -> BlockSequence:
+    """Read a study's sessions from its study.json and its amendments.jsonl.
+
+    Parameters
+    ----------
+    root
+        The study's folder.
 
     Raises
     ------
     DocumentError
-        A line is no amendment, or was lost, doubled, moved or edited.
+        A line is no amendment, or was lost, doubled, moved or edited; or study.json is damaged.
     """
-    return sequence_of(standing(read_amendments(path)))
+    return sequence_of(standing(read_amendments(root / AMENDMENTS_NAME)), rounds=_read_rounds(root))
+
+
+def _read_rounds(root: Path) -> int:
+    """Read from study.json into how many sessions a day is cut; its other fields are not looked at."""
+    path = root / STUDY_NAME
+    if not path.is_file():
+        return 1
+    content = read_json(path, missing="expected the study's identity, found none. Restore it from a copy.")
+    rounds = content.get(ROUNDS_KEY, 1) if isinstance(content, dict) else None
+    if type(rounds) is not int or not 1 <= rounds <= MOST_ROUNDS:
+        raise DocumentError(
+            f"{path}: expected a document with {ROUNDS_KEY}, a number from 1 to {MOST_ROUNDS}, found {rounds!r:.40}. "
+            "Restore it from a copy."
+        )
+    return rounds

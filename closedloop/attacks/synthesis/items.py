@@ -85,6 +85,32 @@ class SynthesisResult:
         return rounding_loss(self.predicted_change_float, self.predicted_change)
 
 
+def no_attacks(clean_images: NDArray[Any]) -> SynthesisResult:
+    """Return the result of no item, where a session attacks nothing.
+
+    Parameters
+    ----------
+    clean_images
+        The session's, (n_images, height, width, 3): of their size and type the attacked images would be.
+
+    Examples
+    --------
+    >>> no_attacks(np.zeros((2, 8, 8, 3), dtype=np.uint8)).attacked.shape
+    (0, 8, 8, 3)
+    """
+    whole, numbers = np.empty(0, dtype=np.int64), np.empty(0)
+    return SynthesisResult(
+        attacked=clean_images[:0],
+        predicted_clean=numbers,
+        predicted_attacked=numbers,
+        predicted_change_float=numbers,
+        lattice_bound=numbers,
+        realised_epsilon=numbers,
+        direction=whole,
+        n_gradients=whole,
+    )
+
+
 class Attacked(NamedTuple):
     """One item's row of a `SynthesisResult`."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from closedloop.artifacts.records.amendments import Amendment
-from closedloop.artifacts.records.sequence import SHOWN, Block
+from closedloop.artifacts.records.sequence import ANCHORS, SHOWN, Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.amending.noted import go_on
 from closedloop.commands.days import count, refuse_other_days
@@ -80,6 +80,9 @@ def _said(paths: StudyPaths, noted: Amendment, *, n_days: int) -> str:
     block = Block(noted.day or 0, noted.block)
     is_followed = any(one > block for one in paths.sequence.blocks(n_days))
     unseen = "its images are offered to the next session" if is_followed else "none comes after it"
+    anchors = (
+        f" The day's anchors and controls are in session {noted.after[ANCHORS]}." if ANCHORS in noted.after else ""
+    )
     images = "its images count as used" if noted.after.get(SHOWN) == "yes" else f"nobody saw it, and {unseen}"
     n_sessions = len(paths.sequence.of_day(block.day))
     back = command_line("closedloop", "drop-block", paths.root, "--day", str(block.day))
@@ -88,6 +91,6 @@ def _said(paths: StudyPaths, noted: Amendment, *, n_days: int) -> str:
         "unskip_day": f"{block.said} is had after all.",
         "add_block": f"{block.said} comes after the one before, in {block.folder_name}: the day has "
         f"{count(n_sessions, 'session')} now. `{back} --why TEXT` takes it back.",
-        "drop_block": f"{block.said} is dropped: {images}.",
+        "drop_block": f"{block.said} is dropped: {images}.{anchors}",
     }
     return said[noted.kind]

@@ -21,7 +21,7 @@ from closedloop.commands.new.questions import QUESTIONS
 from closedloop.commands.new.terminal import AtTerminal, is_somebody_there
 from closedloop.commands.run import advance
 from closedloop.errors import ClosedLoopError
-from closedloop.plain_text.printed import command_line, printed
+from closedloop.plain_text.printed import command_line, in_words, printed
 from closedloop.storage import remove_file, resolved, write_bytes
 from closedloop.study.create import Request
 from closedloop.study.first_day.checklist import (
@@ -36,6 +36,7 @@ from closedloop.study.foresight.budget import day_budget
 from closedloop.study.foresight.duration import range_in_words
 from closedloop.study.foresight.numbers import problems, raw_days_beyond, refuse_problems
 from closedloop.study.foresight.place import refuse_place
+from closedloop.study.foresight.waits import timed_waits
 from closedloop.study.foresight.weights import base_model_named
 from closedloop.study.loop import Outcome
 
@@ -44,12 +45,13 @@ _YES = "yes"
 
 @dataclass(frozen=True)
 class _Made:
-    """What answers make: the draft they came to, its protocol, and how long its attacks take."""
+    """What answers make: the draft they came to, its protocol, how long its attacks take, and its animal waits."""
 
     draft: Draft
     content: bytes
     protocol: Protocol
     attacks: str
+    waits: str
 
 
 def make_new(study: Path, given: Mapping[str, str], *, answers: Path | None, skip_unreadable: bool) -> Outcome:
@@ -164,7 +166,11 @@ def _count(draft: Draft) -> _Made:
     words = attacks_in_words(
         timed.n_gradients, range_in_words(timed.least_s, timed.most_s), f"on {_processes(timed.n_processes)}"
     )
-    return _Made(draft, content, protocol, words)
+    waits, by = timed_waits(protocol, _base_model(draft), place=Path(draft.source), day=protocol.days - 1)
+    waited = (
+        f"about {in_words(sum(waits.values()))} of waiting between the {len(waits) + 1} rounds of the last day, {by}"
+    )
+    return _Made(draft, content, protocol, words, waited if waits else "")
 
 
 def _processes(number: int) -> str:
@@ -181,7 +187,7 @@ def _budget(made: _Made) -> Iterator[str]:
     yield ""
     yield "What the experiment costs:"
     budget = day_budget(made.protocol, n_arrays=len(made.draft.array_names), nsx=made.draft.nsx)
-    for line in budget_lines(budget, made.attacks):
+    for line in [*budget_lines(budget, made.attacks), *([made.waits] if made.waits else [])]:
         yield f"  {line}"
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from closedloop.artifacts.amended.closing import closed_days
+from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.protocol.rounds import rounds_of_day
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.sequence import Block
-from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.commands.days import refuse_other_blocks, refuse_other_days
 from closedloop.commands.recording_files.outputs import check_output
 from closedloop.errors import OptionError
+from closedloop.models.shipped import weights_file
 from closedloop.plain_text.printed import command_line, number_text, printed
 from closedloop.planning.of_study import plan_of_study
 from closedloop.planning.plan import Plan, plan_of_protocol
 from closedloop.planning.telling import plan_lines, protocol_lines
 from closedloop.storage import resolved, write_bytes
 from closedloop.study.create import find_protocol
+from closedloop.study.foresight.waits import timed_waits, waits_of_day
 from closedloop.study.loop import read_identity
 
 _FIRST_FITTED_DAY = 1  # what a protocol can show is told of the first day whose attacks follow a fitted model
@@ -105,12 +109,57 @@ def plan_day(asked: PlanOptions, *, out: Path | None = None) -> PlanAsked:
             raise OptionError("--block: expected a study, whose days have sessions, found none. Leave it out.")
         wanted = min(_FIRST_FITTED_DAY, other.days - 1) if asked.day is None else asked.day
         refuse_other_days(other, wanted)
-        return PlanAsked(plan_of_protocol(other, day=wanted, hours=asked.hours), asked)
+        plan = plan_of_protocol(other, day=wanted, hours=asked.hours)
+        return PlanAsked(with_waits(plan, timed_waits_of_protocol(other, asked.protocol or "", day=wanted)), asked)
     paths = StudyPaths(resolved(asked.study))
     document, own = read_identity(paths)
     session = _session(paths, own, asked)
     plan = plan_of_study(paths, document, own, session=session, protocol=other, hours=asked.hours)
-    return PlanAsked(plan, asked)
+    return PlanAsked(with_waits(plan, _waits(paths, document, other or own, day=session.day)), asked)
+
+
+Waits = tuple[dict[int, float], str]
+
+
+def with_waits(plan: Plan, waits: Waits) -> Plan:
+    """Return a plan with how long the animal waits after each of a day's rounds; the plan itself of a day of one.
+
+    Parameters
+    ----------
+    plan
+        Without.
+    waits
+        Seconds by the session's number, and what they are reckoned by (`study.foresight.waits`).
+    """
+    seconds, by = waits
+    if not (plan.rounds and seconds):
+        return plan
+    return replace(plan, rounds=tuple(replace(one, wait_s=seconds.get(one.block)) for one in plan.rounds), waits_by=by)
+
+
+def _waits(paths: StudyPaths, document: StudyDocument, own: Protocol, *, day: int) -> Waits:
+    if rounds_of_day(document.rounds, day) == 1:
+        return {}, ""
+    protocol = protocol_of_day(own, read_amendments(paths.amendments), day)
+    waits = waits_of_day(paths, protocol, day=day)
+    return waits if waits[1] else timed_waits(protocol, document.base_model, place=paths.protocol, day=day)
+
+
+def timed_waits_of_protocol(protocol: Protocol, name: str, *, day: int) -> Waits:
+    """Return the waits of a protocol without a study, timed on its own base model; nothing where that does not ship.
+
+    Parameters
+    ----------
+    protocol
+        The experiment.
+    name
+        Of its file, for messages.
+    day
+        Which.
+    """
+    base_model = protocol.base_model.weights
+    is_there = protocol.rounds > 1 and weights_file(base_model).is_file()
+    return timed_waits(protocol, base_model, place=Path(name), day=day) if is_there else ({}, "")
 
 
 def next_session(paths: StudyPaths, protocol: Protocol) -> Block:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from closedloop.artifacts.records.chaos import Chaos, ChaosEvent, ChaosFolder, ChaosNumber
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import STAGES
 from closedloop.report.layout import Card, Page, PageSection, render
 from closedloop.report.tables import Table
@@ -113,7 +114,9 @@ def _event_row(number: int, one: ChaosEvent) -> tuple[str, ...]:
 
 
 def _days(found: Chaos) -> PageSection:
-    by_place = {(one.day, one.stage): one for one in found.folders}
+    by_place = {(Block(one.day, one.block), one.stage): one for one in found.folders if one.day is not None}
+    made = (Block(one.day, one.block) for one in found.folders if one.day is not None)
+    sessions = sorted({*map(Block, range(found.n_days)), *made})
     stages = [stage for stage in STAGES if any(one.stage == stage for one in found.folders)]
     differing = [one for one in found.folders if not one.is_same]
     return PageSection(
@@ -123,8 +126,7 @@ def _days(found: Chaos) -> PageSection:
             Table(
                 columns=("", *stages),
                 rows=tuple(
-                    (f"day {day}", *(_mark(by_place.get((day, stage))) for stage in stages))
-                    for day in range(found.n_days)
+                    (session.said, *(_mark(by_place.get((session, stage))) for stage in stages)) for session in sessions
                 ),
                 caption="=: the same files, byte for byte. ≠: others, because of an event or of what they were made "
                 "from. A model that was fitted to other responses makes other images, and with them all that follows.",
@@ -153,7 +155,7 @@ def _mark(one: ChaosFolder | None) -> str:
 
 
 def _folder(one: ChaosFolder) -> str:
-    return one.stage if one.day is None else f"day {one.day} {one.stage}"
+    return one.stage if one.day is None else f"{Block(one.day, one.block).said} {one.stage}"
 
 
 def _numbers(found: Chaos) -> PageSection:

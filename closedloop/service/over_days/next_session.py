@@ -67,7 +67,7 @@ class NextSession:
 
 def find_next_session(paths: StudyPaths) -> tuple[NextSession | None, tuple[str, ...]]:
     """Return the stimuli of the last session that has some, and what could not be read; None where none has any."""
-    sequence = readable_sequence(paths.amendments)
+    sequence = readable_sequence(paths.root)
     for block in reversed(paths.found()):
         day = paths.at(block).day(block.day)
         if block in sequence.of_day(block.day) and (day.folder("synthesize") / MANIFEST_NAME).is_file():

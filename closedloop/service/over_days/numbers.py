@@ -105,7 +105,7 @@ def read_numbers(paths: StudyPaths) -> StudyNumbers:
     protocol, protocol_fault = _protocol(paths.protocol)
     sessions: tuple[DayNumbers, ...] = ()
     if study is not None:
-        looked_at = paths.keeping(readable_sequence(paths.amendments))
+        looked_at = paths.keeping(readable_sequence(paths.root))
         amendments = whole_amendments(paths.amendments)
         sessions = tuple(
             replace(_day(paths.at(one).day(one.day).root), uncounted=uncounted(amendments, one))

@@ -155,7 +155,7 @@ class _Decided:
 @while_unchanged(files=_that_decide)
 def _read(root: Path) -> GatesPanel:
     paths, damaged = StudyPaths(root), list[str]()
-    paths = paths.keeping(readable_sequence(paths.amendments))
+    paths = paths.keeping(readable_sequence(paths.root))
     decided = _decided(paths, damaged)
     person = persons_hold(decided.amendments)
     found = [

@@ -181,7 +181,7 @@ def look(paths: StudyPaths, *, now: Callable[[], float]) -> StagesPanel:
     """
     damaged: list[str] = []
     document, protocol = _study(paths, damaged), _protocol(paths, damaged)
-    sequence = readable_sequence(paths.amendments)
+    sequence = readable_sequence(paths.root)
     holder, waiter = _process(holder_of, paths, damaged), _process(waiter_of, paths, damaged)
     outdated = _outdated(paths, damaged) if holder is None else ()  # a loop comes to them by itself
     records = as_outdated(of_sessions(_ledger(paths, damaged), sequence), outdated)

@@ -161,7 +161,7 @@ def show(paths: StudyPaths, wanted: AskedStimuli) -> TomorrowPanel:
     if session is None:
         return TomorrowPanel(damaged=faults)
     protocol, _ = attempt(lambda: read_served_protocol(paths.protocol))
-    here = paths.keeping(readable_sequence(paths.amendments))
+    here = paths.keeping(readable_sequence(paths.root))
     is_last = protocol is not None and session_to_show(here, protocol.days) is None
     columns = session.columns
     kind = wanted.kind if wanted.kind in columns["kind"] else _first_kind(columns)

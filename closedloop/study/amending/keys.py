@@ -32,6 +32,7 @@ _WHY_NOT: Final = {
     "recording": "spikes of all days are counted alike",
     "fit": "the models of all days are fitted alike",
     "evaluation": "all days are evaluated alike",
+    "rounds": "which sessions there are is told by study.json; add-block and drop-block change it for a day",
     "simulation": "the simulated animal is one on all days",
     _OF_THE_STUDY: "it is of the whole study",
 }

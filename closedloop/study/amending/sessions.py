@@ -9,7 +9,7 @@ from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.gates.held import is_shown
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
-from closedloop.artifacts.records.sequence import FIRST, SHOWN, Block, sequence_of
+from closedloop.artifacts.records.sequence import ANCHORS, FIRST, SHOWN, Block, BlockSequence, sequence_of
 from closedloop.artifacts.study import BROUGHT, QUEUE_STAGE, StudyDocument, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.plain_text.printed import command_line
@@ -49,7 +49,7 @@ def skip_day(
     """
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
-        sequence = sequence_of(standing(amendments))
+        sequence = sequence_of(standing(amendments), rounds=study.rounds)
         if day == FIRST.day:
             raise StudyError(
                 f"{paths.root}: expected a day after day 0 to skip, found day 0: sites are chosen on it, and every "
@@ -57,7 +57,7 @@ def skip_day(
             )
         if day in sequence.skipped:
             raise StudyError(f"{paths.root}: expected a day to skip, found day {day} skipped already. Nothing is left.")
-        if others := sequence.of_day(day)[1:]:
+        if others := [one for one in sequence.of_day(day)[1:] if one in sequence.added or _is_begun(paths, one)]:
             raise StudyError(
                 f"{paths.root}: expected a day of one session to skip, found {others[-1].said}. Drop that one "
                 f"before by `{_command('drop-block', paths, day)}`."
@@ -99,12 +99,13 @@ def unskip_day(
     """
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
-        sequence = sequence_of(standing(amendments))
+        sequence = sequence_of(standing(amendments), rounds=study.rounds)
         if day not in sequence.skipped:
             skipped = ", ".join(map(str, sorted(sequence.skipped)))
             known = f"Skipped: {skipped}" if skipped else "No day is skipped"
             raise StudyError(f"{paths.root}: expected a day that is skipped, found day {day}, which is not. {known}.")
-        _refuse_shown_later(paths, protocol, amendments, Block(day), found=f"day {day} cannot come before it any more")
+        found = f"day {day} cannot come before it any more"
+        _refuse_shown_later(paths, study, protocol, amendments, block=Block(day), found=found)
         was_lost = Block(day) in sequence.lost
         return Decision(kind="unskip_day", day=day, before={SHOWN: "yes" if was_lost else "no"})
 
@@ -145,21 +146,21 @@ def add_block(
     """
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
-        sequence = sequence_of(standing(amendments))
+        sequence = sequence_of(standing(amendments), rounds=study.rounds)
         if day in sequence.skipped:
             raise StudyError(
                 f"{paths.root}: expected a day with a session, found day {day} skipped. Have it after all by "
                 f"`{_command('unskip-day', paths, day)}`."
             )
-        known = [Block(day), *(one for one in sorted(sequence.added | sequence.lost) if one.day == day)]
-        last = max(known)
+        last = max(one for one in (*sequence.of_day(day), *sequence.lost) if one.day == day)
         if again and last not in sequence.lost:
             raise StudyError(
                 f"--again: expected a session that was shown and dropped, found {last.said}. Leave it out."
             )
         block = last if again else Block(day, last.number + 1)
-        _refuse_shown_later(paths, protocol, amendments, block, found=f"day {day} is over")
-        return Decision(kind="add_block", day=day, block=block.number)
+        _refuse_shown_later(paths, study, protocol, amendments, block=block, found=f"day {day} is over")
+        taken_back = _to_give_back(paths, sequence, block)
+        return Decision(kind="add_block", day=day, block=block.number, before=taken_back)
 
     known = paths.sequence.lost
     lost = max((one for one in known if one.day == day), default=Block(day)) if again else Block(day)
@@ -193,7 +194,8 @@ def drop_block(
     """
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
-        blocks = sequence_of(standing(amendments)).of_day(day)
+        sequence = sequence_of(standing(amendments), rounds=study.rounds)
+        blocks = sequence.of_day(day)
         if not blocks or blocks[-1].number == 1:
             raise StudyError(
                 f"{paths.root}: expected a day with a second session, found day {day} {_with_one(paths, day, blocks)}"
@@ -207,9 +209,31 @@ def drop_block(
             )
         _refuse_never_made(at, day, was_shown=was_shown)
         shown = was_shown or _is_begun(paths, block)
-        return Decision(kind="drop_block", day=day, block=block.number, after={SHOWN: "yes" if shown else "no"})
+        taken_over = {} if shown else _to_take_over(paths, sequence, block)
+        return Decision(
+            kind="drop_block", day=day, block=block.number, after={SHOWN: "yes" if shown else "no"} | taken_over
+        )
 
     return decide(paths, study, by=by, why=why, decision=decision)
+
+
+def _to_take_over(paths: StudyPaths, sequence: BlockSequence, dropped: Block) -> dict[str, str]:
+    """Return the session that shows a day's anchors in the place of a round that is dropped: the one before, unseen.
+
+    Nothing where that one was shown already, or shows them anyway.
+    """
+    before = Block(dropped.day, dropped.number - 1)
+    if not sequence.measures(dropped) or sequence.measures(before) or _is_begun(paths, before):
+        return {}
+    return {ANCHORS: str(before.number)}
+
+
+def _to_give_back(paths: StudyPaths, sequence: BlockSequence, had_again: Block) -> dict[str, str]:
+    """Return the session that need not show a day's anchors, for the round after it is had after all."""
+    before = Block(had_again.day, had_again.number - 1)
+    if before not in sequence.taking_over or _is_begun(paths, before):
+        return {}
+    return {ANCHORS: str(before.number)}
 
 
 def _decide_on_lost(
@@ -291,10 +315,16 @@ def refuse_shown_though_skipped(paths: StudyPaths, *, before: Block) -> None:
 
 
 def _refuse_shown_later(
-    paths: StudyPaths, protocol: Protocol, amendments: tuple[Amendment, ...], block: Block, *, found: str
+    paths: StudyPaths,
+    study: StudyDocument,
+    protocol: Protocol,
+    amendments: tuple[Amendment, ...],
+    *,
+    block: Block,
+    found: str,
 ) -> None:
     """Refuse to put a session into a past that was recorded without it."""
-    for later in sequence_of(standing(amendments)).with_lost(protocol.days):
+    for later in sequence_of(standing(amendments), rounds=study.rounds).with_lost(protocol.days):
         if later > block and _is_begun(paths, later):
             raise StudyError(
                 f"{paths.at(later).folder('present', later.day)}: expected no session after {block.said}, found that "

@@ -8,6 +8,8 @@ from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal_rows import LaunchOpened
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.records.chaos import ChaosEvent, ChaosFolder, ChaosKind, ChaosNumber
+from closedloop.artifacts.records.sequence import START as NO_SESSION
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import STAGES, START, START_DAY, StudyPaths
 from closedloop.report.numbers import summary_rows
 from closedloop.report.reading import read_sensitivity
@@ -53,15 +55,17 @@ def compare_folders(
         A folder each, in the order of the stages: by then it is known whether what it was made from differs.
     """
     found: dict[str, ChaosFolder] = {}
-    for day, stage in [(START_DAY, START), *((day, stage) for day in range(n_days) for stage in STAGES)]:
-        folders = [paths.folder(stage, day) for paths in (disturbed, undisturbed)]
+    sessions = undisturbed.sequence.blocks(n_days)
+    for block, stage in [(NO_SESSION, START), *((block, stage) for block in sessions for stage in STAGES)]:
+        day, both = block.day, [paths.at(block) for paths in (disturbed, undisturbed)]
+        folders = [paths.folder(stage, day) for paths in both]
         there = [(folder / MANIFEST_NAME).is_file() for folder in folders]
         if not any(there):
             continue
         touched = [
             one.kind
             for one in events
-            if stage in TOUCHED[one.kind] and (one.day == day or (one.kind in _LASTS and one.day <= day))
+            if stage in TOUCHED[one.kind] and (Block(one.day) == block or (one.kind in _LASTS and one.day <= day))
         ]
         name = disturbed.relative(folders[0])
         inputs = sorted(
@@ -76,8 +80,9 @@ def compare_folders(
         found[name] = ChaosFolder(
             day=None if day == START_DAY else day,
             stage=stage,
-            is_same=all(there) and _bytes_of(disturbed, stage, day) == _bytes_of(undisturbed, stage, day),
+            is_same=all(there) and _bytes_of(both[0], stage, day) == _bytes_of(both[1], stage, day),
             because=(*touched, *differing),
+            block=block.number,
         )
     return tuple(found.values())
 

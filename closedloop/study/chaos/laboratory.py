@@ -1,4 +1,7 @@
-"""The people of a disturbed study: they start the loop, present, record, copy, and answer what they are asked."""
+"""The people of a disturbed study: they start the loop, present, record, copy, and answer what they are asked.
+
+What goes wrong with a session, on a day of rounds goes wrong with its first.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.recorder_faults import RecorderFault, SimulatedFault
 from closedloop.artifacts.records.chaos import ChaosEvent, ChaosKind
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import BROUGHT, STAGES, StudyDocument, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.plain_text.printed import command_line
@@ -40,7 +44,7 @@ _FAULTS: dict[ChaosKind, RecorderFault] = {"recorder_pause": "pause", "clock_res
 _MOST_TRIES = 1_000
 _MOST_TURNS = 12  # of one day's folder: where it does not go on after so many, it never will
 _WAITS = "Waiting for you: "
-_STAGE_LINE = re.compile(r"  (start|day \d+) .* s   ")
+_STAGE_LINE = re.compile(r"  (start|day [0-9.]+) .* s   ")
 
 
 @dataclass
@@ -83,7 +87,7 @@ class Laboratory:
         StudyError
             The loop does not go on, whatever is done about it.
         """
-        turns: dict[tuple[int, str], int] = {}
+        turns: dict[tuple[Block, str], int] = {}
         while True:
             ended = self.run_loop()
             if ended is None:
@@ -92,16 +96,16 @@ class Laboratory:
                 return
             if ended.code == DONE:
                 continue  # the loop was faster than who was to kill it: it is killed as it looks at what stands
-            day, stage = self._next_brought()
-            turns[day, stage] = turns.get((day, stage), 0) + 1
-            if turns[day, stage] > _MOST_TURNS:
+            block, stage = self._next_brought()
+            turns[block, stage] = turns.get((block, stage), 0) + 1
+            if turns[block, stage] > _MOST_TURNS:
                 raise self._stuck(ended)
             if ended.code == WAITING and stage == "present":
-                if not self.skip(day, ended):
-                    self.present(day)
+                if not self.skip(block, ended):
+                    self.present(block)
             elif ended.code == WAITING:
-                self.bring_recording(day, ended)
-            elif not self._answer(day, ended):
+                self.bring_recording(block, ended)
+            elif not self._answer(block, ended):
                 raise self._stuck(ended)
 
     def _stuck(self, ended: Ended) -> StudyError:
@@ -110,17 +114,17 @@ class Laboratory:
             "Look into the study; run the same command again to go on from there."
         )
 
-    def _next_brought(self) -> tuple[int, str]:
+    def _next_brought(self) -> tuple[Block, str]:
         """Return what is brought next: the first folder of a session that is not sealed."""
-        skipped = {one.day for one in self.events if one.kind == "skipped_day" and one.happened}
-        for day in (one for one in range(self.protocol.days) if one not in skipped):
+        sessions = self.paths.sequence.blocks(self.protocol.days)
+        for block in sessions:
             for stage in ("present", "recording"):
-                if not self._is_published(stage, day):
-                    return day, stage
-        return self.protocol.days - 1, STAGES[-1]
+                if not self._is_published(stage, block):
+                    return block, stage
+        return sessions[-1], STAGES[-1]
 
-    def _is_published(self, stage: str, day: int) -> bool:
-        return (self.paths.folder(stage, day) / MANIFEST_NAME).is_file()
+    def _is_published(self, stage: str, block: Block) -> bool:
+        return (self.paths.at(block).folder(stage, block.day) / MANIFEST_NAME).is_file()
 
     # the loop
 
@@ -156,17 +160,17 @@ class Laboratory:
 
     def _comes_soon(self, event: ChaosEvent) -> bool:
         """Return whether the loop may come to the stage of an event when it next starts, or is past it."""
-        skipped = {one.day for one in self.events if one.kind == "skipped_day" and one.happened}
-        needed = [(day, "recording") for day in range(event.day) if day not in skipped]
-        needed += [(event.day, stage) for stage in BROUGHT if STAGES.index(stage) < STAGES.index(event.stage)]
-        return all(self.paths.folder(stage, day).is_dir() for day, stage in needed)
+        first = Block(event.day)
+        needed = [(one, "recording") for one in self.paths.sequence.until(first) if one < first]
+        needed += [(first, stage) for stage in BROUGHT if STAGES.index(stage) < STAGES.index(event.stage)]
+        return all(self.paths.at(one).folder(stage, one.day).is_dir() for one, stage in needed)
 
     def _where_killed(self, event: ChaosEvent) -> str:
         working = [
-            f"day {day} {stage}"
-            for day in range(self.protocol.days)
+            f"{one.said} {stage}"
+            for one in self.paths.sequence.blocks(self.protocol.days)
             for stage in STAGES
-            if self.paths.working(stage, day).is_dir()
+            if self.paths.at(one).working(stage, one.day).is_dir()
         ]
         return ", ".join(working) or f"day {event.day} after {event.stage}"
 
@@ -175,22 +179,22 @@ class Laboratory:
 
     # the session
 
-    def present(self, day: int) -> None:
-        """Present a day's session on the rig's computer, and copy what it leaves into the study."""
-        out = self.rigs / f"day-{day:02d}"
+    def present(self, block: Block) -> None:
+        """Present a session on the rig's computer, and copy what it leaves into the study."""
+        out, at, day = self.rigs / block.folder_name, self.paths.at(block), block.day
         while True:
-            kill = self._pending("killed_rig", lambda one: one.day == day)
-            stop = self._pending("early_end", lambda one: one.day == day)
+            kill = self._pending("killed_rig", lambda one: Block(one.day) == block)
+            stop = self._pending("early_end", lambda one: Block(one.day) == block)
             chosen = kill or stop
             interference = Interference()
             if chosen is not None:
-                asked = SESSION.read(SESSION.published(self.paths, day)).n_presentations
+                asked = SESSION.read(SESSION.published(at, day)).n_presentations
                 shown = JournalReached(out / JOURNAL.name, round(chosen.amount * asked))
                 shown.at_least_one_more()
                 interference = Interference(kills=shown.is_reached, asks_to_end=chosen is stop)
             words: list[str | Path] = [
                 "present",
-                self.paths.folder("schedule", day),
+                at.folder("schedule", day),
                 "--display",
                 "headless",
                 "--out",
@@ -208,22 +212,23 @@ class Laboratory:
             elif ended.code != DONE:
                 raise self._stuck(ended)
             break
-        folder = self.paths.folder("present", day)
+        folder = at.folder("present", day)
         make_folder(folder)
         for file in sorted(path for path in out.iterdir() if path.is_file() and not path.name.startswith(".")):
             copy_file(file, folder / file.name)
 
-    def _answer(self, day: int, ended: Ended) -> bool:
+    def _answer(self, block: Block, ended: Ended) -> bool:
         """Do what a person does about a refusal; return whether there was something to do."""
-        stopped = next((one for one in self.events if one.kind == "early_end" and one.day == day), None)
-        if stopped is None or not stopped.happened or stopped.answered or self._is_published("present", day):
+        own = (one for one in self.events if one.kind == "early_end" and Block(one.day) == block)
+        stopped = next(own, None)
+        if stopped is None or not stopped.happened or stopped.answered or self._is_published("present", block):
             return False
         self._decide(stopped, ended.last, command="close-day", why="the animal stopped working")
         return True
 
-    def skip(self, day: int, ended: Ended) -> bool:
+    def skip(self, block: Block, ended: Ended) -> bool:
         """Do without a day, where the events have it so; return whether they do."""
-        event = self._pending("skipped_day", lambda one: one.day == day)
+        event = self._pending("skipped_day", lambda one: Block(one.day) == block)
         if event is None:
             return False
         answer = ended.starting(_WAITS)
@@ -241,28 +246,29 @@ class Laboratory:
 
     # the recording
 
-    def bring_recording(self, day: int, ended: Ended) -> None:
-        """Copy a day's recording into the study, as badly as the events have it; well where it is there already."""
-        source, folder = self.recorders / f"day-{day:02d}", self.paths.folder("recording", day)
+    def bring_recording(self, block: Block, ended: Ended) -> None:
+        """Copy a session's recording into the study, as badly as the events have it; well where it is there already."""
+        source, folder = self.recorders / block.folder_name, self.paths.at(block).folder("recording", block.day)
         if not source.is_dir():
-            self._record(day, source)
+            self._record(block, source)
         whole = {path.name: path.stat().st_size for path in source.iterdir()}
         there = (
             {path.name: path.stat().st_size for path in folder.iterdir() if path.name in whole}
             if folder.is_dir()
             else {}
         )
-        half = next((one for one in self.events if one.day == day and one.happened and not one.answered), None)
+        own = [one for one in self.events if Block(one.day) == block]
+        half = next((one for one in own if one.happened and not one.answered), None)
         if half is not None and half.kind in ("slow_copy", "truncated_copy"):
             self._happened(
                 half, half.happened, answer=ended.starting(_WAITS), decision="it was copied whole", answered=True
             )
         elif there == whole:
-            self._take_as_it_is(day, ended)
+            self._take_as_it_is(block, ended)
             return
         make_folder(folder)
-        bad = self._pending("slow_copy", lambda one: one.day == day) or self._pending(
-            "truncated_copy", lambda one: one.day == day
+        bad = self._pending("slow_copy", lambda one: Block(one.day) == block) or self._pending(
+            "truncated_copy", lambda one: Block(one.day) == block
         )
         if bad is None:
             for name in whole:
@@ -277,30 +283,31 @@ class Laboratory:
         write_bytes(folder / largest, content[:n_bytes])
         self._happened(bad, f"{largest} had {n_bytes:,} of {len(content):,} bytes")
 
-    def _take_as_it_is(self, day: int, ended: Ended) -> None:
+    def _take_as_it_is(self, block: Block, ended: Ended) -> None:
         """Decide that no more of a recording will come: the recorder's own faults cannot be copied again."""
         of_recorder = (*_FAULTS, "lost_codes", "doubled_codes", "early_end")
-        concerned = next((one for one in self.events if one.day == day and one.kind in of_recorder), None)
+        own = (one for one in self.events if Block(one.day) == block)
+        concerned = next((one for one in own if one.kind in of_recorder), None)
         if concerned is None or ended.starting(_WAITS) in concerned.answers:
             raise self._stuck(ended)
         answer = ended.starting(_WAITS)
         self._decide(concerned, answer, command="accept-recording", why="the recorder left no more")
 
-    def _record(self, day: int, target: Path) -> None:
-        """Record a day's session on the recorder's computer, with what is wrong with the recorder."""
+    def _record(self, block: Block, target: Path) -> None:
+        """Record a session on the recorder's computer, with what is wrong with the recorder."""
         working = target.with_name(f".{target.name}.partial")
         remove_folder(working)
         make_folder(working)
-        own = {one.kind: one for one in self.events if one.day == day}
-        faults = tuple(SimulatedFault(name=fault, day=day) for kind, fault in _FAULTS.items() if kind in own)
+        own = {one.kind: one for one in self.events if Block(one.day) == block}
+        faults = tuple(SimulatedFault(name=fault, day=block.day) for kind, fault in _FAULTS.items() if kind in own)
         simulation = self.protocol.simulation
         simulation = simulation.model_copy(update={"recorder_faults": (*simulation.recorder_faults, *faults)})
         record.run(
             StageContext(
-                paths=self.paths,
+                paths=self.paths.at(block),
                 study=self.study,
                 protocol=self.protocol.model_copy(update={"simulation": simulation}),
-                day=day,
+                day=block.day,
                 stage="recording",
                 working=working,
                 progress=lambda _done, _total: None,
@@ -314,7 +321,7 @@ class Laboratory:
         if (doubled := own.get("doubled_codes")) is not None:
             n = _until_hit(double_codes, first, fraction=doubled.amount)
             said["doubled_codes"] = f"{n} codes of {first.name} stand in it twice"
-        for dead in (one for one in self.events if one.kind == "dead_electrode" and one.day <= day):
+        for dead in (one for one in self.events if one.kind == "dead_electrode" and one.day <= block.day):
             sites = [one for one in SITES.read(SITES.published(self.paths, 0)).chosen() if one.processor == 1]
             site = sites[int(dead.amount * len(sites))]
             thin_spikes(first, kept=0.0, electrodes=[site.electrode_id])

@@ -77,7 +77,7 @@ def accept_edits(
 ) -> str:
     """Take an edited protocol.yaml where no recorded day was made with what changed, and note it.
 
-    A simulated study takes every edit: all can be made again.
+    A simulated study takes every edit but one of its rounds: all can be made again.
 
     Parameters
     ----------
@@ -96,8 +96,9 @@ def accept_edits(
     Raises
     ------
     ProtocolError
-        A finished stage of a recorded day was made with what changed.
+        A finished stage of a recorded day was made with what changed, or the days are to be cut into other rounds.
     """
+    _refuse_other_rounds(paths, study, protocol)
     if study.simulated:
         return ""
     now, before = protocol_sha256(protocol), protocols_gone_by(paths, study)[-1]
@@ -127,6 +128,15 @@ def accept_edits(
         f"{paths.protocol} was edited ({said or 'what, is not known'}): no recorded day was made with what changed, "
         f"the study goes by it from now on. Noted in {paths.amendments}.{again}"
     )
+
+
+def _refuse_other_rounds(paths: StudyPaths, study: StudyDocument, protocol: Protocol) -> None:
+    if protocol.rounds != study.rounds:
+        raise ProtocolError(
+            f"{paths.protocol}, rounds: expected {study.rounds}, as the study was made with, found {protocol.rounds}. "
+            "Restore it; a study whose days are cut otherwise is a new one. A single day is changed by `closedloop "
+            "add-block` and `drop-block`."
+        )
 
 
 def _remembered(ledger: Ledger, sha256: str) -> dict[str, Any]:

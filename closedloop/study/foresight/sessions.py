@@ -12,6 +12,8 @@ from functools import partial
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.protocol.rounds import protocol_of_session, rounds_of_day
+from closedloop.artifacts.records.sequence import Block
 from closedloop.stages.plan import PlannedRows, plan_rows
 from closedloop.stages.schedule import order_presentations, twins_too_near, two_digits
 
@@ -48,7 +50,7 @@ def separation_not_kept(
         return ""
     n_sites = len(narrowest.sites)
     few = f", should only {n_sites} of {every} sites be chosen" if n_sites < every else ""
-    return twins_too_near(protocol, kept_min, where=f"on day {narrowest.day}{few}")
+    return twins_too_near(protocol, kept_min, where=f"on {narrowest.block.said}{few}")
 
 
 def separation_kept_min(protocol: Protocol, *, subject: str, n_days: int) -> float:
@@ -79,7 +81,11 @@ def _to_come(
     else:
         cases = [(one, sites) for one in range(day, n_days)]
     cases.sort(key=lambda case: len(case[1]))  # the shortest sessions keep least: they come first
-    return [_SessionToCome(protocol, subject, that_day, chosen) for that_day, chosen in cases]
+    return [
+        _SessionToCome(protocol, subject, Block(that_day, number), chosen)
+        for that_day, chosen in cases
+        for number in range(1, rounds_of_day(protocol.rounds, that_day) + 1)
+    ]
 
 
 def _kept_by_all(sessions: list[_SessionToCome], wanted_min: float) -> tuple[float, _SessionToCome | None]:
@@ -105,7 +111,7 @@ class _SessionToCome:
 
     protocol: Protocol
     subject: str
-    day: int
+    block: Block
     sites: ModelOutputs
 
     def keeps(self, separation_min: float) -> bool:
@@ -126,7 +132,7 @@ class _SessionToCome:
     def _nearest_min(self, separation_min: float) -> float:
         timing = self.protocol.presentation.model_copy(update={"twin_separation_min": separation_min})
         protocol = self.protocol.model_copy(update={"presentation": timing})
-        return nearest_twins_min(protocol, subject=self.subject, day=self.day, sites=self.sites)
+        return nearest_twins_min(protocol, subject=self.subject, block=self.block, sites=self.sites)
 
 
 def _of_two_digits(low: float, high: float) -> list[float]:
@@ -135,26 +141,27 @@ def _of_two_digits(low: float, high: float) -> list[float]:
     return [float(f"{digits}e{exponent}") for exponent in exponents for digits in range(10, 100)]
 
 
-def nearest_twins_min(protocol: Protocol, *, subject: str, day: int, sites: ModelOutputs) -> float:
-    """Return the planned minutes between the nearest twins of a day's session, which need not be planned yet.
+def nearest_twins_min(protocol: Protocol, *, subject: str, block: Block, sites: ModelOutputs) -> float:
+    """Return the planned minutes between the nearest twins of a session, which need not be planned yet.
 
     Parameters
     ----------
     protocol, subject
         They decide the order.
-    day
+    block
         Which.
     sites
         Outputs of the model that are attacked.
     """
 
     def seed_of(stage: str) -> Callable[..., int]:
-        return partial(derive_seed, protocol.seed, subject, day, stage)
+        return partial(derive_seed, protocol.seed, subject, block.seed_name, stage)
 
-    queue = _some_queue(protocol, day)
-    rows = plan_rows(queue, protocol, sites=sites, seed_of=seed_of("plan"), was_shown=lambda _attack: day > 0)
+    own = protocol_of_session(protocol, day=block.day, number=block.number)
+    queue = _some_queue(own, block.day)
+    rows = plan_rows(queue, own, sites=sites, seed_of=seed_of("plan"), was_shown=lambda _attack: block.day > 0)
     clean_index, repetitions = _presented(rows)
-    return order_presentations(clean_index, repetitions, protocol, seed_of=seed_of("schedule"))[1]
+    return order_presentations(clean_index, repetitions, own, seed_of=seed_of("schedule"))[1]
 
 
 def _some_queue(protocol: Protocol, day: int) -> ImageQueue:

@@ -116,8 +116,8 @@ def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
     if stage == "plan" and (place := DAY_PLAN.published(paths, day)).is_file():
         plan = DAY_PLAN.read(place)
         probes = f", {plan.n_probes:,} probes" if plan.n_probes else ""
-        shown = f"{plan.budget.n_presentations:,} presentations, {plan.budget.hours:.2f} h"
-        yield f"{shown}; {plan.n_attacked:,} attacked{probes}"
+        budget = plan.budget
+        yield f"{budget.n_presentations:,} presentations, {budget.hours:.2f} h; {plan.n_attacked:,} attacked{probes}"
     elif stage == "present" and (place := SUMMARY.published(paths, day)).is_file():
         shown = SUMMARY.read(place)
         by = f" by {shown.stopped_by}" if shown.stopped_by else ""

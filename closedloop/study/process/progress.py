@@ -89,7 +89,7 @@ def progress_of(
         day=day,
         stage=stage,
         now=now(),
-        is_last_day=n_days is not None and readable_sequence(paths.amendments).after(block, n_days) is None,
+        is_last_day=n_days is not None and readable_sequence(paths.root).after(block, n_days) is None,
         simulated=simulated,
     )
     times = left.running.left_s, left.left_s, left.to_come

@@ -116,6 +116,7 @@ def _document(study: StudyDocument, protocol: Protocol, subject: str) -> StudyDo
         protocol_name=protocol.name,
         protocol_sha256=protocol_sha256(protocol),
         code_version=__version__,
+        rounds=protocol.rounds,
         arrays=devices if other_maker else study.arrays[:_MOST_ARRAYS],
         array_files=study.array_files[:_MOST_ARRAYS],
         recorder=None,

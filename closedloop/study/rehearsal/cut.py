@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from closedloop.artifacts.protocol.protocol import Protocol, presentations_per_day
+from closedloop.artifacts.protocol.protocol import LEAST_CLEAN_OF_ROUND, Protocol, presentations_per_day
 from closedloop.artifacts.records.rehearsal import ChangedValue
 from closedloop.errors import OptionError, ProtocolError
 from closedloop.study.first_day.fitting import change_protocol, parse_changed
@@ -169,7 +169,12 @@ def _n_clean(protocol: Protocol) -> int:
 
 def _least_clean(protocol: Protocol) -> int:
     images = protocol.images
-    return _LEAST_CLEAN + min(images.anchors, 1) + min(images.normalizers, _LEAST_NORMALIZERS)
+    return _least_fresh(protocol) + min(images.anchors, 1) + min(images.normalizers, _LEAST_NORMALIZERS)
+
+
+def _least_fresh(protocol: Protocol) -> int:
+    """Return how many fresh clean images a day needs at least: each of its rounds has some."""
+    return max(_LEAST_CLEAN, LEAST_CLEAN_OF_ROUND * protocol.rounds if protocol.rounds > 1 else 0)
 
 
 def _fewer_images(protocol: Protocol, total: int) -> Values:
@@ -180,7 +185,7 @@ def _fewer_images(protocol: Protocol, total: int) -> Values:
         return min(number, max(least, round(share * number)))
 
     anchors, normalizers = part(images.anchors), part(images.normalizers, least=_LEAST_NORMALIZERS)
-    while total - anchors - normalizers < min(_LEAST_CLEAN, images.clean_per_day) and anchors > 1:
+    while total - anchors - normalizers < min(_least_fresh(protocol), images.clean_per_day) and anchors > 1:
         anchors -= 1
     clean = min(max(total - anchors - normalizers, 1), images.clean_per_day)
     return {

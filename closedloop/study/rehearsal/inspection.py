@@ -167,7 +167,7 @@ def _verified(done: ClosedRehearsal) -> Iterator[RehearsedPart]:
 
 
 def folders_of(copy: StudyPaths, stages: Sequence[str], *, days: int) -> Iterator[tuple[int, str, float]]:
-    """Yield day, stage and seconds of what a rehearsal made.
+    """Yield day, stage and seconds of what a rehearsal made; of a day of rounds those of all of them together.
 
     Parameters
     ----------
@@ -180,6 +180,7 @@ def folders_of(copy: StudyPaths, stages: Sequence[str], *, days: int) -> Iterato
     """
     for day in range(days):
         for stage in stages:
-            folder = copy.folder(stage, day)
-            if (folder / MANIFEST_NAME).is_file():
-                yield day, stage, read_manifest(folder).seconds
+            folders = [copy.at(one).folder(stage, day) for one in copy.sequence.of_day(day)]
+            made = [read_manifest(folder).seconds for folder in folders if (folder / MANIFEST_NAME).is_file()]
+            if made:
+                yield day, stage, sum(made)

@@ -71,7 +71,7 @@ def verify_study(
         study.json or protocol.yaml cannot be read: nothing can be said of the rest.
     """
     study, protocol = read_identity(paths)
-    paths = paths.keeping(readable_sequence(paths.amendments))  # a damaged line is one fault
+    paths = paths.keeping(readable_sequence(paths.root))  # a damaged line is one fault
     folders = published_folders(paths)
     findings = Findings(progress, _n_bytes(paths, folders))
     with findings.reading("study", paths.protocol):

@@ -88,7 +88,7 @@ def folders_of(paths: StudyPaths, scene: Scene) -> list[Path]:
 
 def _scheduled(paths: StudyPaths) -> Block:
     """Return the first scheduled session that waits for something that is brought, or the last scheduled one."""
-    sequence, last = readable_sequence(paths.amendments), START
+    sequence, last = readable_sequence(paths.root), START
     for block in paths.found():
         if block not in sequence.of_day(block.day):
             continue

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
 
 from closedloop.artifacts.catalog import JOURNAL
 from closedloop.artifacts.day.journal import read_journal
@@ -88,6 +89,7 @@ class Lab:
             day,
             report=lambda _paths, _outdated: None,
             foresee=_nobody,
+            say_wait=lambda _paths, _study, _protocol, *, day: "",
             say_duration=lambda _paths, _protocol, _workers, *, day: self.durations.get(day, ""),
             gates=self.gates,
         )
@@ -120,7 +122,8 @@ class Lab:
             self.at[name](context)
         if stage.name == "schedule" and not context.simulated:
             write_schedule(context.working, context.day, block=context.block.number)
-        sections = {section: getattr(context.protocol, section).model_dump() for section in stage.sections}
+        known = {section: getattr(context.protocol, section) for section in stage.sections}
+        sections = {section: one.model_dump() if isinstance(one, BaseModel) else one for section, one in known.items()}
         folders = stage.inputs(context.paths, context.day)
         read = [sha256_file(path) for folder in folders for path in folder.glob("*.*") if path.name != MANIFEST_NAME]
         told = [dict(context.decided)] if context.decided else []
@@ -141,11 +144,12 @@ class Lab:
         manifest.model_copy(update={"outputs": describe_files(folder)}).write(folder / "manifest.json")
 
 
-def lab(root: Path, *, days: int = 2, simulated: bool = True) -> Lab:
-    """Make a study of smoke.yaml with more days."""
+def lab(root: Path, *, days: int = 2, simulated: bool = True, rounds: int = 1) -> Lab:
+    """Make a study of smoke.yaml with more days, each after day 0 cut into rounds."""
     paths = StudyPaths(root)
     root.mkdir(parents=True, exist_ok=True)
-    paths.protocol.write_text(SMOKE.read_text().replace("days: 1 ", f"days: {days} "))
+    cut = f"rounds: {rounds}\n" if rounds > 1 else ""
+    paths.protocol.write_text(SMOKE.read_text().replace("days: 1 ", f"days: {days} ") + cut)
     StudyDocument(
         simulated=simulated,
         study_id=STUDY_ID,
@@ -154,6 +158,7 @@ def lab(root: Path, *, days: int = 2, simulated: bool = True) -> Lab:
         protocol_sha256=protocol_sha256(read_protocol(paths.protocol)),
         code_version="0",
         arrays=("array1",),
+        rounds=rounds,
         pool=PoolDescription(kind="procedural", side_px=32, seed=1, n_categories=4, n_per_category=4),
         base_model="small_resnet_robust",
     ).write(paths.study)

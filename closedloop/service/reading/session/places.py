@@ -47,7 +47,7 @@ def sessions_of(paths: StudyPaths) -> list[Block]:
         found = paths.found()
     except OSError:
         return []
-    sequence = readable_sequence(paths.amendments)
+    sequence = readable_sequence(paths.root)
     return [block for block in reversed(found) if block in sequence.of_day(block.day)]
 
 
