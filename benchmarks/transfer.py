@@ -33,7 +33,7 @@ from benchmarks.simulated_loop import (
     shown,
     true_responses,
 )
-from closedloop.attacks.gradients.estimators import Averaged, Blurred, Ensemble, GradientEstimator, Plain
+from closedloop.attacks.gradients.estimators import Averaged, Blurred, Ensemble, GradientEstimator, Plain, SoftRelu
 from closedloop.attacks.gradients.transforms import Noise, Scale, Shift
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
@@ -51,6 +51,7 @@ RECIPE = RefitRecipe(weight_decay=0.3, batch_size=32)  # protocols/dry_run.yaml
 BASES = ("small_resnet_robust", "small_resnet_vanilla")
 
 SHIFT, BLUR = Shift(0.094), 0.025  # 3 px and .8 px of 32
+SLOPE = 3.0  # of soft rectifiers
 REFERENCE = "paper31, plain"
 DEFAULT = "cosine, shift + blur (the default)"
 
@@ -75,6 +76,8 @@ ROWS = (
     _cosine(DEFAULT, Blurred(BLUR, Averaged((SHIFT,)))),
     Row("paper31, shift + blur", lambda n: Method(replace(PAPER31, steps=n), Blurred(BLUR, Averaged((SHIFT,))))),
     _cosine("cosine, shift + blur, 5 samples a step", Blurred(BLUR, Averaged((SHIFT,), samples=5))),
+    _cosine("cosine, soft ReLU", SoftRelu(SLOPE)),
+    _cosine("cosine, shift + blur + soft ReLU", Blurred(BLUR, SoftRelu(SLOPE, Averaged((SHIFT,))))),
     _cosine("cosine, blur", Blurred(BLUR)),
     _cosine("cosine, shift", Averaged((SHIFT,))),
     _cosine("cosine, shift, 5 samples a step", Averaged((SHIFT,), samples=5)),
