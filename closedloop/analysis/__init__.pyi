@@ -1,5 +1,4 @@
 from .agreement import MapAgreement, SignAgreement, map_agreement, sign_agreement
-from .attained import attained_fraction
 from .bootstrap import bootstrap_difference, bootstrap_function, bootstrap_mean, bootstrap_ratio, bootstrap_rms
 from .dispersion import normalize, random_pair_change, sigma, sigma_corrected
 from .estimate import Estimate, mean_over_pairs
@@ -20,6 +19,7 @@ from .reliability import (
 )
 from .repetitions import cross_fitted_size, noiseless_square, repetitions_of
 from .sensitivity import (
+    attained_fraction,
     by_site,
     cross_fitted_estimate,
     noise_corrected_rms,

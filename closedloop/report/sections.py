@@ -11,7 +11,6 @@ from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.records.sequence import Block
 from closedloop.report import controls, curves, forest, model_figures, preference, quality_tables, tables
-from closedloop.report.attained import attained_over_days
 from closedloop.report.interval_tables import sections_of_intervals
 from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.numbers import day_rows, summary_rows
@@ -48,7 +47,7 @@ def days_table(record: StudyRecord) -> PageSection | None:
     rows = day_rows(record)
     if not rows:
         return None
-    attained = attained_over_days(record.days, record.protocol.evaluation)
+    attained = tables.attained_over_days(record.days, record.protocol.evaluation)
     return PageSection("days", "Day by day", tables=(tables.day_by_day(rows), *([attained] if attained else [])))
 
 

@@ -14,7 +14,6 @@ from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.study import StudyPaths
 from closedloop.report import tables as report_tables
 from closedloop.report.amended.comparable import comparable
-from closedloop.report.attained import attained_over_days
 from closedloop.report.numbers import day_rows, median_r, summary_rows
 from closedloop.report.reading import SensitivityRow, StudyRecord
 from closedloop.report.tables import Table
@@ -251,7 +250,7 @@ def _sensitivity(
 
 def _tables(record: StudyRecord) -> tuple[Table, ...]:
     """Return the report's tables of the days: what they measured, and in a simulation what they attained."""
-    attained = attained_over_days(record.days, record.protocol.evaluation)
+    attained = report_tables.attained_over_days(record.days, record.protocol.evaluation)
     if attained:
         attained = replace(attained, caption=f"By {HIDDEN_TRUTH}, which no real study has. {attained.caption}")
     return (_told(report_tables.day_by_day(day_rows(record))), *([attained] if attained else []))

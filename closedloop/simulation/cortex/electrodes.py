@@ -103,7 +103,17 @@ DrawFields = Callable[[CortexBiology, int, np.random.Generator], Floats]
 
 
 def round_fields(biology: CortexBiology, n_electrodes: int, rng: np.random.Generator) -> Floats:
-    """Draw Gaussian receptive fields, each as tall as wide."""
+    """Draw Gaussian receptive fields, each as tall as wide.
+
+    Parameters
+    ----------
+    biology
+        How wide they are.
+    n_electrodes
+        How many.
+    rng
+        Of the subject's electrodes.
+    """
     centre, sd = _centres(n_electrodes, rng), rng.uniform(*biology.field_sd, (n_electrodes, 1, 1))
     down, across = np.moveaxis(np.exp(-0.5 * ((np.arange(CORTEX_MAP_SIDE) - centre) / sd) ** 2), 1, 0)
     return _summing_to_1(down[:, :, None] * across[:, None, :])
@@ -114,6 +124,15 @@ def elongated_fields(biology: CortexBiology, n_electrodes: int, rng: np.random.G
 
     Their tails are heavier than a Gaussian's. As large as the round ones: the standard deviations along the two axes
     multiply to the drawn one's square.
+
+    Parameters
+    ----------
+    biology
+        How wide they are.
+    n_electrodes
+        How many.
+    rng
+        Of the subject's electrodes.
     """
     centre, sd = _centres(n_electrodes, rng), rng.uniform(*biology.field_sd, (n_electrodes, 1, 1))
     stretch = rng.uniform(1.0, 2.0, (n_electrodes, 1, 1)) ** 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from closedloop.analysis.attained import attained_fraction
+from closedloop.analysis.sensitivity import attained_fraction
 from closedloop.artifacts.day.evaluation import AttainedFraction
 from closedloop.stages.evaluate.pairs import Floats, ImagePairs
 from closedloop.stages.evaluate.rows import ANCHORS

@@ -10,10 +10,9 @@ import pytest
 
 from closedloop.artifacts.day.evaluation import AttainedFraction
 from closedloop.report.amended.comparable import comparable
-from closedloop.report.attained import attained_over_days
 from closedloop.report.numbers import summary_rows
 from closedloop.report.reading import StudyRecord, read_study
-from closedloop.report.tables import growth
+from closedloop.report.tables import attained_over_days, growth
 
 
 def attained_at(epsilon: float, fraction: float | None, low: float | None, high: float | None) -> AttainedFraction:
@@ -53,7 +52,7 @@ def test_the_table_has_the_days_that_know_it_with_intervals_and_bounds(record: S
     assert table is not None
     assert table.columns == ("", "ε = 1 attained", "ε = 1 bound", "ε = 10 attained", "ε = 10 bound")
     assert table.rows == (("day 2", "0.312 (0.271 to 0.355)", "1.000", "0.410 (interval unknown)", "10.00"),)
-    assert "the search cosine, one start, 8 steps." in table.caption
+    assert "searched by cosine: one start, 8 steps." in table.caption
 
 
 def test_the_table_says_how_the_bound_was_searched(record: StudyRecord) -> None:
@@ -62,7 +61,7 @@ def test_the_table_says_how_the_bound_was_searched(record: StudyRecord) -> None:
     )
     table = attained_over_days(record.days, evaluation)
     assert table is not None
-    assert "the search strengthened, 2 starts, 8 steps in each of two balls." in table.caption
+    assert "searched by strengthened: 2 starts, 8 steps in each of two balls." in table.caption
 
 
 def test_a_study_without_it_has_no_such_table_and_the_ratio_of_the_truth_as_before(record: StudyRecord) -> None:
