@@ -39,7 +39,7 @@ _SENTENCES = (
     (
         "attained",
         "true change in the direction of the sealed sign over that along the cortex's own gradient, without noise, on "
-        " the same pairs: what a simulated day reports",
+        "the same pairs: what a simulated day reports",
     ),
     ("growth", "late minus early day on the same anchors, in pairs"),
     ("control", "root mean square without noise; the truth is that of all images that controls are drawn from"),
