@@ -172,14 +172,14 @@ def _sensitivity(late: _Evaluated, truths: Truths, study: CoverageStudy) -> Iter
 
 
 def _attained(late: _Evaluated, truths: Truths, study: CoverageStudy, *, bound_hz: Floats) -> Iterator[Judged]:
+    """Judge the attained part of white-box, of true changes both: what is left to chance is its images and sites."""
     for place, epsilon in enumerate(study.epsilons):
         own = late.attacks(epsilon=epsilon)
         bound = bound_hz[place] / late.measured.sigma_hz[own.site_index]
+        moved = np.sign(own.predicted_sign) * own.true_change
         truth, weight = truths.change[LATE, place].mean(), truths.change[BOUND, place].mean()
         for over in (IMAGES, BOTH):
-            found = bootstrap_ratio(
-                np.sign(own.predicted_sign) * own.change, bound, **_indices(own), seed=0, over=_OVER[over]
-            )
+            found = bootstrap_ratio(moved, bound, **_indices(own), seed=0, over=_OVER[over])
             yield _of(found, "attained", over, epsilon, truth / weight, weight=weight)
 
 
@@ -272,7 +272,7 @@ def _controls_inside(late: _Evaluated) -> Iterator[Rang]:
             found = noise_corrected_rms(own.repetitions_clean, own.repetitions_changed, **_indices(own))
             true = noiseless_rms(own.true_change, **_indices(own))
             inside.append(abs(found.mean - true.mean) <= 2 * found.standard_error)
-            held.append(found.interval[0] <= true.mean <= found.interval[1])
+            held.append(_holds(found, true.mean))
     yield Rang("control: inside two standard errors of the truth", _part(inside))
     yield Rang("control: truth of its images inside the interval", _part(held))
 
