@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.sequence import FIRST, Block, BlockSequence
 from closedloop.artifacts.study import STAGES, START, START_DAY, StudyPaths
 from closedloop.study.table import STAGE_TABLE, Stage
 from tests.unit.days import protocol
@@ -102,3 +103,10 @@ def test_the_attacks_of_the_day_before_are_read_where_they_are_shown_again_and_n
     assert {name: folders for name, folders in more.items() if folders} == wanted
     for stage in STAGE_TABLE.day:
         assert stage.reads(PATHS, 0, protocol=again, decided=False) == stage.inputs(PATHS, 0)
+
+
+def test_the_day_before_is_the_last_one_that_had_a_session_with_all_of_its_sessions() -> None:
+    sequence = BlockSequence(skipped=frozenset({2}), added=frozenset({Block(1, 2)}))
+    assert sequence.of_day_before(Block(3)) == (Block(1), Block(1, 2))
+    assert sequence.of_day_before(Block(1, 2)) == (Block(0),)
+    assert sequence.of_day_before(FIRST) == ()
