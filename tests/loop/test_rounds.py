@@ -47,7 +47,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def manifests(study: Path) -> dict[str, object]:
-    """Return the bytes of all that was published, by hash; of no journal, which says how long its session took to make."""
+    """Return the bytes of all that was published, by hash, without journals: they say how long a stage took."""
     read = {path.parent: read_manifest(path.parent) for path in study.rglob(MANIFEST_NAME)}
     return {
         folder.relative_to(study).as_posix(): (
