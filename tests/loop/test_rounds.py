@@ -47,10 +47,14 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def manifests(study: Path) -> dict[str, object]:
-    """Return the bytes of all that was published, by hash, with what decided it."""
+    """Return the bytes of all that was published, by hash, without journals: they say how long a stage took."""
     read = {path.parent: read_manifest(path.parent) for path in study.rglob(MANIFEST_NAME)}
     return {
-        folder.relative_to(study).as_posix(): (one.input_hash, one.seed, one.outputs) for folder, one in read.items()
+        folder.relative_to(study).as_posix(): (
+            one.seed,
+            {name: entry for name, entry in one.outputs.items() if name != catalog.JOURNAL.name},
+        )
+        for folder, one in read.items()
     }
 
 

@@ -38,7 +38,7 @@ def protocols_gone_by(paths: StudyPaths, study: StudyDocument) -> tuple[str, ...
 
 
 def check_protocol(study: StudyDocument, protocol: Protocol, paths: StudyPaths) -> None:
-    """Refuse a real study whose protocol.yaml is not the one that it goes by.
+    """Refuse a real study whose protocol.yaml is not the one that it goes by, and any that has other rounds.
 
     Parameters
     ----------
@@ -52,6 +52,7 @@ def check_protocol(study: StudyDocument, protocol: Protocol, paths: StudyPaths) 
     ProtocolError
         It is another.
     """
+    _refuse_other_rounds(paths, study, protocol)
     if not study.simulated and protocol_sha256(protocol) != protocols_gone_by(paths, study)[-1]:
         raise ProtocolError(
             f"{paths.protocol}: expected the protocol that this study goes by, found another. Restore it, or have "

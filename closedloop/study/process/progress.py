@@ -83,14 +83,16 @@ def progress_of(
     if running.state == "stopped":
         return StageProgress(day, stage, running.done, running.total, block=running.block)
     block = Block(day, running.block)
+    following = None if n_days is None else readable_sequence(paths.root).after(block, n_days)
     left = day_left(
         records,
         read_note(paths.at(block), day, stage),
         day=day,
         stage=stage,
         now=now(),
-        is_last_day=n_days is not None and readable_sequence(paths.root).after(block, n_days) is None,
+        is_last_day=n_days is not None and following is None,
         simulated=simulated,
+        is_followed=following is not None and following.day == day,
     )
     times = left.running.left_s, left.left_s, left.to_come
     return StageProgress(day, stage, running.done, running.total, *times, block=running.block)

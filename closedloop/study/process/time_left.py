@@ -114,7 +114,7 @@ def _by_pace(note: ProgressNote, now: float) -> float | None:
     return max(took_s * (note.total - note.done) / counted - (now - note.moved), 0.0)
 
 
-def stages_to_come(stage: str, *, is_last_day: bool, simulated: bool) -> tuple[str, ...]:
+def stages_to_come(stage: str, *, is_last_day: bool, simulated: bool, is_followed: bool = False) -> tuple[str, ...]:
     """Return the stages after one of the same day until a person is needed or the day ends.
 
     Parameters
@@ -125,6 +125,8 @@ def stages_to_come(stage: str, *, is_last_day: bool, simulated: bool) -> tuple[s
         Whether no day comes after it: nothing is queued then.
     simulated
         Whether nobody is needed.
+    is_followed
+        Whether another session of the day comes after this one, for which an animal waits.
 
     Examples
     --------
@@ -132,12 +134,16 @@ def stages_to_come(stage: str, *, is_last_day: bool, simulated: bool) -> tuple[s
     ('synthesize', 'schedule')
     >>> stages_to_come("ingest", is_last_day=True, simulated=False)
     ('refit', 'evaluate')
+    >>> stages_to_come("evaluate", is_last_day=False, simulated=False, is_followed=True)
+    ('queue', 'plan', 'synthesize', 'schedule')
     """
     if stage not in STAGES:
         return ()
     coming = [name for name in STAGES[STAGES.index(stage) + 1 :] if not (is_last_day and name == "queue")]
     if not simulated:
         coming = coming[: next((at for at, name in enumerate(coming) if name in BROUGHT), len(coming))]
+        if is_followed and STAGES.index(stage) >= STAGES.index(BROUGHT[-1]):
+            coming += STAGES[: STAGES.index(BROUGHT[0])]
     return tuple(coming)
 
 
@@ -165,6 +171,7 @@ def day_left(
     now: float,
     is_last_day: bool,
     simulated: bool,
+    is_followed: bool = False,
 ) -> DayTimeLeft:
     """Return how long the rest of a day takes.
 
@@ -178,11 +185,11 @@ def day_left(
         What runs.
     now
         Seconds since 1970.
-    is_last_day, simulated
+    is_last_day, simulated, is_followed
         As in `stages_to_come`.
     """
     taken = seconds_of(records)
-    coming = stages_to_come(stage, is_last_day=is_last_day, simulated=simulated)
+    coming = stages_to_come(stage, is_last_day=is_last_day, simulated=simulated, is_followed=is_followed)
     waiting = []
     for name in coming:
         seconds = expected_s(taken, day=day, stage=name)

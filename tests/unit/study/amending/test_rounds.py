@@ -12,6 +12,7 @@ from closedloop.artifacts.study import StudyDocument
 from closedloop.commands.status import read_status
 from closedloop.errors import DocumentError, ProtocolError, StudyError
 from closedloop.study.amending.sessions import add_block, drop_block
+from closedloop.study.edits.protocol import check_protocol
 from closedloop.study.loop import read_identity
 from closedloop.study.process.state import NextStage, next_stage
 from tests.unit.study.amending.decided_labs import published, skip, unskip
@@ -132,6 +133,14 @@ def test_other_rounds_in_protocol_yaml_are_refused(tmp_path: Path, *, simulated:
     made.edit_protocol("rounds: 2", "rounds: 3")
     with pytest.raises(ProtocolError, match="rounds: expected 2, as the study was made with, found 3"):
         made.run()
+
+
+def test_a_study_json_of_other_rounds_is_found_by_who_verifies(tmp_path: Path) -> None:
+    made = cut(tmp_path, simulated=True)
+    study, protocol = read_identity(made.paths)
+    check_protocol(study, protocol, made.paths)
+    with pytest.raises(ProtocolError, match="rounds: expected 3, as the study was made with, found 2"):
+        check_protocol(study.model_copy(update={"rounds": 3}), protocol, made.paths)
 
 
 def test_who_looks_on_sees_the_rounds_that_the_loop_sees(tmp_path: Path) -> None:

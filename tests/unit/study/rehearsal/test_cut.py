@@ -58,3 +58,12 @@ def test_spikes_from_voltage_are_given_voltage_and_planned_faults_of_a_simulatio
     _, made = cut("smoke", Cuts())
     assert made.protocol.recording.raw_electrodes == made.protocol.simulation.n_electrodes
     assert made.protocol.recording.raw_days == (0,)
+
+
+@pytest.mark.parametrize("images", [12, 20, 400])
+def test_each_round_of_a_day_that_is_cut_down_keeps_images(images: int) -> None:
+    content = shipped_protocols()["guo2022"].read_bytes() + b"rounds: 4\n"
+    protocol = parse_protocol(content, place="a")
+    made = cut_protocol(content, protocol, Cuts(images=images), place="a", subject="m", n_arrays=1).protocol
+    assert made.rounds == 4
+    assert made.images.clean_per_day >= 8
