@@ -1,0 +1,169 @@
+"""The table of a comparison: what each recipe attains on each day, of each subject and of all together."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.artifacts.layouts import TableLayout
+from closedloop.artifacts.naming import derive_seed
+from closedloop.artifacts.tables import Columns, write_table
+from closedloop.storage import write_bytes
+from closedloop.studies.recipe.documents import RECIPE_DAYS
+from closedloop.studies.recipe.judge import EPSILONS, Judged, Truth
+from closedloop.studies.recipe.recipes import Recipe
+from closedloop.studies.recipe.subject import anchor_pairs
+
+Floats = NDArray[np.float64]
+
+ALL_SUBJECTS = "all"
+COSINE = 0.0
+"""Stands in the column `epsilon` of rows that are cosines."""
+
+_DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A ratio of means with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def summarise(found: Mapping[tuple[str, str, int], tuple[Judged, Truth]], *, recipes: Sequence[Recipe]) -> Columns:
+    """Return the table `RECIPE_DAYS`.
+
+    Parameters
+    ----------
+    found
+        By recipe, subject and day on which attacks are shown.
+    recipes
+        In the table's order.
+    """
+    rows = [row for recipe in recipes for row in _rows_of(recipe, found)]
+    return {name: np.array([row[name] for row in rows]) for name in RECIPE_DAYS.columns}
+
+
+def ratio_interval(top: Floats, bottom: Floats, clusters: Sequence[NDArray[np.int64]], *, seed: int) -> Interval:
+    """Return a ratio of sums over pairs with its bootstrap interval, every way of grouping the pairs drawn anew.
+
+    A pair counts as often as all of its groups were drawn together (pigeonhole bootstrap, Owen 2007): wider than the
+    truth rather than too narrow.
+
+    Parameters
+    ----------
+    top, bottom
+        Of each pair, (n_pairs,).
+    clusters
+        For each way of grouping (images, sites), the group of each pair, (n_pairs,).
+    seed
+        Of the draws.
+    """
+    random = np.random.default_rng(seed)
+    weight = np.ones((_DRAWS, len(top)))
+    for group in clusters:
+        names, of = np.unique(group, return_inverse=True)
+        weight *= random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=_DRAWS)[:, of]
+    drawn = (weight @ top) / (weight @ bottom)
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return Interval(float(top.sum() / bottom.sum()), float(low), float(high))
+
+
+def write_tables(path: Path, layout: TableLayout, columns: Columns) -> None:
+    """Write a table as parquet and, beside it, as csv.
+
+    Parameters
+    ----------
+    path
+        The parquet file; the csv file has the same stem.
+    layout
+        Layout of the table.
+    columns
+        Its columns, all of one length.
+    """
+    write_table(path, layout, columns, simulated=True)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+    write_bytes(path.with_suffix(".csv"), text.getvalue().encode())
+
+
+def _rows_of(
+    recipe: Recipe, found: Mapping[tuple[str, str, int], tuple[Judged, Truth]]
+) -> Iterator[dict[str, Any]]:
+    own = {(subject, day): judged for (name, subject, day), judged in found.items() if name == recipe.name}
+    subjects = list(dict.fromkeys(subject for subject, _ in own))
+    groups = [(subject, [subject]) for subject in subjects]
+    if len(subjects) > 1:
+        groups.append((ALL_SUBJECTS, subjects))
+    for label, members in groups:
+        for day in sorted({day for _, day in own}):
+            parts = [own[subject, day] for subject in members]
+            yield from _rows_of_day(recipe, label, day, parts)
+
+
+def _rows_of_day(
+    recipe: Recipe, label: str, day: int, parts: Sequence[tuple[Judged, Truth]]
+) -> Iterator[dict[str, Any]]:
+    site, image = anchor_pairs()
+    n_pairs = len(site)
+    subject = np.repeat(np.arange(len(parts)), n_pairs)
+    clusters = [np.tile(group, len(parts)) + subject * n_pairs for group in (image, site)]
+    cosine = np.concatenate([judged.cosine for judged, _ in parts])
+    change = np.concatenate([judged.change for judged, _ in parts], axis=1)
+    white_box = np.concatenate([truth.white_box for _, truth in parts], axis=1)
+    common = {
+        "recipe": recipe.name,
+        "subject": label,
+        "day": day,
+        "n_fitted": recipe.first_clean + (day - 1) * recipe.n_fitted,
+        "n_passes": passes(recipe, day=day - 1),
+    }
+    seed = derive_seed(day, label, "bootstrap")
+    yield common | {
+        "epsilon": COSINE,
+        **_attained(ratio_interval(cosine, np.ones_like(cosine), clusters, seed=seed)),
+        "true_change": np.nan,
+        "white_box": np.nan,
+        "right_sign": float((cosine > 0).mean()),
+    }
+    for place, epsilon in enumerate(EPSILONS):
+        yield common | {
+            "epsilon": epsilon,
+            **_attained(ratio_interval(change[place], white_box[place], clusters, seed=seed)),
+            "true_change": float(change[place].mean()),
+            "white_box": float(white_box[place].mean()),
+            "right_sign": float((change[place] > 0).mean()),
+        }
+
+
+def _attained(interval: Interval) -> dict[str, float]:
+    return {"attained": interval.value, "low": interval.low, "high": interval.high}
+
+
+def passes(recipe: Recipe, *, day: int) -> int:
+    """Count the images that all members go through in a day's fits.
+
+    Parameters
+    ----------
+    recipe
+        Its epochs and images.
+    day
+        Counted from 0.
+    """
+    n_members, fit = len(recipe.members), recipe.fit
+    if not day:
+        return n_members * fit.first_epochs * recipe.first_clean
+    before = recipe.first_clean + (day - 1) * recipe.n_fitted
+    shown = [round(recipe.n_fitted * (block + 1) / recipe.rounds) for block in range(recipe.rounds)]
+    return n_members * max(fit.epochs // recipe.rounds, 1) * sum(before + one for one in shown)
