@@ -1,4 +1,4 @@
-"""Base models: residual networks from their definition, cut at a named layer.
+"""Base models: networks from their definition, cut at a named layer.
 
 A network is a plain sequence of named children, so that its state dict has torchvision's keys (``conv1.weight``,
 ``layer1.0.bn1.running_mean``, ..., ``fc.bias``) and cutting it is taking the first children. Sources: He et al. 2016
@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from closedloop.errors import ProtocolError
-from closedloop.models.blocks import BGR, RGB, BasicBlock, Bottleneck, Normalisation
+from closedloop.models.blocks import BGR, RGB, BasicBlock, Bottleneck, ConvolutionBlock, Normalisation
+from closedloop.models.rectifiers import Rectifier
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # over ImageNet's training pixels in [0, 1]; what torchvision's weights expect
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -25,11 +26,12 @@ CAFFE_STD = (1 / 255, 1 / 255, 1 / 255)
 AFTER_STEM, LOGITS = "layer1", "fc"
 
 MakeBlock = Callable[..., nn.Module]
+MakeActivation = Callable[[], nn.Module]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Shape of a residual network.
+    """Shape of a network of stages.
 
     Parameters
     ----------
@@ -85,12 +87,12 @@ def _imagenet_stem(n_stem: int, *, ceil_mode: bool = False) -> OrderedDict[str, 
     """7 x 7 convolution and pool; Caffe's pool pads nothing and rounds up, which is one row further for even sides."""
     pool = nn.MaxPool2d(3, stride=2, padding=0 if ceil_mode else 1, ceil_mode=ceil_mode)
     convolution = nn.Conv2d(3, n_stem, 7, stride=2, padding=3, bias=False)
-    return OrderedDict(conv1=convolution, bn1=nn.BatchNorm2d(n_stem), relu=nn.ReLU(inplace=True), maxpool=pool)
+    return OrderedDict(conv1=convolution, bn1=nn.BatchNorm2d(n_stem), relu=Rectifier(), maxpool=pool)
 
 
-def _small_stem(n_stem: int) -> OrderedDict[str, nn.Module]:
+def _small_stem(n_stem: int, *, activation: MakeActivation) -> OrderedDict[str, nn.Module]:
     convolution = nn.Conv2d(3, n_stem, 3, stride=2, padding=1, bias=False)
-    return OrderedDict(conv1=convolution, bn1=nn.BatchNorm2d(n_stem), relu=nn.ReLU(inplace=True))
+    return OrderedDict(conv1=convolution, bn1=nn.BatchNorm2d(n_stem), relu=activation())
 
 
 def _stages(shape: Shape) -> OrderedDict[str, nn.Module]:
@@ -120,6 +122,16 @@ def _imagenet(depths: tuple[int, ...], *, basic: bool = False, widening: int = 1
     return Architecture(Shape(block, 1 if basic else 4, depths, _imagenet_stem))
 
 
+def _small(block: MakeBlock, depths: tuple[int, ...], activation: MakeActivation) -> Architecture:
+    """For 32 x 32 images: some ten thousand parameters, trained in minutes on one core; 64 x 4 x 4 at its end."""
+    shape = Shape(block, 1, depths, partial(_small_stem, activation=activation), 16, 16)
+    return Architecture(shape, side_px=32, n_classes=30, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+
+
+def _small_without_shortcuts(depths: tuple[int, ...], activation: MakeActivation, *, averaged: bool) -> Architecture:
+    return _small(partial(ConvolutionBlock, activation=activation, averaged=averaged), depths, activation)
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     "resnet18": _imagenet((2, 2, 2, 2), basic=True),
     "resnet34": _imagenet((3, 4, 6, 3), basic=True),
@@ -136,14 +148,11 @@ ARCHITECTURES: dict[str, Architecture] = {
         std=CAFFE_STD,
         colours=BGR,
     ),
-    # For 32 x 32 images: 79 k parameters, trained in minutes on one core.
-    "small_resnet": Architecture(
-        Shape(BasicBlock, 1, (1, 1, 1), _small_stem, 16, 16),
-        side_px=32,
-        n_classes=30,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.25, 0.25, 0.25),
-    ),
+    "small_resnet": _small(BasicBlock, (1, 1, 1), Rectifier),  # 79 k parameters
+    # Others that an ensemble takes beside it, unlike it and unlike each other off the images of the training:
+    # convolutions with strides, kinked; and one that shrinks by averages, with an activation that has no kink.
+    "small_plain": _small_without_shortcuts((2, 2, 2), partial(Rectifier, leak=0.1), averaged=False),
+    "small_smooth": _small_without_shortcuts((1, 2, 2), nn.ELU, averaged=True),
 }
 
 

@@ -1,15 +1,18 @@
-"""What residual networks are built from, with torchvision's names of the parts.
+"""What networks are built from, with torchvision's names of the parts.
 
-Sources: He et al. 2016 (the blocks); Goyal et al. 2017 (stride in the 3 x 3 convolution, torchvision's "v1.5").
+Sources: He et al. 2016 (residual blocks); Goyal et al. 2017 (stride in the 3 x 3 convolution, torchvision's "v1.5");
+Simonyan and Zisserman 2015 (3 x 3 convolutions one after the other).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from closedloop.models.rectifiers import Rectifier, rectify
 
 RGB, BGR = (0, 1, 2), (2, 1, 0)
 
@@ -23,14 +26,14 @@ class BasicBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = convolution(width, width, kernel=3)
         self.bn2 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = Rectifier()
         self.downsample = _shortcut(n_in, width, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, n_in, h, w) to (n, width, h / stride, w / stride)."""
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
-        return torch.relu_(y.add_(self.downsample(x)))
+        return rectify(y.add_(self.downsample(x)))
 
 
 class Bottleneck(nn.Module):
@@ -68,7 +71,7 @@ class Bottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(inner)
         self.conv3 = convolution(inner, outer, kernel=1)
         self.bn3 = nn.BatchNorm2d(outer)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = Rectifier()
         self.downsample = _shortcut(n_in, outer, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -76,7 +79,40 @@ class Bottleneck(nn.Module):
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
-        return torch.relu_(y.add_(self.downsample(x)))
+        return rectify(y.add_(self.downsample(x)))
+
+
+class ConvolutionBlock(nn.Module):
+    """A 3 x 3 convolution, BatchNorm and an activation, without a shortcut.
+
+    Parameters
+    ----------
+    n_in
+        Channels that come in.
+    width
+        Channels that go out.
+    stride
+        By which the map shrinks.
+    activation
+        Makes what the convolution's output goes through.
+    averaged
+        Whether the map shrinks by an average over the stride before the convolution, or by the convolution's own
+        stride (Springenberg et al. 2015).
+    """
+
+    def __init__(
+        self, n_in: int, width: int, *, stride: int, activation: Callable[[], nn.Module], averaged: bool = False
+    ) -> None:
+        super().__init__()
+        self.pool = nn.AvgPool2d(stride) if averaged and stride > 1 else nn.Identity()
+        self.conv1 = convolution(n_in, width, kernel=3, stride=1 if averaged else stride)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.activation = activation()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, n_in, h, w) to (n, width, h / stride, w / stride)."""
+        y: Tensor = self.activation(self.bn1(self.conv1(self.pool(x))))
+        return y
 
 
 class Normalisation(nn.Module):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from closedloop.models.blocks import BasicBlock, Bottleneck
+from closedloop.models.rectifiers import current_slope, rectify, soft_gradient
 
 _FUSED_DTYPES = (torch.float32, torch.bfloat16)
 _ONEDNN = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
@@ -90,19 +91,22 @@ class FusedBlock(nn.Module):
         chain = [part.kernel(dtype) for part in self.chain if isinstance(part, FusedConvolution)]
         shortcut = None if self.shortcut is None else self.shortcut.kernel(dtype)
         x = x.to(dtype).contiguous(memory_format=torch.channels_last)
-        result: Tensor = _BlockWithGradient.apply(x, chain, shortcut)  # type: ignore[no-untyped-call]
+        result: Tensor = _BlockWithGradient.apply(x, chain, shortcut, current_slope())  # type: ignore[no-untyped-call]
         return result
 
     def _by_torch(self, x: Tensor) -> Tensor:
         y = x
         for part in list(self.chain)[:-1]:
-            y = torch.relu_(part(y))
+            y = rectify(part(y))
         past = x if self.shortcut is None else self.shortcut(x)
-        return torch.relu_(self.chain[-1](y).add_(past))
+        return rectify(self.chain[-1](y).add_(past))
 
 
 def fuse_blocks(module: nn.Module) -> None:
-    """Replace every residual block whose BatchNorm is folded, in place."""
+    """Replace every residual block whose BatchNorm is folded, in place.
+
+    Blocks of one convolution stay torch's, which on them are as fast.
+    """
     for inner in list(module.modules()):
         for name, child in list(inner.named_children()):
             if isinstance(child, BasicBlock | Bottleneck):
@@ -116,30 +120,52 @@ def _fuse(block: BasicBlock | Bottleneck) -> FusedBlock:
 
 
 class _BlockWithGradient(torch.autograd.Function):
-    """The block and its gradient; what a rectification let through is known from its output."""
+    """The block and its gradient; what a rectification let through is known from its output, or what went in."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, chain: list[Kernel], shortcut: Kernel | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, chain: list[Kernel], shortcut: Kernel | None, slope: float) -> Tensor:
         past = x if shortcut is None else _convolve(x, shortcut)
-        passed = [x]
-        for kernel in chain[:-1]:
-            passed.append(_convolve(passed[-1], kernel, rectified=True))
-        result = _convolve(passed[-1], chain[-1], plus=past, rectified=True)
-        ctx.save_for_backward(*passed, result)
-        ctx.chain, ctx.shortcut = chain, shortcut
+        result, kept = x, [x]
+        for place, kernel in enumerate(chain):
+            plus = past if place == len(chain) - 1 else None
+            result, known_by = _convolve_and_rectify(result, kernel, plus=plus, soft=slope > 0)
+            kept.append(known_by)
+        ctx.save_for_backward(*kept)
+        ctx.chain, ctx.shortcut, ctx.slope = chain, shortcut, slope
         return result
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        *passed, result = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        *kept, last = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        onto = torch.ops.aten.threshold_backward(gradient, result, 0)
-        past = onto if ctx.shortcut is None else _convolve_back(onto, ctx.shortcut, like=passed[0])
+        onto = _through_rectifier(gradient, last, slope=ctx.slope)
+        past = onto if ctx.shortcut is None else _convolve_back(onto, ctx.shortcut, like=kept[0])
         for place in range(len(ctx.chain) - 1, 0, -1):
-            onto = _convolve_back(onto, ctx.chain[place], like=passed[place])
-            torch.ops.aten.threshold_backward.grad_input(onto, passed[place], 0, grad_input=onto)
-        return _convolve_back(onto, ctx.chain[0], like=passed[0], plus=past), None, None
+            onto = _convolve_back(onto, ctx.chain[place], like=kept[place])
+            onto = _through_rectifier(onto, kept[place], slope=ctx.slope, into=onto)
+        return _convolve_back(onto, ctx.chain[0], like=kept[0], plus=past), None, None, None
+
+
+def _convolve_and_rectify(x: Tensor, kernel: Kernel, *, plus: Tensor | None, soft: bool) -> tuple[Tensor, Tensor]:
+    """Convolve, add and rectify; return the result and what its derivative is known by."""
+    if not soft:
+        rectified = _convolve(x, kernel, plus=plus, rectified=True)
+        return rectified, rectified
+    before = _convolve(x, kernel, plus=plus)
+    return torch.relu(before), before
+
+
+def _through_rectifier(gradient: Tensor, known_by: Tensor, *, slope: float, into: Tensor | None = None) -> Tensor:
+    """Gradient past a rectifier; a hard one's written into `into`, where that is given."""
+    if slope:
+        return soft_gradient(gradient, known_by, slope=slope)
+    hard: Tensor
+    if into is None:
+        hard = torch.ops.aten.threshold_backward(gradient, known_by, 0)
+    else:
+        hard = torch.ops.aten.threshold_backward.grad_input(gradient, known_by, 0, grad_input=into)
+    return hard
 
 
 def _convolve(x: Tensor, kernel: Kernel, *, plus: Tensor | None = None, rectified: bool = False) -> Tensor:

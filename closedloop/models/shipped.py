@@ -15,7 +15,7 @@ def shipped_names() -> tuple[str, ...]:
     --------
     >>> from closedloop.models import shipped_names
     >>> shipped_names()
-    ('small_resnet_robust', 'small_resnet_vanilla')
+    ('small_plain_robust', 'small_resnet_robust', 'small_resnet_vanilla', 'small_smooth_robust')
     """
     return tuple(sorted(path.stem for path in _weights_folder().glob("*.safetensors")))
 

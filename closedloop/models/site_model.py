@@ -15,6 +15,7 @@ from closedloop.models.backbones import normalisation_of
 from closedloop.models.folding import fold_batch_norm
 from closedloop.models.fused import fuse_blocks
 from closedloop.models.readout import FactorisedReadout, calibrate
+from closedloop.models.rectifiers import replace_rectifiers
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def freeze_for_attack(model: nn.Module) -> nn.Module:
     """Prepare a model for attacks, in place: evaluation mode, no weight gradients, BatchNorm folded, channels last.
 
     An attack then pays for the image's gradient alone. Residual blocks become ``models.fused`` ones, which have a
-    first derivative and no second.
+    first derivative and no second. The derivative of every ``nn.ReLU`` can be softened (``models.rectifiers``).
 
     Examples
     --------
@@ -188,6 +189,7 @@ def freeze_for_attack(model: nn.Module) -> nn.Module:
     False
     """
     fold_batch_norm(model.eval())
+    replace_rectifiers(model)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs of torch
     fuse_blocks(model.requires_grad_(False))
     return model

@@ -51,6 +51,8 @@ ArchitectureName = Literal[
     "wide_resnet101_2",
     "resnet50_1by2",
     "small_resnet",
+    "small_plain",
+    "small_smooth",
 ]
 
 

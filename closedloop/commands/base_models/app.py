@@ -16,7 +16,7 @@ base_model_app = typer.Typer(help="Train or import base models.", no_args_is_hel
 def base_model_train(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="safetensors file to write")],
     name: Annotated[
-        str, typer.Option(metavar="RECIPE", help="recipe: small_resnet_robust or small_resnet_vanilla")
+        str, typer.Option(metavar="RECIPE", help="recipe, by the name of its shipped weights: small_resnet_robust, ...")
     ] = "small_resnet_robust",
     seed: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="seed of the training  [default: the recipe's]")

@@ -1,4 +1,4 @@
-"""Residual networks against their publications: keys, shapes, parameter counts, and a second way to compute them."""
+"""Networks against their publications and definitions: keys, shapes, parameters, and a second way to compute them."""
 
 from __future__ import annotations
 
@@ -98,15 +98,20 @@ def by_hand(state: dict[str, Tensor], x: Tensor, depths: tuple[int, ...]) -> Ten
     return x.mean(dim=(2, 3)) @ state["fc.weight"].T + state["fc.bias"]
 
 
-def test_resnet50_computes_its_definition() -> None:
+def with_statistics(classifier: torch.nn.Sequential) -> torch.nn.Sequential:
+    """A classifier whose BatchNorm is not the identity."""
     generator = torch.Generator().manual_seed(0)
-    classifier = build_classifier("resnet50", seed=1).eval().double()
-    for key, value in classifier.state_dict().items():  # BatchNorm that is not the identity
+    for key, value in classifier.state_dict().items():
         if key.endswith(("running_mean", ".bias")):
             value.copy_(0.1 * torch.randn(value.shape, generator=generator))
         elif key.endswith("running_var"):
             value.copy_(0.5 + torch.rand(value.shape, generator=generator))
-    x = torch.randn(2, 3, 64, 64, generator=generator).double()
+    return classifier
+
+
+def test_resnet50_computes_its_definition() -> None:
+    classifier = with_statistics(build_classifier("resnet50", seed=1).eval().double())
+    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(5)).double()
     with torch.no_grad():
         assert torch.allclose(classifier(x), by_hand(classifier.state_dict(), x, (3, 4, 6, 3)), rtol=1e-8)
 
@@ -118,7 +123,48 @@ def test_the_small_resnet_has_about_80_thousand_parameters_and_a_64_by_4_by_4_ma
         assert cut(classifier.eval(), "layer3.0")(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 4, 4)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "small_resnet"])
+@pytest.mark.parametrize("name", ["small_plain", "small_smooth"])
+def test_the_small_networks_without_shortcuts_are_as_large_and_end_in_the_same_map(name: str) -> None:
+    classifier = build_classifier(name)
+    assert 70_000 < n_parameters(classifier) < 90_000
+    assert not any("downsample" in key for key in classifier.state_dict())
+    last = layer_names(classifier)[-3]
+    with torch.no_grad():
+        assert cut(classifier.eval(), last)(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 4, 4)
+
+
+def small_by_hand(state: dict[str, Tensor], x: Tensor, *, smooth: bool) -> Tensor:
+    """The small networks without shortcuts from their state dict alone, written as the equations."""
+
+    def step(x: Tensor, conv: str, bn: str, *, stride: int = 1) -> Tensor:
+        y = functional.conv2d(x, state[f"{conv}.weight"], stride=stride, padding=1)
+        z = (y - state[f"{bn}.running_mean"][:, None, None]) / torch.sqrt(state[f"{bn}.running_var"] + 1e-5)[
+            :, None, None
+        ]
+        z = state[f"{bn}.weight"][:, None, None] * z + state[f"{bn}.bias"][:, None, None]
+        return torch.where(z > 0, z, torch.expm1(z.clamp_max(0)) if smooth else 0.1 * z)
+
+    x = step(x, "conv1", "bn1", stride=2)
+    for stage, depth in enumerate((1, 2, 2) if smooth else (2, 2, 2), start=1):
+        for block in range(depth):
+            halves = stage > 1 and block == 0
+            if halves and smooth:
+                x = (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4
+            p = f"layer{stage}.{block}"
+            x = step(x, f"{p}.conv1", f"{p}.bn1", stride=2 if halves and not smooth else 1)
+    return x.mean(dim=(2, 3)) @ state["fc.weight"].T + state["fc.bias"]
+
+
+@pytest.mark.parametrize("name", ["small_plain", "small_smooth"])
+def test_the_small_networks_without_shortcuts_compute_their_definition(name: str) -> None:
+    classifier = with_statistics(build_classifier(name, seed=1).eval().double())
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(5)).double()
+    with torch.no_grad():
+        expected = small_by_hand(classifier.state_dict(), x, smooth=name == "small_smooth")
+        assert torch.allclose(classifier(x), expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "small_resnet", "small_plain", "small_smooth"])
 def test_every_cut_computes_what_the_whole_network_has_there(name: str) -> None:
     classifier = build_classifier(name).eval()
     images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(2))

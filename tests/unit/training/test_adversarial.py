@@ -100,17 +100,18 @@ def test_shipped_weights_say_the_recipe_and_the_pool_that_make_them_again(name: 
     assert details["pool"] == SHIPPED_POOL.description()
 
 
-def test_the_shipped_robust_model_recognises_images_it_was_not_trained_on() -> None:
+@pytest.mark.parametrize("name", [name for name in SHIPPED_RECIPES if name.endswith("robust")])
+def test_a_shipped_robust_model_recognises_images_it_was_not_trained_on(name: str) -> None:
     pool = ProceduralPool(seed=1, n_per_category=5)
     images = pool.images()
     categories = sorted({image.category for image in images})
     pixels = load_images(pool, tuple(image.image_id for image in images)).astype(np.float32) / 255
-    classifier = load_classifier("small_resnet_robust")
+    classifier = load_classifier(name)
     with torch.no_grad():
         logits = classifier((torch.from_numpy(pixels).permute(0, 3, 1, 2) - 0.5) / 0.25)
     right = [categories[k] == image.category for k, image in zip(logits.argmax(dim=1), images, strict=True)]
     # The file's own accuracy on 1,000 images, less 4 binomial standard errors of these 150.
-    claimed = classifier_details("small_resnet_robust")["clean_accuracy"]
+    claimed = classifier_details(name)["clean_accuracy"]
     assert np.mean(right) > claimed - 4 * (claimed * (1 - claimed) / len(right)) ** 0.5
 
 
