@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, Draws, GradientEstimator, Plain
 from closedloop.attacks.gradients.transforms import Shift
 from closedloop.attacks.lattice import LatticeSettings
+from closedloop.attacks.objectives import response_of
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import COSINE
 from closedloop.attacks.synthesis.both_directions import Work, attacks
@@ -115,7 +116,7 @@ def estimator(gradient: FollowedGradient, *, samples: int = 1) -> GradientEstima
 
 
 def _gradients(model: nn.Module, subject: StudySubject, of: GradientEstimator) -> Tensor:
-    """Gradient of each pair's site at its anchor, (n_pairs, 3, side, side)."""
+    """Return the gradient of each pair's site at its anchor, (n_pairs, 3, side, side)."""
     sites, anchors = anchor_pairs()
     images = images_to_tensor(subject.anchors, device=_PROCESSOR)[anchors]
     outputs = torch.from_numpy(sites)
@@ -129,7 +130,7 @@ def _gradients(model: nn.Module, subject: StudySubject, of: GradientEstimator) -
 
 
 def _attack(model: nn.Module, subject: StudySubject, method: Method, *, day: int) -> Floats:
-    """True change of each pair's site along the way predicted, Hz, (n_epsilons, n_pairs)."""
+    """Return the true change of each pair's site along the way predicted, Hz, (n_epsilons, n_pairs)."""
     sites, anchors = anchor_pairs()
     items = [
         AttackItem(f"{subject.name}|{day}|{place}|{epsilon:g}", int(anchor), int(site), epsilon)

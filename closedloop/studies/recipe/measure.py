@@ -106,9 +106,7 @@ def _run_loops(loops: list[LoopShard], workers: Workers, progress: ProgressCallb
         done += sum(costs)
 
 
-def _reporter(
-    progress: ProgressCallback | None, *, done: int, costs: list[int], total: int
-) -> Callable[[int], None]:
+def _reporter(progress: ProgressCallback | None, *, done: int, costs: list[int], total: int) -> Callable[[int], None]:
     def report(n_pieces: int) -> None:
         if progress is not None:
             progress(done + sum(costs[:n_pieces]), total)

@@ -146,7 +146,9 @@ def _recipes(recipes: Sequence[Recipe]) -> Table:
 
 
 def _definitions() -> Table:
-    return Table(columns=("", "what it is"), rows=_SENTENCES, caption="Everything is known of the simulation alone.", prose=True)
+    return Table(
+        columns=("", "what it is"), rows=_SENTENCES, caption="Everything is known of the simulation alone.", prose=True
+    )
 
 
 def _where(days: Columns, **wanted: Any) -> Columns:

@@ -113,13 +113,17 @@ def read_recipe(source: str) -> Recipe:
     path = Path(source)
     if not path.suffix:
         raise ProtocolError(
-            f"--recipe {source}: expected one of {', '.join(known)}, or a file. {did_you_mean(source, known)}Correct it."
+            f"--recipe {source}: expected one of {', '.join(known)}, or a file. {did_you_mean(source, known)}"
+            "Correct it."
         )
     plain = read_yaml(path, missing="expected a recipe, found none. Correct the name.", error=ProtocolError)
     return validate(Recipe, plain, place=str(path), error=ProtocolError)
 
 
+_THREE = tuple(
+    RecipeMember(weights=name) for name in ("small_resnet_robust", "small_plain_robust", "small_smooth_robust")
+)
 _SHIPPED = (
-    Recipe(name="paper"),
-    Recipe(name="many_clean", first_clean=1104, clean=1104),
+    Recipe(name="paper", fit=Descent(weight_decay=1e-4)),
+    Recipe(name="quick", members=_THREE, clean=100, probes=Probes(n_images=200), fit=Descent(first_epochs=10)),
 )

@@ -146,7 +146,7 @@ def read_judged(shard: LoopShard, day: int) -> Judged:
 
 
 def _state(days: FittedDays) -> Arrays:
-    """What the next day goes on from: the members' weights, and what was fitted of the last day."""
+    """Return what the next day goes on from: the members' weights, and what was fitted of the last day."""
     weights = {
         _weight_name(place, name): tensor.detach().cpu().numpy()
         for place, member in enumerate(days.members)

@@ -98,9 +98,7 @@ def write_tables(path: Path, layout: TableLayout, columns: Columns) -> None:
     write_bytes(path.with_suffix(".csv"), text.getvalue().encode())
 
 
-def _rows_of(
-    recipe: Recipe, found: Mapping[tuple[str, str, int], tuple[Judged, Truth]]
-) -> Iterator[dict[str, Any]]:
+def _rows_of(recipe: Recipe, found: Mapping[tuple[str, str, int], tuple[Judged, Truth]]) -> Iterator[dict[str, Any]]:
     own = {(subject, day): judged for (name, subject, day), judged in found.items() if name == recipe.name}
     subjects = list(dict.fromkeys(subject for subject, _ in own))
     groups = [(subject, [subject]) for subject in subjects]
