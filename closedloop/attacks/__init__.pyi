@@ -9,6 +9,7 @@ from .gradients.estimators import Averaged as Averaged
 from .gradients.estimators import Blurred as Blurred
 from .gradients.estimators import Ensemble as Ensemble
 from .gradients.estimators import Plain as Plain
+from .gradients.estimators import SoftRelu as SoftRelu
 from .gradients.transforms import Noise as Noise
 from .gradients.transforms import Scale as Scale
 from .gradients.transforms import Shift as Shift
@@ -63,6 +64,7 @@ __all__ = [
     "Schedule",
     "Shift",
     "SignedResponse",
+    "SoftRelu",
     "Target",
     "TargetPattern",
     "Task",

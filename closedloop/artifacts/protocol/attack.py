@@ -24,6 +24,12 @@ class Gradient(Section):
     scale: float = Field(default=0, ge=0, lt=1, description="largest random change of the image's size, as a fraction")
     noise: float = Field(default=0, ge=0, le=100, description="standard deviation of white noise in [0, 1] pixel units")
     blur: float = Field(default=0, ge=0, lt=1, description="standard deviation of the gradient's blur over the side")
+    soft_relu: float = Field(
+        default=0,
+        ge=0,
+        le=1_000,
+        description="slope of the rectifiers' derivative on the way back, sigmoid(slope x / SD); 0 leaves them hard",
+    )
     samples: int = Field(
         default=1, ge=1, le=10_000, description="random changes averaged in a step; each costs a gradient"
     )

@@ -1,13 +1,14 @@
 """Which gradient a search follows: the model's own, or one that the cortex is likelier to share.
 
 `Plain` is the model's own gradient at the image; `Averaged` the mean over samples of a randomly changed image
-(`transforms`); `Blurred` any of them without its finest detail; `Ensemble` several models as one. A new one is a class
-with the port's four members.
+(`transforms`); `Blurred` any of them without its finest detail; `SoftRelu` any of them past rectifiers without a kink;
+`Ensemble` several models as one. A new one is a class with the port's four members.
 
 The model's own optimum is not the cortex's. What stays when the image is shifted or noised a little, or what moves
 several models at once, is likelier to be shared by both.
 
-Sources: Athalye et al. 2018 (expectation over transformation); Liu et al. 2017 (ensembles).
+Sources: Athalye et al. 2018 (expectation over transformation); Liu et al. 2017 (ensembles); Xie et al. 2020 (a smooth
+rectifier on the way back).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from closedloop.attacks.gradients.numbers import Numbers
 from closedloop.attacks.gradients.transforms import Transform
 from closedloop.attacks.objectives import ValueAndGradient, ValueOf, value_and_gradient
+from closedloop.models.rectifiers import softened
 
 
 class Draws(NamedTuple):
@@ -253,6 +255,69 @@ class Blurred:
         found = self.of.estimate(value_of, images, draws)
         rows, columns = (_kernel(side, self.fraction * side).to(found.gradient) for side in images.shape[-2:])
         return ValueAndGradient(found.value, rows @ found.gradient @ columns)
+
+    def value(self, value_of: ValueOf, images: Tensor) -> Tensor:
+        """Return the value of the estimator within."""
+        return self.of.value(value_of, images)
+
+
+@dataclass(frozen=True)
+class SoftRelu:
+    """Another estimator's gradient with rectifiers soft on the way back; its values stay.
+
+    A rectifier's derivative becomes ``sigmoid(slope x / SD)``, where x goes into it and SD is x's standard deviation
+    over the image's map; below 0 a leaky one keeps its leak. Rectifiers of `closedloop.models` take part, and every
+    ``nn.ReLU`` and ``nn.LeakyReLU`` of a model that `freeze_for_attack` prepared; other activations keep their own
+    derivative.
+
+    Attributes
+    ----------
+    slope
+        How steep; 3 was best of those tried, and the larger, the nearer to the model's own gradient.
+    of
+        Whose gradient.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import SoftRelu
+    >>> from closedloop.attacks.gradients.estimators import Draws
+    >>> from closedloop.models.rectifiers import rectify
+    >>> images = torch.tensor([-1.0, 1.0]).view(1, 1, 1, 2)
+    >>> def rectified(images):
+    ...     return rectify(images.clone()).sum(dim=(1, 2, 3))
+    >>> value, gradient = SoftRelu(3.0).estimate(rectified, images, Draws(seeds=(1,), steps=(0,)))
+    >>> value.tolist(), [round(one, 3) for one in gradient.flatten().tolist()]
+    ([1.0], [0.047, 0.953])
+    """
+
+    slope: float
+    of: GradientEstimator = field(default_factory=Plain)
+
+    def __post_init__(self) -> None:
+        if not self.slope > 0:
+            raise ValueError(f"a soft rectifier needs a slope above 0, found {self.slope}")
+
+    @property
+    def n_gradients(self) -> int:
+        """Those of the estimator within."""
+        return self.of.n_gradients
+
+    @property
+    def comparable(self) -> bool:
+        """As of the estimator within."""
+        return self.of.comparable
+
+    def estimate(self, value_of: ValueOf, images: Tensor, draws: Draws) -> ValueAndGradient:
+        """Return the value and the gradient past soft rectifiers.
+
+        Parameters
+        ----------
+        value_of, images, draws
+            See `GradientEstimator.estimate`.
+        """
+        with softened(self.slope):
+            return self.of.estimate(value_of, images, draws)
 
     def value(self, value_of: ValueOf, images: Tensor) -> Tensor:
         """Return the value of the estimator within."""

@@ -67,6 +67,9 @@ def attack(
     blur: Annotated[
         float, typer.Option(min=0, max=0.5, metavar="X", help="blur the gradient; SD as a fraction of the side")
     ] = 0.0,
+    soft_relu: Annotated[
+        float, typer.Option(min=0, max=1000, metavar="X", help="slope of soft rectifiers on the way back; 0: hard ones")
+    ] = 0.0,
     workers: Annotated[
         str,
         typer.Option(
@@ -86,6 +89,7 @@ def attack(
     from closedloop.attacks.epsilons import parse_epsilons  # noqa: PLC0415
     from closedloop.commands.attack.asked import AttackOptions, check_options  # noqa: PLC0415
 
+    gradient = {"shift": shift, "noise": noise, "scale": scale, "blur": blur, "soft_relu": soft_relu}
     options = AttackOptions(
         model=model,
         images=tuple(images),
@@ -100,7 +104,7 @@ def attack(
         layer=layer,
         architecture=architecture,
         side_px=side_px,
-        gradient=validate(Gradient, {"shift": shift, "noise": noise, "scale": scale, "blur": blur}, place="attack"),
+        gradient=validate(Gradient, gradient, place="attack"),
     )
     check_options(options)
     from closedloop.commands.attack.options import run_attack  # noqa: PLC0415 - torch, once all that can be is checked

@@ -245,3 +245,20 @@ def test_a_protocol_from_before_there_was_a_choice_of_gradients_keeps_its_identi
     before = parse_protocol(yaml.safe_dump(plain).encode(), place="here")
     written_out = parsed(attack__gradient={"shift": 0, "scale": 0, "noise": 0, "blur": 0, "samples": 1})
     assert protocol_sha256(written_out) == protocol_sha256(before) != protocol_sha256(parsed())
+
+
+def test_soft_rectifiers_come_back_as_written_and_are_another_protocol() -> None:
+    hard, soft = (SMOKE["attack"]["gradient"] | {"soft_relu": slope} for slope in (0, 3))
+    assert protocol_sha256(parsed(attack__gradient=hard)) == protocol_sha256(parsed())
+    protocol = parsed(attack__gradient=soft)
+    assert protocol_sha256(protocol) != protocol_sha256(parsed())
+    assert Protocol.model_validate_json(protocol.model_dump_json(exclude_defaults=True)) == protocol
+    assert protocol.attack.gradient.soft_relu == 3
+    assert not protocol.attack.gradient.model_copy(update={"shift": 0}).is_random
+    with refused(ProtocolError, "here: attack.gradient.soft_relu:", "at least 0"):
+        parsed(attack__gradient={"soft_relu": -1})
+
+
+def test_the_papers_protocol_is_what_it_was_before_there_were_soft_rectifiers() -> None:
+    known = "ded897eda0c77ddef3bba73b886a96a7c0c7560c3da1532eb44b6c957c0be4ad"
+    assert protocol_sha256(read_protocol(PROTOCOLS / "guo2022.yaml")) == known

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from closedloop.attacks.balls import L2, Ball, LInf
 from closedloop.attacks.engine.find import Optimum, find
 from closedloop.attacks.engine.steps import Task
+from closedloop.attacks.gradients.estimators import Averaged, Blurred, SoftRelu
+from closedloop.attacks.gradients.transforms import Shift
 from closedloop.attacks.objectives import Mse1000, Objective, PopulationVector, SignedResponse, TargetPattern
 from closedloop.attacks.problem import Method, Problem
 from closedloop.attacks.searches import ANNEALED, COSINE, PAPER31, STRENGTHENED, Schedule
@@ -157,8 +159,9 @@ def test_what_is_found_does_not_depend_on_batch_size_and_order(search: Schedule)
             assert (one.value, one.n_gradients) == (expected[key].value, expected[key].n_gradients)
 
 
-def test_a_convolutional_network_s_attack_has_the_same_bits_alone_and_among_others() -> None:
-    model = units_file("small_resnet_robust", layer="layer3.0").load(torch.device("cpu"))
+@pytest.mark.parametrize("network", ["small_resnet_robust", "small_plain_robust", "small_smooth_robust"])
+def test_a_convolutional_network_s_attack_has_the_same_bits_alone_and_among_others(network: str) -> None:
+    model = units_file(network, layer="layer3.0").load(torch.device("cpu"))
     clean = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(6))
     tasks = [Task(row, row, (0.3,), row) for row in range(3)]
     alone, together = (
@@ -168,6 +171,24 @@ def test_a_convolutional_network_s_attack_has_the_same_bits_alone_and_among_othe
         for batch_size in (1, 3)
     )
     assert all(torch.equal(alone[key].delta, together[key].delta) for key in together)
+
+
+@pytest.mark.parametrize("network", ["small_resnet_robust", "small_plain_robust"])
+def test_an_attack_past_soft_rectifiers_has_the_same_bits_in_any_batch(network: str) -> None:
+    """The spread that a soft rectifier goes by is of one image, whichever others fill the batch."""
+    model = units_file(network, layer="layer3.0").load(torch.device("cpu"))
+    generator = torch.Generator().manual_seed(6)
+    clean = torch.rand(5, 3, 32, 32, generator=generator) * torch.linspace(0.1, 1, 5).view(-1, 1, 1, 1)
+    tasks = [Task(row, row % 5, (0.3,), row) for row in range(9)]
+    objective = driven([row % 3 for row in range(9)], [1.0, -1.0, 1.0] * 3)
+    problem = Problem(model, lambda places: clean[list(places)], objective)
+    method = Method(replace(COSINE, steps=2), Blurred(0.025, SoftRelu(3.0, Averaged((Shift(0.094),)))))
+    expected, *others = (
+        {one.task.row: one for one in find(problem, tasks, method=method, batch_size=batch_size)}
+        for batch_size in (9, 1, 3, 8, 32)
+    )
+    for found in others:
+        assert all(torch.equal(found[row].delta, expected[row].delta) for row in expected)
 
 
 @pytest.mark.parametrize("search", SHORT, ids=lambda search: search.name)

@@ -14,12 +14,21 @@ from torch import Tensor
 
 from closedloop.attacks.engine.find import find
 from closedloop.attacks.engine.steps import Task
-from closedloop.attacks.gradients.estimators import Averaged, Blurred, Draws, Ensemble, GradientEstimator, Plain
+from closedloop.attacks.gradients.estimators import (
+    Averaged,
+    Blurred,
+    Draws,
+    Ensemble,
+    GradientEstimator,
+    Plain,
+    SoftRelu,
+)
 from closedloop.attacks.gradients.numbers import Numbers
 from closedloop.attacks.gradients.transforms import Noise, Scale, Shift, Transform
 from closedloop.attacks.objectives import SignedResponse, value_and_gradient
 from closedloop.attacks.problem import Method, Problem
 from closedloop.attacks.searches import ANNEALED, COSINE, STRENGTHENED, Schedule
+from closedloop.models.rectifiers import rectify
 
 SIDE = 16
 TRANSFORMS: list[Transform] = [Shift(0.2), Shift(0.2, whole_pixels=False), Scale(0.2), Noise(0.1)]
@@ -27,6 +36,7 @@ ESTIMATORS: list[GradientEstimator] = [
     Plain(),
     Averaged((Shift(0.2), Scale(0.1), Noise(0.1)), samples=3),
     Blurred(0.05, Averaged((Shift(0.2),))),
+    Blurred(0.05, SoftRelu(3.0, Averaged((Shift(0.2),), samples=2))),
 ]
 
 
@@ -196,6 +206,33 @@ def test_a_blurred_gradient_is_scipys_gaussian_filter_of_it() -> None:
     assert float(found.value) == pytest.approx(float(linear(weights_of())(images_of(1))), rel=1e-6)
 
 
+def rectified(images: Tensor) -> Tensor:
+    return rectify((images - 0.5) * weights_of() / 10).sum(dim=(1, 2, 3))
+
+
+def softly_rectified(images: Tensor) -> Tensor:
+    """What has the derivative of a soft rectifier: softplus, in units of what goes in."""
+    before = (images - 0.5) * weights_of() / 10
+    spread = before.detach().flatten(1).std(dim=1, correction=0).view(-1, 1, 1, 1)
+    return (torch.nn.functional.softplus(3 * before / spread) * spread / 3).sum(dim=(1, 2, 3))
+
+
+@pytest.mark.parametrize("around", [Plain, lambda: Averaged((Shift(0.2), Noise(0.1)), samples=3)])
+@pytest.mark.parametrize("blur", [0.0, 0.05])
+def test_soft_rectifiers_go_together_with_shifts_and_a_blur(
+    around: Callable[[], GradientEstimator], blur: float
+) -> None:
+    """The gradient is that of the smooth function; the value stays that of the rectified one."""
+    soft, inner = SoftRelu(3.0, around()), around()
+    outer = (Blurred(blur, soft), Blurred(blur, inner)) if blur else (soft, inner)
+    found, hard = (one.estimate(rectified, images_of(3), at(3, step=2)) for one in outer)
+    expected = outer[1].estimate(softly_rectified, images_of(3), at(3, step=2))
+    assert torch.equal(found.value, hard.value)
+    torch.testing.assert_close(found.gradient, expected.gradient, rtol=1e-4, atol=1e-6)
+    assert torch.equal(outer[0].value(rectified, images_of(3)), outer[1].value(rectified, images_of(3)))
+    assert (soft.n_gradients, soft.comparable) == (inner.n_gradients, inner.comparable)
+
+
 class TwoSums(torch.nn.Module):
     """Two linear responses."""
 
@@ -294,6 +331,7 @@ def test_a_search_that_goes_back_refuses_steps_that_do_not_compare(search: Sched
         lambda: Noise(0),
         lambda: Blurred(0),
         lambda: Averaged((), 0),
+        lambda: SoftRelu(0),
     ],
 )
 def test_sizes_that_mean_nothing_are_refused(wrong: Callable[[], object]) -> None:

@@ -23,7 +23,7 @@ from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.attack import Attack, Gradient
 from closedloop.artifacts.tables import Columns, read_table
-from closedloop.attacks.gradients.estimators import Averaged, Blurred
+from closedloop.attacks.gradients.estimators import Averaged, Blurred, SoftRelu
 from closedloop.attacks.gradients.transforms import Shift
 from closedloop.attacks.searches import SEARCHES
 from closedloop.commands.attack.app import attack as attack_command
@@ -271,7 +271,9 @@ def test_a_smoothed_gradient_is_followed_and_is_another_request(options: AttackO
     smoothed = resolve(replace(options, gradient=Gradient(shift=0.094, blur=0.025)))
     assert smoothed.method.estimator == Blurred(0.025, Averaged((Shift(0.094),)))
     assert smoothed.lattice.steps == 0  # steps by single gradients would undo it (docs/decisions/0012)
-    assert smoothed.digest != resolve(options).digest
+    soft = resolve(replace(options, gradient=Gradient(soft_relu=3)))
+    assert soft.method.estimator == SoftRelu(3.0)
+    assert len({one.digest for one in (smoothed, soft, resolve(options))}) == 3
 
 
 def test_two_images_of_one_name_are_refused(options: AttackOptions, photographs: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from closedloop.artifacts.protocol.attack import Gradient
 from closedloop.artifacts.protocol.protocol import read_protocol
-from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain
+from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain, SoftRelu
 from closedloop.attacks.gradients.transforms import Noise, Scale, Shift
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
@@ -42,6 +42,7 @@ def test_steps_on_the_lattice_are_taken_with_the_models_own_gradient_alone() -> 
     paper, dry_run = (read_protocol(PROTOCOLS / f"{name}.yaml").attack for name in ("guo2022", "dry_run"))
     assert lattice_of(paper.gradient) == LatticeSettings()
     assert lattice_of(dry_run.gradient) == LatticeSettings(steps=0)
+    assert lattice_of(Gradient(soft_relu=3)) == LatticeSettings(steps=0)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,11 @@ def test_each_search_by_its_name(name: str, search: Schedule) -> None:
         (Gradient(), Plain()),
         (Gradient(blur=0.03), Blurred(0.03, Plain())),
         (Gradient(noise=0.1, samples=8), Averaged((Noise(0.1),), samples=8)),
+        (Gradient(soft_relu=3), SoftRelu(3.0, Plain())),
+        (
+            Gradient(shift=0.1, blur=0.03, soft_relu=3),
+            Blurred(0.03, SoftRelu(3.0, Averaged((Shift(0.1),)))),
+        ),
         (
             Gradient(shift=0.1, scale=0.2, noise=0.3, blur=0.4, samples=5),
             Blurred(0.4, Averaged((Scale(0.2), Shift(0.1), Noise(0.3)), samples=5)),
