@@ -1,3 +1,5 @@
+from .agreement import MapAgreement, SignAgreement, map_agreement, sign_agreement
+from .bootstrap import bootstrap_difference, bootstrap_function, bootstrap_mean, bootstrap_ratio, bootstrap_rms
 from .dispersion import normalize, random_pair_change, sigma, sigma_corrected
 from .estimate import Estimate, mean_over_pairs
 from .expected_error import PlannedPairs, expected_standard_error, sigma_error
@@ -24,6 +26,7 @@ from .sensitivity import (
     paired_difference,
     paper_estimate,
 )
+from .slopes import PairSlopes, SlopeTest, holm, pair_slopes, slopes_by_image, slopes_by_site
 from .units import UnitMean, mean_over_units
 from .variance_parts import PairVariance, RepeatedPairs, pair_variance
 
@@ -33,10 +36,19 @@ __all__ = [
     "Estimate",
     "IdentityComparison",
     "IdentityRules",
+    "MapAgreement",
+    "PairSlopes",
     "PairVariance",
     "PlannedPairs",
     "RepeatedPairs",
+    "SignAgreement",
+    "SlopeTest",
     "UnitMean",
+    "bootstrap_difference",
+    "bootstrap_function",
+    "bootstrap_mean",
+    "bootstrap_ratio",
+    "bootstrap_rms",
     "by_site",
     "compare_identity",
     "correlation",
@@ -44,6 +56,8 @@ __all__ = [
     "cross_fitted_size",
     "expected_standard_error",
     "explained_fraction",
+    "holm",
+    "map_agreement",
     "mean_over_pairs",
     "mean_over_units",
     "mean_response",
@@ -52,6 +66,7 @@ __all__ = [
     "noiseless_mean_absolute",
     "noiseless_square",
     "normalize",
+    "pair_slopes",
     "pair_variance",
     "paired_difference",
     "paper_estimate",
@@ -62,6 +77,9 @@ __all__ = [
     "sigma",
     "sigma_corrected",
     "sigma_error",
+    "sign_agreement",
+    "slopes_by_image",
+    "slopes_by_site",
     "smallest_effect",
     "spearman_brown",
     "spikes_around",

@@ -47,3 +47,32 @@ def student_95(degrees: int) -> float:
         (79 * x**9 + 776 * x**7 + 1482 * x**5 - 1920 * x**3 - 945 * x) / 92160,
     )
     return x + sum(term / n**power for power, term in enumerate(terms, start=1))
+
+
+def student_p(t: float, degrees: int) -> float:
+    """Return the two-sided p of Student's t, exactly but for rounding (Abramowitz and Stegun 26.7.3 and 26.7.4).
+
+    Parameters
+    ----------
+    t
+        The mean over its standard error.
+    degrees
+        Of freedom, at least 1; NaN with fewer, and where t is.
+
+    Examples
+    --------
+    >>> round(student_p(2.201, 11), 4), student_p(0.0, 5)
+    (0.05, 1.0)
+    """
+    if degrees < 1 or math.isnan(t):
+        return math.nan
+    angle = math.atan(abs(t) / math.sqrt(degrees))
+    sine, cosine = math.sin(angle), math.cos(angle)
+    is_odd = degrees % 2
+    total, term = 0.0, cosine if is_odd else 1.0
+    for place in range(degrees // 2):
+        total += term
+        ratio = (2 * place + 2) / (2 * place + 3) if is_odd else (2 * place + 1) / (2 * place + 2)
+        term *= ratio * cosine**2
+    within = 2 / math.pi * (angle + sine * total) if is_odd else sine * total
+    return min(max(1 - within, 0.0), 1.0)

@@ -107,7 +107,7 @@ def noise_corrected_rms(clean: Floats, changed: Floats, *, image_index: Indices,
     """
     _check_repetitions(clean, changed)
     squares = noiseless_square(clean, changed)
-    return _root(mean_over_pairs(squares, image_index=image_index, site_index=site_index))
+    return root(mean_over_pairs(squares, image_index=image_index, site_index=site_index))
 
 
 def _check_repetitions(clean: Floats, changed: Floats) -> None:
@@ -127,7 +127,7 @@ def noiseless_rms(change: Floats, *, image_index: Indices, site_index: Indices) 
     image_index, site_index
         The clean image and the site of each pair, (n_pairs,).
     """
-    return _root(mean_over_pairs(change**2, image_index=image_index, site_index=site_index))
+    return root(mean_over_pairs(change**2, image_index=image_index, site_index=site_index))
 
 
 def noiseless_mean_absolute(change: Floats, *, image_index: Indices, site_index: Indices) -> Estimate:
@@ -208,7 +208,8 @@ def by_site(
     return estimates
 
 
-def _root(squared: Estimate) -> Estimate:
+def root(squared: Estimate) -> Estimate:
+    """Return the signed root of a mean square with its interval rooted likewise (`noise_corrected_rms` says how)."""
     low = signed_root(squared.mean - squared.standard_error)
     high = signed_root(squared.mean + squared.standard_error)
     return Estimate(
