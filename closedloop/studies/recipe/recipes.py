@@ -65,6 +65,7 @@ class FollowedGradient(Section):
 
     shift: float = Field(default=0.094, ge=0, description="largest shift, as a fraction of the side")
     blur: float = Field(default=0.025, ge=0, description="SD of the blur, likewise")
+    soft_relu: float = Field(default=0, ge=0, description="slope of the rectifiers on the way back; 0 leaves them hard")
     steps: int = Field(default=10, ge=1, description="gradients an attack")
 
 
@@ -125,5 +126,12 @@ _THREE = tuple(
 )
 _SHIPPED = (
     Recipe(name="paper", fit=Descent(weight_decay=1e-4)),
-    Recipe(name="quick", members=_THREE, clean=100, probes=Probes(n_images=200), fit=Descent(first_epochs=10)),
+    Recipe(
+        name="quick",
+        members=_THREE,
+        clean=100,
+        probes=Probes(n_images=200),
+        gradient=FollowedGradient(soft_relu=3),
+        fit=Descent(first_epochs=10),
+    ),
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from closedloop.analysis.bootstrap import bootstrap_mean, bootstrap_ratio
+from closedloop.analysis.estimate import Estimate
 from closedloop.artifacts.layouts import TableLayout
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.tables import Columns, write_table
@@ -21,22 +21,9 @@ from closedloop.studies.recipe.judge import EPSILONS, Judged, Truth
 from closedloop.studies.recipe.recipes import Recipe
 from closedloop.studies.recipe.subject import anchor_pairs
 
-Floats = NDArray[np.float64]
-
 ALL_SUBJECTS = "all"
 COSINE = 0.0
 """Stands in the column `epsilon` of rows that are cosines."""
-
-_DRAWS = 2000
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A ratio of means with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def summarise(found: Mapping[tuple[str, str, int], tuple[Judged, Truth]], *, recipes: Sequence[Recipe]) -> Columns:
@@ -51,31 +38,6 @@ def summarise(found: Mapping[tuple[str, str, int], tuple[Judged, Truth]], *, rec
     """
     rows = [row for recipe in recipes for row in _rows_of(recipe, found)]
     return {name: np.array([row[name] for row in rows]) for name in RECIPE_DAYS.columns}
-
-
-def ratio_interval(top: Floats, bottom: Floats, clusters: Sequence[NDArray[np.int64]], *, seed: int) -> Interval:
-    """Return a ratio of sums over pairs with its bootstrap interval, every way of grouping the pairs drawn anew.
-
-    A pair counts as often as all of its groups were drawn together (pigeonhole bootstrap, Owen 2007): wider than the
-    truth rather than too narrow.
-
-    Parameters
-    ----------
-    top, bottom
-        Of each pair, (n_pairs,).
-    clusters
-        For each way of grouping (images, sites), the group of each pair, (n_pairs,).
-    seed
-        Of the draws.
-    """
-    random = np.random.default_rng(seed)
-    weight = np.ones((_DRAWS, len(top)))
-    for group in clusters:
-        names, of = np.unique(group, return_inverse=True)
-        weight *= random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=_DRAWS)[:, of]
-    drawn = (weight @ top) / (weight @ bottom)
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return Interval(float(top.sum() / bottom.sum()), float(low), float(high))
 
 
 def write_tables(path: Path, layout: TableLayout, columns: Columns) -> None:
@@ -115,8 +77,8 @@ def _rows_of_day(
 ) -> Iterator[dict[str, Any]]:
     site, image = anchor_pairs()
     n_pairs = len(site)
-    subject = np.repeat(np.arange(len(parts)), n_pairs)
-    clusters = [np.tile(group, len(parts)) + subject * n_pairs for group in (image, site)]
+    apart = np.repeat(np.arange(len(parts)), n_pairs) * n_pairs  # no subject has another's images or sites
+    image_index, site_index = (np.tile(group, len(parts)) + apart for group in (image, site))
     cosine = np.concatenate([judged.cosine for judged, _ in parts])
     change = np.concatenate([judged.change for judged, _ in parts], axis=1)
     white_box = np.concatenate([truth.white_box for _, truth in parts], axis=1)
@@ -127,10 +89,10 @@ def _rows_of_day(
         "n_fitted": recipe.first_clean + (day - 1) * recipe.n_fitted,
         "n_passes": passes(recipe, day=day - 1),
     }
-    seed = derive_seed(day, label, "bootstrap")
+    pairs = {"image_index": image_index, "site_index": site_index, "seed": derive_seed(day, label, "bootstrap")}
     yield common | {
         "epsilon": COSINE,
-        **_attained(ratio_interval(cosine, np.ones_like(cosine), clusters, seed=seed)),
+        **_attained(bootstrap_mean(cosine, **pairs)),
         "true_change": np.nan,
         "white_box": np.nan,
         "right_sign": float((cosine > 0).mean()),
@@ -138,15 +100,16 @@ def _rows_of_day(
     for place, epsilon in enumerate(EPSILONS):
         yield common | {
             "epsilon": epsilon,
-            **_attained(ratio_interval(change[place], white_box[place], clusters, seed=seed)),
+            **_attained(bootstrap_ratio(change[place], white_box[place], **pairs)),
             "true_change": float(change[place].mean()),
             "white_box": float(white_box[place].mean()),
             "right_sign": float((change[place] > 0).mean()),
         }
 
 
-def _attained(interval: Interval) -> dict[str, float]:
-    return {"attained": interval.value, "low": interval.low, "high": interval.high}
+def _attained(estimate: Estimate) -> dict[str, float]:
+    low, high = estimate.interval
+    return {"attained": estimate.mean, "low": low, "high": high}
 
 
 def passes(recipe: Recipe, *, day: int) -> int:
