@@ -23,7 +23,7 @@ from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.models.site_model import freeze_for_attack, images_to_tensor
 from closedloop.simulation.chosen_electrodes import model_of_electrodes
 from closedloop.studies.recipe.recipes import FollowedGradient
-from closedloop.studies.recipe.subject import StudySubject, anchor_pairs
+from closedloop.studies.recipe.subject import StudySubject
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def read_truth(subject: StudySubject, *, day: int) -> Truth:
     sigma_hz = subject.true_rates_hz(subject.screened, day=day).std(axis=0, ddof=1)
     gradient = _gradients(model, subject, Plain()).flatten(1).numpy()
     change = _attack(model, subject, Method(replace(COSINE, steps=_WHITE_BOX_STEPS)), day=day)
-    return Truth(gradient, np.abs(change) / sigma_hz[anchor_pairs()[0]], sigma_hz)
+    return Truth(gradient, np.abs(change) / sigma_hz[subject.pairs()[0]], sigma_hz)
 
 
 def judge(model: nn.Module, subject: StudySubject, truth: Truth, *, gradient: FollowedGradient, day: int) -> Judged:
@@ -98,7 +98,7 @@ def judge(model: nn.Module, subject: StudySubject, truth: Truth, *, gradient: Fo
     cosine = torch.nn.functional.cosine_similarity(compared, torch.from_numpy(truth.gradient)).double().numpy()
     search = replace(COSINE, steps=gradient.steps, step_fraction=1.0)
     change = _attack(model, subject, Method(search, estimator(gradient)), day=day)
-    return Judged(cosine, change / truth.sigma_hz[anchor_pairs()[0]])
+    return Judged(cosine, change / truth.sigma_hz[subject.pairs()[0]])
 
 
 def estimator(gradient: FollowedGradient, *, samples: int = 1) -> GradientEstimator:
@@ -118,7 +118,7 @@ def estimator(gradient: FollowedGradient, *, samples: int = 1) -> GradientEstima
 
 def _gradients(model: nn.Module, subject: StudySubject, of: GradientEstimator) -> Tensor:
     """Return the gradient of each pair's site at its anchor, (n_pairs, 3, side, side)."""
-    sites, anchors = anchor_pairs()
+    sites, anchors = subject.pairs()
     images = images_to_tensor(subject.anchors, device=_PROCESSOR)[anchors]
     outputs = torch.from_numpy(sites)
     parts = []
@@ -132,7 +132,7 @@ def _gradients(model: nn.Module, subject: StudySubject, of: GradientEstimator) -
 
 def _attack(model: nn.Module, subject: StudySubject, method: Method, *, day: int) -> Floats:
     """Return the true change of each pair's site along the way predicted, Hz, (n_epsilons, n_pairs)."""
-    sites, anchors = anchor_pairs()
+    sites, anchors = subject.pairs()
     items = [
         AttackItem(f"{subject.name}|{day}|{place}|{epsilon:g}", int(anchor), int(site), epsilon)
         for epsilon in EPSILONS

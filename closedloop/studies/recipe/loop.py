@@ -16,7 +16,7 @@ from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, freeze_for_attack
 from closedloop.studies.recipe.probes import make_probes
 from closedloop.studies.recipe.recipes import Recipe
-from closedloop.studies.recipe.subject import N_SITES, Bytes, StudySubject
+from closedloop.studies.recipe.subject import Bytes, StudySubject
 from closedloop.training.closed_form import start_readout
 from closedloop.training.end_to_end import RefitRecipe, Responses, refit
 
@@ -51,7 +51,7 @@ class FittedDays:
         for place, member in enumerate(recipe.members):
             base = open_base_model(member.weights, layer=member.layer)
             seed = subject.seed_of("readout", place)
-            model = build_site_model(base, n_sites=N_SITES, side_px=first.shape[1], seed=seed)
+            model = build_site_model(base, n_sites=subject.n_sites, side_px=first.shape[1], seed=seed)
             calibrate_readout(model, first)
             members.append(model)
         return FittedDays(recipe, subject, members)
@@ -86,13 +86,13 @@ class FittedDays:
         order = np.arange(n_probes)
         if probes.of == "fresh":
             fresh = self.subject.images(f"probes of day {day}", probes.n_images)
-            bases, sites = _part(fresh, block, rounds), order % N_SITES
+            bases, sites = _part(fresh, block, rounds), order % self.subject.n_sites
         else:  # an image serves sites far apart in their numbers, each of them once
             bases = clean[order % len(clean)]
-            sites = (order % len(clean) * _STRIDE + order // len(clean)) % N_SITES
+            sites = (order % len(clean) * _STRIDE + order // len(clean)) % self.subject.n_sites
         seed = self.subject.seed_of("probes", day, block)
         frozen = ready_for_attack(self.members)
-        yield make_probes(frozen, bases, sites, probes=probes, n_sites=N_SITES, seed=seed)
+        yield make_probes(frozen, bases, sites, probes=probes, n_sites=self.subject.n_sites, seed=seed)
 
     def _answers(self, images: Bytes, *, day: int, block: int, rounds: int) -> tuple[NDArray[np.float64], ...]:
         """Return the rates to a block's images, and to the normalizers among them."""

@@ -61,24 +61,28 @@ def compare_recipes(
     """
     files = StudyFiles(folder)
     shards = resolved(files.shards)
+    subjects = [comparison.subject(name) for name in comparison.subjects]
     truths = {
-        (subject, day): TruthShard(subject, comparison.seed, day, shards)
-        for subject in comparison.subjects
+        (subject.name, day): TruthShard(subject, day, shards)
+        for subject in subjects
         for day in range(1, comparison.n_days)
     }
     loops = [
-        LoopShard(recipe, subject, comparison.seed, comparison.n_days - 1, shards)
+        LoopShard(recipe, subject, comparison.n_days - 1, shards)
         for recipe in comparison.recipes
-        for subject in comparison.subjects
+        for subject in subjects
     ]
     run_pieces([partial(leave_truth, shard) for shard in truths.values() if not shard.path.exists()], workers)
     _run_loops(loops, workers, progress)
     found = {
-        (loop.recipe.name, loop.subject, day): (read_judged(loop, day - 1), read_truth_shard(truths[loop.subject, day]))
+        (loop.recipe.name, loop.subject.name, day): (
+            read_judged(loop, day - 1),
+            read_truth_shard(truths[loop.subject.name, day]),
+        )
         for loop in loops
         for day in range(1, comparison.n_days)
     }
-    table = summarise(found, recipes=comparison.recipes)
+    table = summarise(found, recipes=comparison.recipes, pairs=subjects[0].pairs())
     document = RecipeStudy(
         simulated=True,
         code_version=__version__,

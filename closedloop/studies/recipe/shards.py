@@ -35,15 +35,14 @@ Arrays = dict[str, NDArray[Any]]
 class TruthShard:
     """What a subject's cortex does at the anchors on one day."""
 
-    subject: str
-    seed: int
+    subject: StudySubject
     day: int
     folder: Path
 
     @property
     def path(self) -> Path:
         """Its file."""
-        return self.folder / f"{shard_name(_FORMAT, __version__, 'truth', self.subject, self.seed, self.day)}.npz"
+        return self.folder / f"{shard_name(_FORMAT, __version__, 'truth', repr(self.subject), self.day)}.npz"
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class LoopShard:
     ----------
     recipe
         What is tried.
-    subject, seed
+    subject
         On whom.
     n_days
         Days that are shown and fitted; attacks are judged on the day after each.
@@ -63,8 +62,7 @@ class LoopShard:
     """
 
     recipe: Recipe
-    subject: str
-    seed: int
+    subject: StudySubject
     n_days: int
     folder: Path
 
@@ -72,7 +70,7 @@ class LoopShard:
         """File of the models fitted to a day and those before; other lengths of the study share it."""
         weights = [sha256_file(weights_file(member.weights)) for member in self.recipe.members]
         said = self.recipe.model_dump_json(exclude={"name"})
-        name = shard_name(_FORMAT, __version__, said, *weights, self.subject, self.seed, day)
+        name = shard_name(_FORMAT, __version__, said, *weights, repr(self.subject), day)
         return self.folder / f"{name}.npz"
 
     @property
@@ -85,7 +83,7 @@ def leave_truth(shard: TruthShard) -> None:
     """Ask the cortex, unless the file is there, and leave the file."""
 
     def make(path: Path) -> None:
-        truth = read_truth(StudySubject(shard.subject, shard.seed), day=shard.day)
+        truth = read_truth(shard.subject, day=shard.day)
         write_shard({name: getattr(truth, name) for name in _TRUTH}, path)
 
     made_once(shard.path, make)
@@ -115,13 +113,13 @@ def leave_days(shard: LoopShard, *, until: int) -> None:
     missing = [day for day in shard.missing if day < until]
     if not missing:
         return
-    days = FittedDays.begin(shard.recipe, StudySubject(shard.subject, shard.seed))
+    days = FittedDays.begin(shard.recipe, shard.subject)
     for day in range(until):
         if day not in missing:
             _restore(days, read_shard(shard.path(day), names=_names(days)))
             continue
         days.add_day()
-        truth = read_truth_shard(TruthShard(shard.subject, shard.seed, day + 1, shard.folder))
+        truth = read_truth_shard(TruthShard(shard.subject, day + 1, shard.folder))
         judged = judge(days.attacked(), days.subject, truth, gradient=shard.recipe.gradient, day=day + 1)
         found = {"cosine": judged.cosine, "change": judged.change}
         made_once(shard.path(day), partial(write_shard, found | _state(days)))

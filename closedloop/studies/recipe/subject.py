@@ -19,7 +19,6 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-N_SITES, N_ANCHORS, ANCHORS_A_SITE = 21, 84, 12  # of the dry run: 252 (site, image) pairs
 _N_ELECTRODES, _N_SCREENED, _SCREENING_REPETITIONS = 96, 300, 2
 _N_CATEGORIES, _N_PER_CATEGORY = 30, 1000
 _WINDOW_S, _SLOT_S, _PER_TRIAL = 0.1, 0.29, 6
@@ -37,10 +36,15 @@ class StudySubject:
         Of the subject.
     seed
         Of the study.
+    n_sites, n_anchors, anchors_a_site
+        The dry run's: 252 pairs of a site and an anchor.
     """
 
     name: str
     seed: int
+    n_sites: int = 21
+    n_anchors: int = 84
+    anchors_a_site: int = 12
 
     @cached_property
     def cortex(self) -> HiddenCortex:
@@ -54,7 +58,7 @@ class StudySubject:
         order = index[np.random.default_rng(self.seed_of("screening")).permutation(len(index))]
         rates = self._counts(self.cortex.rates_hz(self.screened, day=0), order, day=0, block="screening")
         reliability = split_half_reliability(rates, order, seed=self.seed_of("halves"))
-        return np.argsort(-np.nan_to_num(reliability, nan=-1.0), kind="stable")[:N_SITES]
+        return np.argsort(-np.nan_to_num(reliability, nan=-1.0), kind="stable")[: self.n_sites]
 
     @cached_property
     def screened(self) -> Bytes:
@@ -64,7 +68,7 @@ class StudySubject:
     @cached_property
     def anchors(self) -> Bytes:
         """Images that attacks are judged on, never fitted."""
-        return self.images("anchors", N_ANCHORS)
+        return self.images("anchors", self.n_anchors)
 
     def images(self, role: str, n: int) -> Bytes:
         """Draw clean images, balanced over categories; a role's never come up in another, as each has its own pool.
@@ -80,6 +84,11 @@ class StudySubject:
         random = np.random.default_rng(self.seed_of("images", role))
         drawn = draw_balanced(pool.images(), n, used=set(), generator=random, place=role)
         return load_images(pool, tuple(image.image_id for image in drawn))
+
+    def pairs(self) -> tuple[Integers, Integers]:
+        """Return site and anchor of every pair that is judged, (n_pairs,) each, dealt out as a protocol does."""
+        site = np.repeat(np.arange(self.n_sites), self.anchors_a_site)
+        return site, np.arange(len(site)) % self.n_anchors
 
     def show(self, images: Bytes, repetitions: Integers, *, day: int, block: str) -> Floats:
         """Return the mean rate of each image at each site, Hz, (n_images, n_sites), counted in the window.
@@ -118,9 +127,3 @@ class StudySubject:
         rates = presented_rates_hz(self.cortex, truth, sequence, day=day)
         spikes = np.random.default_rng(self.seed_of("spikes", day, block)).poisson(rates * _WINDOW_S)
         return np.asarray(spikes / _WINDOW_S)
-
-
-def anchor_pairs() -> tuple[Integers, Integers]:
-    """Return site and anchor of every pair that is judged, (n_pairs,) each, as a protocol deals its anchors out."""
-    site = np.repeat(np.arange(N_SITES), ANCHORS_A_SITE)
-    return site, np.arange(len(site)) % N_ANCHORS

@@ -19,14 +19,19 @@ from closedloop.storage import write_bytes
 from closedloop.studies.recipe.documents import RECIPE_DAYS
 from closedloop.studies.recipe.judge import EPSILONS, Judged, Truth
 from closedloop.studies.recipe.recipes import Recipe
-from closedloop.studies.recipe.subject import anchor_pairs
+from closedloop.studies.recipe.subject import Integers
 
 ALL_SUBJECTS = "all"
 COSINE = 0.0
 """Stands in the column `epsilon` of rows that are cosines."""
 
 
-def summarise(found: Mapping[tuple[str, str, int], tuple[Judged, Truth]], *, recipes: Sequence[Recipe]) -> Columns:
+def summarise(
+    found: Mapping[tuple[str, str, int], tuple[Judged, Truth]],
+    *,
+    recipes: Sequence[Recipe],
+    pairs: tuple[Integers, Integers],
+) -> Columns:
     """Return the table `RECIPE_DAYS`.
 
     Parameters
@@ -35,8 +40,10 @@ def summarise(found: Mapping[tuple[str, str, int], tuple[Judged, Truth]], *, rec
         By recipe, subject and day on which attacks are shown.
     recipes
         In the table's order.
+    pairs
+        Site and anchor of every pair, (n_pairs,) each.
     """
-    rows = [row for recipe in recipes for row in _rows_of(recipe, found)]
+    rows = [row for recipe in recipes for row in _rows_of(recipe, found, pairs)]
     return {name: np.array([row[name] for row in rows]) for name in RECIPE_DAYS.columns}
 
 
@@ -60,7 +67,9 @@ def write_tables(path: Path, layout: TableLayout, columns: Columns) -> None:
     write_bytes(path.with_suffix(".csv"), text.getvalue().encode())
 
 
-def _rows_of(recipe: Recipe, found: Mapping[tuple[str, str, int], tuple[Judged, Truth]]) -> Iterator[dict[str, Any]]:
+def _rows_of(
+    recipe: Recipe, found: Mapping[tuple[str, str, int], tuple[Judged, Truth]], pairs: tuple[Integers, Integers]
+) -> Iterator[dict[str, Any]]:
     own = {(subject, day): judged for (name, subject, day), judged in found.items() if name == recipe.name}
     subjects = list(dict.fromkeys(subject for subject, _ in own))
     groups = [(subject, [subject]) for subject in subjects]
@@ -69,16 +78,19 @@ def _rows_of(recipe: Recipe, found: Mapping[tuple[str, str, int], tuple[Judged, 
     for label, members in groups:
         for day in sorted({day for _, day in own}):
             parts = [own[subject, day] for subject in members]
-            yield from _rows_of_day(recipe, label, day, parts)
+            yield from _rows_of_day(recipe, label, day, parts, pairs)
 
 
 def _rows_of_day(
-    recipe: Recipe, label: str, day: int, parts: Sequence[tuple[Judged, Truth]]
+    recipe: Recipe,
+    label: str,
+    day: int,
+    parts: Sequence[tuple[Judged, Truth]],
+    pairs: tuple[Integers, Integers],
 ) -> Iterator[dict[str, Any]]:
-    site, image = anchor_pairs()
-    n_pairs = len(site)
+    n_pairs = len(pairs[0])
     apart = np.repeat(np.arange(len(parts)), n_pairs) * n_pairs  # no subject has another's images or sites
-    image_index, site_index = (np.tile(group, len(parts)) + apart for group in (image, site))
+    site_index, image_index = (np.tile(group, len(parts)) + apart for group in pairs)
     cosine = np.concatenate([judged.cosine for judged, _ in parts])
     change = np.concatenate([judged.change for judged, _ in parts], axis=1)
     white_box = np.concatenate([truth.white_box for _, truth in parts], axis=1)
@@ -89,10 +101,10 @@ def _rows_of_day(
         "n_fitted": recipe.first_clean + (day - 1) * recipe.n_fitted,
         "n_passes": passes(recipe, day=day - 1),
     }
-    pairs = {"image_index": image_index, "site_index": site_index, "seed": derive_seed(day, label, "bootstrap")}
+    where = {"image_index": image_index, "site_index": site_index, "seed": derive_seed(day, label, "bootstrap")}
     yield common | {
         "epsilon": COSINE,
-        **_attained(bootstrap_mean(cosine, **pairs)),
+        **_attained(bootstrap_mean(cosine, **where)),
         "true_change": np.nan,
         "white_box": np.nan,
         "right_sign": float((cosine > 0).mean()),
@@ -100,7 +112,7 @@ def _rows_of_day(
     for place, epsilon in enumerate(EPSILONS):
         yield common | {
             "epsilon": epsilon,
-            **_attained(bootstrap_ratio(change[place], white_box[place], **pairs)),
+            **_attained(bootstrap_ratio(change[place], white_box[place], **where)),
             "true_change": float(change[place].mean()),
             "white_box": float(white_box[place].mean()),
             "right_sign": float((change[place] > 0).mean()),
