@@ -99,6 +99,7 @@ LINES = (
     "closedloop base-model import {weights} --out new.safetensors --labelled-images {photographs}",
     "closedloop studies unit-sensitivity --network small_resnet_vanilla:layer3.0 --units 2 --images-per-unit 2"
     " --clean-images 8 --restarts 1 --steps 2 --epsilons 1 --out new --workers 2",
+    "closedloop studies recipe --recipe paper --days 2 --sites 1 --out new --workers 2",
     "closedloop attack small_resnet_vanilla {photographs}/0 --out new --layer layer3.0 --outputs 0 --epsilon 1"
     " --steps 2 --workers 2",
     "rig check {done}/day-00/schedule",

@@ -33,6 +33,9 @@ def recipe(
         ),
     ] = None,
     days: Annotated[int, typer.Option(min=2, max=60, metavar="N", help="days, the first of which is day 0")] = 3,
+    sites: Annotated[
+        int, typer.Option(min=1, max=96, metavar="N", help="sites of a subject; fewer are judged sooner, less surely")
+    ] = 21,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of subjects and draws")] = 2022,
     workers: Annotated[
         str | None,
@@ -54,5 +57,7 @@ def recipe(
     from closedloop.studies.recipe.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
 
     with bar("recipe") as progress:
-        lines = run_study(chosen, out, subjects=whom, n_days=days, seed=seed, workers=workers, progress=progress)
+        lines = run_study(
+            chosen, out, subjects=whom, n_days=days, n_sites=sites, seed=seed, workers=workers, progress=progress
+        )
     typer.echo(printed(lines))

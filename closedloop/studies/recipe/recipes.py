@@ -57,7 +57,7 @@ class Descent(Section):
 
     def decay_at(self, n_images: int) -> float:
         """Weight decay of a fit to so many images."""
-        return self.weight_decay * min(self.decay_images / n_images, 1.0) ** self.decay_power
+        return float(self.weight_decay * min(self.decay_images / n_images, 1.0) ** self.decay_power)
 
 
 class FollowedGradient(Section):

@@ -27,6 +27,7 @@ def run_study(
     *,
     subjects: Sequence[str],
     n_days: int,
+    n_sites: int,
     seed: int,
     workers: str | None,
     progress: ProgressCallback,
@@ -43,6 +44,8 @@ def run_study(
         Names of simulated subjects.
     n_days
         Days of the loop.
+    n_sites
+        Of each subject.
     seed
         Of subjects and draws.
     workers
@@ -58,11 +61,11 @@ def run_study(
         Workers were lost, or the disk is full.
     """
     check_options(recipes, out, workers=workers)
-    comparison = RecipeComparison(tuple(read_recipe(one) for one in recipes), tuple(subjects), n_days, seed)
+    comparison = RecipeComparison(tuple(read_recipe(one) for one in recipes), tuple(subjects), n_days, seed, n_sites)
     who = own_workers() if workers is None else parse_workers(workers)
     table = compare_recipes(comparison, out, workers=who, progress=progress)
     files = StudyFiles(out)
-    parts = ["closedloop", "studies", "recipe", "--days", str(n_days), "--seed", str(seed)]
+    parts = ["closedloop", "studies", "recipe", "--days", str(n_days), "--sites", str(n_sites), "--seed", str(seed)]
     parts += [part for one in recipes for part in ("--recipe", one)]
     parts += [part for one in subjects for part in ("--subject", one)]
     write_bytes(files.page, recipes_page(RecipeStudy.read(files.settings), table, command=command_line(*parts)))
