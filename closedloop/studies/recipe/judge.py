@@ -6,6 +6,7 @@ The hidden truth is read here and nowhere else in the study but to draw spikes.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -125,9 +126,13 @@ def _gradients(model: nn.Module, subject: StudySubject, of: GradientEstimator) -
     for start in range(0, len(sites), _BATCH):
         own = slice(start, start + _BATCH)
         draws = Draws(tuple(range(start, start + len(sites[own]))), (0,) * len(sites[own]))
-        found = of.estimate(lambda x, own=own: response_of(model(x), outputs[own]), images[own], draws)
-        parts.append(found.gradient)
+        parts.append(of.estimate(partial(_driven, model, outputs[own]), images[own], draws).gradient)
     return torch.cat(parts)
+
+
+def _driven(model: nn.Module, outputs: Tensor, images: Tensor) -> Tensor:
+    """Return each image's response of its own output, (n,)."""
+    return response_of(model(images), outputs)
 
 
 def _attack(model: nn.Module, subject: StudySubject, method: Method, *, day: int) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from closedloop.studies.recipe.recipes import Recipe
 from closedloop.studies.recipe.subject import Bytes, StudySubject
 from closedloop.training.closed_form import start_readout
 from closedloop.training.end_to_end import RefitRecipe, Responses, refit
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 _N_CALIBRATED = 128  # as the stage `start` takes
 
@@ -148,7 +151,7 @@ def ready_for_attack(members: Sequence[SiteModel]) -> list[nn.Module]:
     return [freeze_for_attack(copy.deepcopy(member)) for member in members]
 
 
-def _part(values: NDArray[np.generic], block: int, rounds: int) -> NDArray[np.generic]:
+def _part(values: NDArray[_Number], block: int, rounds: int) -> NDArray[_Number]:
     """Return a block's share of a day's images."""
     bounds = np.linspace(0, len(values), rounds + 1).round().astype(int)
     return values[bounds[block] : bounds[block + 1]]

@@ -122,7 +122,11 @@ class StudySubject:
         place = np.arange(len(order))
         first = self.seed_of("ordinal", day, block) % 2**40  # noise is drawn from the ordinal: no block has another's
         sequence = PresentationSequence(
-            np.empty((0, 1, 1, 3), dtype=np.uint8), order, place + first, place * _SLOT_S, place % _PER_TRIAL != 0
+            np.empty((0, 1, 1, 3), dtype=np.uint8),
+            order,
+            place + first,
+            place.astype(np.float64) * _SLOT_S,
+            place % _PER_TRIAL != 0,
         )
         rates = presented_rates_hz(self.cortex, truth, sequence, day=day)
         spikes = np.random.default_rng(self.seed_of("spikes", day, block)).poisson(rates * _WINDOW_S)

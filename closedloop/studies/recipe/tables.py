@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,12 @@ def _rows_of_day(
         "n_fitted": recipe.first_clean + (day - 1) * recipe.n_fitted,
         "n_passes": passes(recipe, day=day - 1),
     }
-    where = {"image_index": image_index, "site_index": site_index, "seed": derive_seed(day, label, "bootstrap")}
+    seed = derive_seed(day, label, "bootstrap")
+    mean = partial(bootstrap_mean, image_index=image_index, site_index=site_index, seed=seed)
+    ratio = partial(bootstrap_ratio, image_index=image_index, site_index=site_index, seed=seed)
     yield common | {
         "epsilon": COSINE,
-        **_attained(bootstrap_mean(cosine, **where)),
+        **_attained(mean(cosine)),
         "true_change": np.nan,
         "white_box": np.nan,
         "right_sign": float((cosine > 0).mean()),
@@ -112,7 +115,7 @@ def _rows_of_day(
     for place, epsilon in enumerate(EPSILONS):
         yield common | {
             "epsilon": epsilon,
-            **_attained(bootstrap_ratio(change[place], white_box[place], **where)),
+            **_attained(ratio(change[place], white_box[place])),
             "true_change": float(change[place].mean()),
             "white_box": float(white_box[place].mean()),
             "right_sign": float((change[place] > 0).mean()),
