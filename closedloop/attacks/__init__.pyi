@@ -10,6 +10,7 @@ from .gradients.estimators import Blurred as Blurred
 from .gradients.estimators import Ensemble as Ensemble
 from .gradients.estimators import Plain as Plain
 from .gradients.estimators import SoftRelu as SoftRelu
+from .gradients.members import EqualMembers as EqualMembers
 from .gradients.transforms import Noise as Noise
 from .gradients.transforms import Scale as Scale
 from .gradients.transforms import Shift as Shift
@@ -51,6 +52,7 @@ __all__ = [
     "Averaged",
     "Blurred",
     "Ensemble",
+    "EqualMembers",
     "InMemory",
     "LInf",
     "LatticeSettings",

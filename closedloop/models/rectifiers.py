@@ -119,7 +119,7 @@ def _spread(maps: Tensor) -> Tensor:
     rows = (maps.permute(0, 2, 3, 1) if channels_last else maps).flatten(1)
     dtype = torch.promote_types(maps.dtype, torch.float32)
     squares = torch.linalg.vector_norm(rows, dim=1, dtype=dtype).square() / rows.shape[1]
-    variance = squares - rows.mean(dim=1, dtype=dtype).square()
+    variance: Tensor = squares - rows.mean(dim=1, dtype=dtype).square()
     return variance.clamp_min(torch.finfo(dtype).tiny).sqrt()
 
 

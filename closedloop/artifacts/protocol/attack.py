@@ -30,6 +30,9 @@ class Gradient(Section):
         le=1_000,
         description="slope of the rectifiers' derivative on the way back, sigmoid(slope x / SD); 0 leaves them hard",
     )
+    equal_members: bool = Field(
+        default=False, description="an ensemble's members have equally long gradients, and so the same say"
+    )
     samples: int = Field(
         default=1, ge=1, le=10_000, description="random changes averaged in a step; each costs a gradient"
     )

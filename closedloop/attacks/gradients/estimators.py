@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from closedloop.attacks.gradients.numbers import Numbers
 from closedloop.attacks.gradients.transforms import Transform
 from closedloop.attacks.objectives import ValueAndGradient, ValueOf, value_and_gradient
+from closedloop.models.member_gradients import images_of_member
 from closedloop.models.rectifiers import softened
 
 
@@ -364,7 +365,7 @@ class Ensemble(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the mean responses, (n, n_outputs)."""
-        return torch.stack([model(images) for model in self.models]).mean(dim=0)
+        return torch.stack([model(images_of_member(images)) for model in self.models]).mean(dim=0)
 
 
 _REACH = 6

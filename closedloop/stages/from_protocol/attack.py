@@ -9,6 +9,7 @@ from pathlib import Path
 
 from closedloop.artifacts.protocol.attack import Attack, Gradient
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain, SoftRelu
+from closedloop.attacks.gradients.members import EqualMembers
 from closedloop.attacks.gradients.transforms import Noise, Scale, Shift, Transform
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
@@ -62,11 +63,16 @@ def lattice_of(gradient: Gradient) -> LatticeSettings:
 
 
 def estimator_of(gradient: Gradient) -> GradientEstimator:
-    """Return the gradient a search follows: random changes first, past rectifiers soft or not, their mean blurred."""
+    """Return the gradient a search follows.
+
+    Random changes first, past rectifiers soft or not, through members with the same say or not; their mean blurred.
+    """
     transforms = _transforms(gradient)
     estimator: GradientEstimator = Averaged(transforms, samples=gradient.samples) if transforms else Plain()
     if gradient.soft_relu > 0:
         estimator = SoftRelu(gradient.soft_relu, estimator)
+    if gradient.equal_members:
+        estimator = EqualMembers(estimator)
     return Blurred(gradient.blur, estimator) if gradient.blur > 0 else estimator
 
 

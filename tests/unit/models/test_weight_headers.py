@@ -26,12 +26,20 @@ def test_layers_and_their_units_are_those_of_the_network(name: str) -> None:
     assert {layer: header.n_units(layer) for layer in first_and_last} == found
 
 
+BLOCKS = {
+    "small_resnet": ("layer1.0", "layer2.0", "layer3.0"),
+    "small_plain": ("layer1.0", "layer1.1", "layer2.0", "layer2.1", "layer3.0", "layer3.1"),
+    "small_smooth": ("layer1.0", "layer2.0", "layer2.1", "layer3.0", "layer3.1"),
+}
+
+
 @pytest.mark.parametrize("name", shipped_names())
 def test_shipped_weights_say_what_they_are(name: str) -> None:
     header = read_weight_header(shipped_weights(name))
     assert header is not None
-    assert header.described["architecture"] == "small_resnet"
-    assert header.layers == ("stem", "layer1.0", "layer2.0", "layer3.0", "avgpool", "fc")
+    architecture = header.described["architecture"]
+    assert architecture == "_".join(name.split("_")[:2])
+    assert header.layers == ("stem", *BLOCKS[architecture], "avgpool", "fc")
 
 
 @pytest.mark.parametrize(
@@ -54,5 +62,5 @@ def test_what_is_no_weight_file_is_named(tmp_path: Path, name: str, content: byt
 
 
 def test_a_name_that_is_almost_a_shipped_one_is_guessed() -> None:
-    with refused(CheckpointError, "small_resnet_rubust", "Did you mean small_resnet_robust?", "small_resnet_vanilla."):
+    with refused(CheckpointError, "small_resnet_rubust", "Did you mean small_resnet_robust?", "small_smooth_robust."):
         refuse_no_weights(Path("small_resnet_rubust"))

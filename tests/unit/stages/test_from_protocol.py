@@ -10,6 +10,7 @@ import pytest
 from closedloop.artifacts.protocol.attack import Gradient
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain, SoftRelu
+from closedloop.attacks.gradients.members import EqualMembers
 from closedloop.attacks.gradients.transforms import Noise, Scale, Shift
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
@@ -69,6 +70,10 @@ def test_each_search_by_its_name(name: str, search: Schedule) -> None:
         (
             Gradient(shift=0.1, blur=0.03, soft_relu=3),
             Blurred(0.03, SoftRelu(3.0, Averaged((Shift(0.1),)))),
+        ),
+        (
+            Gradient(noise=0.1, blur=0.03, soft_relu=3, equal_members=True),
+            Blurred(0.03, EqualMembers(SoftRelu(3.0, Averaged((Noise(0.1),))))),
         ),
         (
             Gradient(shift=0.1, scale=0.2, noise=0.3, blur=0.4, samples=5),
