@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, Draws, GradientEstimator, Plain, SoftRelu
+from closedloop.attacks.gradients.members import EqualMembers
 from closedloop.attacks.gradients.transforms import Shift
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.objectives import response_of
@@ -114,7 +115,8 @@ def estimator(gradient: FollowedGradient, *, samples: int = 1) -> GradientEstima
     """
     shifted = Averaged((Shift(gradient.shift),), samples=samples) if gradient.shift else Plain()
     soft = SoftRelu(gradient.soft_relu, shifted) if gradient.soft_relu else shifted
-    return Blurred(gradient.blur, soft) if gradient.blur else soft
+    equal = EqualMembers(soft) if gradient.equal_members else soft
+    return Blurred(gradient.blur, equal) if gradient.blur else equal
 
 
 def _gradients(model: nn.Module, subject: StudySubject, of: GradientEstimator) -> Tensor:

@@ -66,6 +66,7 @@ class FollowedGradient(Section):
     shift: float = Field(default=0.094, ge=0, description="largest shift, as a fraction of the side")
     blur: float = Field(default=0.025, ge=0, description="SD of the blur, likewise")
     soft_relu: float = Field(default=0, ge=0, description="slope of the rectifiers on the way back; 0 leaves them hard")
+    equal_members: bool = Field(default=False, description="members' gradients are equally long")
     steps: int = Field(default=10, ge=1, description="gradients an attack")
 
 

@@ -16,7 +16,7 @@ from closedloop.studies.recipe.settings import RecipeComparison, StudyFiles
 
 LITTLE = Recipe(
     name="little",
-    members=(RecipeMember(), RecipeMember(weights="small_plain_robust", layer="layer3.1")),
+    members=(RecipeMember(), RecipeMember(weights="small_plain_robust")),
     first_clean=40,
     clean=10,
     rounds=2,
