@@ -95,23 +95,17 @@ class ConvolutionBlock(nn.Module):
         By which the map shrinks.
     activation
         Makes what the convolution's output goes through.
-    averaged
-        Whether the map shrinks by an average over the stride before the convolution, or by the convolution's own
-        stride (Springenberg et al. 2015).
     """
 
-    def __init__(
-        self, n_in: int, width: int, *, stride: int, activation: Callable[[], nn.Module], averaged: bool = False
-    ) -> None:
+    def __init__(self, n_in: int, width: int, *, stride: int, activation: Callable[[], nn.Module]) -> None:
         super().__init__()
-        self.pool = nn.AvgPool2d(stride) if averaged and stride > 1 else nn.Identity()
-        self.conv1 = convolution(n_in, width, kernel=3, stride=1 if averaged else stride)
+        self.conv1 = convolution(n_in, width, kernel=3, stride=stride)
         self.bn1 = nn.BatchNorm2d(width)
         self.activation = activation()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, n_in, h, w) to (n, width, h / stride, w / stride)."""
-        y: Tensor = self.activation(self.bn1(self.conv1(self.pool(x))))
+        y: Tensor = self.activation(self.bn1(self.conv1(x)))
         return y
 
 

@@ -101,6 +101,7 @@ LINES = (
     " --clean-images 8 --restarts 1 --steps 2 --epsilons 1 --out new --workers 2",
     "closedloop studies coverage --experiments 2 --repetitions 2 --sites 6 --images-per-site 2 --anchors 6 --out new"
     " --workers 2",
+    "closedloop studies recipe --recipe paper --days 2 --sites 1 --out new --workers 2",
     "closedloop attack small_resnet_vanilla {photographs}/0 --out new --layer layer3.0 --outputs 0 --epsilon 1"
     " --steps 2 --workers 2",
     "rig check {done}/day-00/schedule",

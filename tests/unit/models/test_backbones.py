@@ -124,34 +124,30 @@ def test_the_small_resnet_has_about_80_thousand_parameters_and_a_64_by_4_by_4_ma
 
 
 @pytest.mark.parametrize("name", ["small_plain", "small_smooth"])
-def test_the_small_networks_without_shortcuts_are_as_large_and_end_in_the_same_map(name: str) -> None:
+def test_the_small_networks_without_shortcuts_are_about_as_large_and_end_in_a_finer_map(name: str) -> None:
     classifier = build_classifier(name)
-    assert 70_000 < n_parameters(classifier) < 90_000
+    assert 90_000 < n_parameters(classifier) < 100_000
     assert not any("downsample" in key for key in classifier.state_dict())
     last = layer_names(classifier)[-3]
     with torch.no_grad():
-        assert cut(classifier.eval(), last)(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 4, 4)
+        assert cut(classifier.eval(), last)(torch.zeros(1, 3, 32, 32)).shape == (1, 80, 8, 8)
 
 
 def small_by_hand(state: dict[str, Tensor], x: Tensor, *, smooth: bool) -> Tensor:
     """The small networks without shortcuts from their state dict alone, written as the equations."""
 
     def step(x: Tensor, conv: str, bn: str, *, stride: int = 1) -> Tensor:
-        y = functional.conv2d(x, state[f"{conv}.weight"], stride=stride, padding=1)
+        weight = state[f"{conv}.weight"]
+        y = functional.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2)
         z = (y - state[f"{bn}.running_mean"][:, None, None]) / torch.sqrt(state[f"{bn}.running_var"] + 1e-5)[
             :, None, None
         ]
         z = state[f"{bn}.weight"][:, None, None] * z + state[f"{bn}.bias"][:, None, None]
-        return torch.where(z > 0, z, torch.expm1(z.clamp_max(0)) if smooth else 0.1 * z)
+        return z / (1 + torch.exp(-z)) if smooth else torch.where(z > 0, z, 0.1 * z)
 
     x = step(x, "conv1", "bn1", stride=2)
-    for stage, depth in enumerate((1, 2, 2) if smooth else (2, 2, 2), start=1):
-        for block in range(depth):
-            halves = stage > 1 and block == 0
-            if halves and smooth:
-                x = (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4
-            p = f"layer{stage}.{block}"
-            x = step(x, f"{p}.conv1", f"{p}.bn1", stride=2 if halves and not smooth else 1)
+    for stage, stride in enumerate((2, 1, 1), start=1):
+        x = step(x, f"layer{stage}.0.conv1", f"layer{stage}.0.bn1", stride=stride)
     return x.mean(dim=(2, 3)) @ state["fc.weight"].T + state["fc.bias"]
 
 

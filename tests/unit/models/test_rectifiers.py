@@ -13,7 +13,7 @@ from closedloop.models.rectifiers import Rectifier, current_slope, rectify, repl
 from closedloop.models.site_model import BaseModel, SiteModel, build_site_model, freeze_for_attack
 
 torch.set_num_threads(1)
-LAYERS = {"small_resnet": "layer3.0", "small_plain": "layer3.1", "small_smooth": "layer3.1", "resnet50": "layer2.1"}
+LAYERS = {"small_resnet": "layer3.0", "small_plain": "layer3.0", "small_smooth": "layer3.0", "resnet50": "layer2.1"}
 
 
 def maps(n: int = 3) -> Tensor:
