@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from closedloop.analysis.estimate import Estimate, Floats, Indices
+from closedloop.analysis.estimate import Estimate, Floats, Indices, root
 from closedloop.analysis.resamples import (
     MeansFunction,
     Over,
@@ -28,7 +28,6 @@ from closedloop.analysis.resamples import (
     scaled_interval,
     standard_error_of,
 )
-from closedloop.analysis.sensitivity import root
 
 _LEAST_DENOMINATOR = 3.0  # standard errors from zero, below which a ratio has no interval
 

@@ -139,3 +139,24 @@ def clustered_standard_error(values: Floats, cluster: Indices) -> float:
 def _check_one_shape(values: Floats, *indices: Indices) -> None:
     if values.ndim != 1 or any(index.shape != values.shape for index in indices):
         raise ValueError(f"pairs need one shape (n_pairs,), found {[values.shape, *(i.shape for i in indices)]}")
+
+
+def root(squared: Estimate) -> Estimate:
+    """Return the signed root of a mean square with its interval rooted likewise (`noise_corrected_rms` says how)."""
+    reach = [
+        abs(signed_root(squared.mean + side * squared.standard_error) - signed_root(squared.mean)) for side in (-2, 2)
+    ]
+    return Estimate(
+        mean=signed_root(squared.mean),
+        standard_error=max(reach) / 2,
+        n_images=squared.n_images,
+        n_sites=squared.n_sites,
+        n_pairs=squared.n_pairs,
+        n_left_out=squared.n_left_out,
+        interval=(signed_root(squared.interval[0]), signed_root(squared.interval[1])),
+    )
+
+
+def signed_root(value: float) -> float:
+    """Return sign(value) sqrt(|value|)."""
+    return float(np.sign(value) * np.sqrt(np.abs(value)))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from closedloop.analysis.bootstrap import bootstrap_ratio
-from closedloop.analysis.estimate import Estimate, Floats, Indices, mean_over_pairs
+from closedloop.analysis.estimate import Estimate, Floats, Indices, mean_over_pairs, root
 from closedloop.analysis.repetitions import cross_fitted_size, noiseless_square
 
 Estimator = Callable[..., Estimate]
@@ -258,24 +258,3 @@ def by_site(
         chosen = [array[own] for array in arrays]
         estimates[int(site)] = estimator(*chosen, image_index=image_index[own], site_index=site_index[own])
     return estimates
-
-
-def root(squared: Estimate) -> Estimate:
-    """Return the signed root of a mean square with its interval rooted likewise (`noise_corrected_rms` says how)."""
-    reach = [
-        abs(signed_root(squared.mean + side * squared.standard_error) - signed_root(squared.mean)) for side in (-2, 2)
-    ]
-    return Estimate(
-        mean=signed_root(squared.mean),
-        standard_error=max(reach) / 2,
-        n_images=squared.n_images,
-        n_sites=squared.n_sites,
-        n_pairs=squared.n_pairs,
-        n_left_out=squared.n_left_out,
-        interval=(signed_root(squared.interval[0]), signed_root(squared.interval[1])),
-    )
-
-
-def signed_root(value: float) -> float:
-    """Return sign(value) sqrt(|value|)."""
-    return float(np.sign(value) * np.sqrt(np.abs(value)))

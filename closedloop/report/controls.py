@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.bootstrap import bootstrap_difference, bootstrap_mean
-from closedloop.analysis.estimate import Estimate, Floats, mean_over_pairs
-from closedloop.analysis.sensitivity import root
+from closedloop.analysis.estimate import Estimate, Floats, mean_over_pairs, root
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS, SIZE_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report.reading import DayRecord

@@ -36,12 +36,14 @@ class RateCurve:
 
 
 def _with_product(first: Tensor, second: Tensor, interaction: float) -> Tensor:
-    return (first + interaction * first * second) / (1 + interaction**2) ** 0.5
+    driven: Tensor = (first + interaction * first * second) / (1 + interaction**2) ** 0.5
+    return driven
 
 
 def _divided(first: Tensor, second: Tensor, interaction: float) -> Tensor:
     """Divide the first mixture by the second's rectified one: a cell beside a strong pool answers less."""
-    return first * (1 + interaction) / (1 + interaction * functional.softplus(second))
+    divided: Tensor = first * (1 + interaction) / (1 + interaction * functional.softplus(second))
+    return divided
 
 
 def _sigmoid(drive: Tensor, slope: Tensor, threshold: Tensor) -> Tensor:

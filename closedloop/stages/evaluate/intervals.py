@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from closedloop.analysis.bootstrap import bootstrap_mean
-from closedloop.analysis.estimate import Estimate, mean_over_pairs
-from closedloop.analysis.sensitivity import root
+from closedloop.analysis.estimate import Estimate, mean_over_pairs, root
 from closedloop.artifacts.protocol.attack import SIZE_KINDS
 from closedloop.stages.evaluate.pairs import Floats, ImagePairs
 from closedloop.stages.evaluate.rows import ALL, ANCHORS, Row

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from closedloop.analysis.estimate import signed_root
 from closedloop.analysis.sensitivity import (
     by_site,
     cross_fitted_estimate,
@@ -14,7 +15,6 @@ from closedloop.analysis.sensitivity import (
     noiseless_rms,
     paired_difference,
     paper_estimate,
-    signed_root,
 )
 
 N = 40_000
