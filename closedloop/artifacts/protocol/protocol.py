@@ -133,7 +133,7 @@ def read_protocol(path: Path) -> Protocol:
     ProtocolError
         The file is missing, is no YAML, has an unknown key, or asks for something impossible.
     """
-    missing = "expected a protocol file, found none. Give a name (guo2022, dry_run, smoke) or a path."
+    missing = "expected a protocol file, found none. Give a name (guo2022, ahead, dry_run, smoke) or a path."
     if (path.parent / "study.json").is_file():
         missing = "expected the protocol that the study goes by, found none. Restore it from a copy."
     content = read_limited(path, most_bytes=MOST_YAML_BYTES, missing=missing, error=ProtocolError)

@@ -86,7 +86,7 @@ class StudyQuestion:
 QUESTIONS: tuple[StudyQuestion, ...] = (
     StudyQuestion(
         "protocol",
-        "Protocol to start from: guo2022, dry_run, smoke, or a file",
+        "Protocol to start from: guo2022, ahead, dry_run, smoke, or a file",
         "The experiment's numbers, each with its source; what you answer changes single lines of a copy.",
         experiment.take_protocol,
         _proposed("guo2022"),

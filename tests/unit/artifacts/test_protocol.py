@@ -242,7 +242,7 @@ def test_a_file_without_sections_is_refused(content: bytes, found: str) -> None:
 
 
 def test_a_missing_protocol_says_which_names_there_are(tmp_path: Path) -> None:
-    with refused(ProtocolError, tmp_path / "none.yaml", "guo2022, dry_run, smoke"):
+    with refused(ProtocolError, tmp_path / "none.yaml", "guo2022, ahead, dry_run, smoke"):
         read_protocol(tmp_path / "none.yaml")
 
 
