@@ -36,7 +36,8 @@ class RateCurve:
 
 
 def _with_product(first: Tensor, second: Tensor, interaction: float) -> Tensor:
-    return (first + interaction * first * second) / (1 + interaction**2) ** 0.5
+    size: float = (1 + interaction**2) ** 0.5
+    return (first + interaction * first * second) / size
 
 
 def _divided(first: Tensor, second: Tensor, interaction: float) -> Tensor:
