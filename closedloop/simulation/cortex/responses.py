@@ -36,14 +36,13 @@ class RateCurve:
 
 
 def _with_product(first: Tensor, second: Tensor, interaction: float) -> Tensor:
-    driven: Tensor = (first + interaction * first * second) / (1 + interaction**2) ** 0.5
-    return driven
+    size: float = (1 + interaction**2) ** 0.5
+    return (first + interaction * first * second) / size
 
 
 def _divided(first: Tensor, second: Tensor, interaction: float) -> Tensor:
     """Divide the first mixture by the second's rectified one: a cell beside a strong pool answers less."""
-    divided: Tensor = first * (1 + interaction) / (1 + interaction * functional.softplus(second))
-    return divided
+    return first * (1 + interaction) / (1 + interaction * functional.softplus(second))
 
 
 def _sigmoid(drive: Tensor, slope: Tensor, threshold: Tensor) -> Tensor:
