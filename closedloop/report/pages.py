@@ -22,9 +22,9 @@ from closedloop.report.amended import decided
 from closedloop.report.amended.comparable import comparable
 from closedloop.report.amended.left_out import left_out
 from closedloop.report.audit.page import AuditRecord, audit_page
+from closedloop.report.controls.interval_tables import write_intervals_csv
 from closedloop.report.gaze.section import gaze_of_day
 from closedloop.report.identity.section import identity_over_days
-from closedloop.report.interval_tables import write_intervals_csv
 from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study

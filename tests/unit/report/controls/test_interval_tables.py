@@ -15,7 +15,12 @@ from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
 from closedloop.report.alarms import alarms
-from closedloop.report.interval_tables import intervals_table, sections_of_intervals, slopes_tables, write_intervals_csv
+from closedloop.report.controls.interval_tables import (
+    intervals_table,
+    sections_of_intervals,
+    slopes_tables,
+    write_intervals_csv,
+)
 
 
 def interval(unit: str, over: str, mean: float, *, site: str = "") -> dict[str, Any]:
