@@ -83,9 +83,10 @@ def noise_corrected_rms(clean: Floats, changed: Floats, *, image_index: Indices,
     over all split halves of the product of the halves' changes). With m the mean of what is left the estimate is the
     signed root ``sign(m) sqrt(|m|)``: below zero where noise exceeded the change, so that a control without effect
     scatters around zero instead of above it. The interval is that of the square, its ends rooted likewise: where its
-    lower end is not above zero, the effect is not measurable, and only the upper end says anything. The standard error
-    is half the width of the root of ``[m - s, m + s]``, s that of m: the delta method's ``s / (2 sqrt(m))`` where m is
-    well above s, and finite at zero, where the delta method is not.
+    lower end is not above zero, the effect is not measurable, and only the upper end says anything. Two standard
+    errors reach as far as those of the square do, on the side where the root reaches further: the delta method's
+    ``s / (2 sqrt(m))`` where m is well above its error s. Near zero a root reaches far to one side only, and half the
+    width of the root of ``[m - s, m + s]`` is too short: two of it held the truth in 3 of 4 simulated experiments.
 
     Parameters
     ----------
@@ -210,11 +211,12 @@ def by_site(
 
 def root(squared: Estimate) -> Estimate:
     """Return the signed root of a mean square with its interval rooted likewise (`noise_corrected_rms` says how)."""
-    low = signed_root(squared.mean - squared.standard_error)
-    high = signed_root(squared.mean + squared.standard_error)
+    reach = [
+        abs(signed_root(squared.mean + side * squared.standard_error) - signed_root(squared.mean)) for side in (-2, 2)
+    ]
     return Estimate(
         mean=signed_root(squared.mean),
-        standard_error=(high - low) / 2,
+        standard_error=max(reach) / 2,
         n_images=squared.n_images,
         n_sites=squared.n_sites,
         n_pairs=squared.n_pairs,

@@ -45,6 +45,7 @@ def closedloop(*words: str, cwd: Path, missing: list[str] = BLOCKED) -> subproce
         "run study",
         "report study",
         "attack small_resnet_robust images --out attacks",
+        "studies coverage",
         "studies unit-sensitivity",
         "verify study",
         "replace-recording study --day 0 --from copy --why damaged",
@@ -79,7 +80,10 @@ def test_a_recording_day_does_not_wait_for_pandas(tmp_path: Path) -> None:
     assert (tmp_path / "study" / "report" / "index.html").is_file()
 
 
-@pytest.mark.parametrize("command", ["--help", "studies --help", "studies unit-sensitivity --help", "attack --help"])
+@pytest.mark.parametrize(
+    "command",
+    ["--help", "studies --help", "studies coverage --help", "studies unit-sensitivity --help", "attack --help"],
+)
 def test_help_needs_no_extra(tmp_path: Path, command: str) -> None:
     finished = closedloop(*command.split(), cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr

@@ -99,6 +99,8 @@ LINES = (
     "closedloop base-model import {weights} --out new.safetensors --labelled-images {photographs}",
     "closedloop studies unit-sensitivity --network small_resnet_vanilla:layer3.0 --units 2 --images-per-unit 2"
     " --clean-images 8 --restarts 1 --steps 2 --epsilons 1 --out new --workers 2",
+    "closedloop studies coverage --experiments 2 --repetitions 2 --sites 6 --images-per-site 2 --anchors 6 --out new"
+    " --workers 2",
     "closedloop attack small_resnet_vanilla {photographs}/0 --out new --layer layer3.0 --outputs 0 --epsilon 1"
     " --steps 2 --workers 2",
     "rig check {done}/day-00/schedule",
@@ -121,6 +123,8 @@ BY_DASK = (
     "closedloop recording detect {made}/array1.ns6 --out new.h5 --workers dask:1",
     "closedloop studies unit-sensitivity --network small_resnet_vanilla:layer3.0 --units 2 --images-per-unit 2"
     " --clean-images 8 --restarts 1 --steps 2 --epsilons 1 --out new --workers dask:1",
+    "closedloop studies coverage --experiments 2 --repetitions 2 --sites 6 --images-per-site 2 --anchors 6 --out new"
+    " --workers dask:1",
     "closedloop attack small_resnet_vanilla {photographs}/0 --out new --layer layer3.0 --outputs 0 --epsilon 1"
     " --steps 2 --workers dask:1",
 )

@@ -112,7 +112,7 @@ def test_without_an_effect_the_corrected_rms_scatters_on_both_sides_of_zero_with
         for _ in range(400)
     ]
     assert np.mean([e.mean > 0 for e in estimates]) == pytest.approx(0.5, abs=0.1)
-    # m scatters by s = 1 / sqrt(200); the root of [-s, s] is 2 sqrt(s) wide.
+    # m scatters by s = 1 / sqrt(200); from the middle of them, .67 s, two of s reach below zero, to -1.33 s.
     assert np.median([e.standard_error for e in estimates]) == pytest.approx(200**-0.25, rel=0.25)
     assert np.isfinite([e.standard_error for e in estimates]).all()
 

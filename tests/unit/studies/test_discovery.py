@@ -74,4 +74,5 @@ def test_its_documents_are_among_the_schemas(new_study: Path) -> None:
 
 
 def test_the_shipped_studies_are_found() -> None:
-    assert command_modules() == ["closedloop.studies.unit_sensitivity.command"]
+    names = [name.removeprefix("closedloop.studies.").removesuffix(".command") for name in command_modules()]
+    assert names == ["coverage", "unit_sensitivity"]

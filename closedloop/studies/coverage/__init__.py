@@ -1,0 +1,1 @@
+"""Whether a day's intervals cover, its estimators are unbiased and its alarms ring, on simulated experiments."""
