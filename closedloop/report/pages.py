@@ -15,14 +15,14 @@ from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import STAGES, StudyPaths
 from closedloop.plain_text.printed import capitalized, command_line
 from closedloop.report import drawing, sections
-from closedloop.report.alarms import alarms
 from closedloop.report.amended import decided
 from closedloop.report.amended.comparable import comparable
 from closedloop.report.amended.left_out import left_out
 from closedloop.report.audit.page import AuditRecord, audit_page
+from closedloop.report.controls.alarms import alarms
+from closedloop.report.controls.interval_tables import write_intervals_csv
 from closedloop.report.gaze.section import gaze_of_day
 from closedloop.report.identity.section import identity_over_days
-from closedloop.report.interval_tables import write_intervals_csv
 from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
@@ -125,7 +125,7 @@ def _study_page(
             *([compared.said] if compared.said else []),
             *decided.as_shown(record),
             *_progress(record),
-            *(alarm for day in record.evaluated for alarm in alarms(record, day)),
+            *(alarm for day in record.evaluated for alarm in _alarms(record, day)),
         ],
     )
 
@@ -159,7 +159,7 @@ def _day_page(
             *left_out(record, day=day),
             *filter(None, [day.as_shown]),
             *_under_way(record, day),
-            *alarms(record, day),
+            *_alarms(record, day),
         ],
     )
 
@@ -314,6 +314,10 @@ def _under_way(record: StudyRecord, day: DayRecord) -> list[str]:
     if not record.study.simulated:  # what the loop cannot do itself
         waits = _WAITS_FOR.get(next(stage for stage in STAGES if stage not in done), "")
     return [f"Finished so far: {', '.join(done) or 'nothing'}. {waits}What follows is shown once it exists."]
+
+
+def _alarms(record: StudyRecord, day: DayRecord) -> list[str]:
+    return alarms(day, sections.summary_of(record, up_to=day))
 
 
 def _headline(record: StudyRecord, day: DayRecord) -> PageSection:

@@ -10,8 +10,9 @@ import numpy as np
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.records.sequence import Block
-from closedloop.report import controls, curves, forest, model_figures, preference, quality_tables, tables
-from closedloop.report.interval_tables import sections_of_intervals
+from closedloop.report import curves, model_figures, preference, quality_tables, tables
+from closedloop.report.controls import forest, pooled
+from closedloop.report.controls.interval_tables import sections_of_intervals
 from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.numbers import day_rows, summary_rows
 from closedloop.report.pictures import shown, triples
@@ -161,8 +162,8 @@ def sensitivity_over_days(record: StudyRecord) -> PageSection | None:
 def controls_over_days(record: StudyRecord) -> PageSection | None:
     """Show attacks beside their controls, and what part of the last growth was better attacks."""
     evaluated = record.evaluated
-    pooled = controls.pooled_controls(evaluated)
-    if not any(one.kind != "attacked" for one in pooled):
+    found = pooled.pooled_controls(evaluated)
+    if not any(one.kind != "attacked" for one in found):
         return None
     parts = _growth_parts(evaluated)
     return PageSection(
@@ -172,7 +173,7 @@ def controls_over_days(record: StudyRecord) -> PageSection | None:
         "by nothing at all.",
         wide=(
             plate(
-                forest.controls_forest(pooled),
+                forest.controls_forest(found),
                 "Attacks and controls",
                 least_width_px=_WIDE_PX,
                 caption="Dots: attacks by the paper's estimator, controls by the root mean square with measurement "
@@ -180,7 +181,7 @@ def controls_over_days(record: StudyRecord) -> PageSection | None:
                 "study.",
             ),
         ),
-        tables=(controls.pooled_table(pooled), *parts),
+        tables=(pooled.pooled_table(found), *parts),
     )
 
 
@@ -191,8 +192,8 @@ def _growth_parts(evaluated: Sequence[DayRecord]) -> tuple[tables.Table, ...]:
     before, after = evaluated[-2:]
     if before.pairs is None or after.pairs is None:
         return ()
-    parts = controls.growth_parts(before.pairs, after.pairs)
-    return (controls.growth_parts_table(parts, before=before.day, after=after.day),) if parts else ()
+    parts = pooled.growth_parts(before.pairs, after.pairs)
+    return (pooled.growth_parts_table(parts, before=before.day, after=after.day),) if parts else ()
 
 
 def model_over_days(record: StudyRecord) -> PageSection | None:

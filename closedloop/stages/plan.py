@@ -59,7 +59,8 @@ def run(context: StageContext) -> None:
         protocol.sites.n_sites,
         not_attacked=not_attacked,
     )
-    yesterday = yesterdays_attacks(context) if protocol.controls.yesterday else {}
+    before = context.paths.sequence.of_day_before(context.block) if protocol.controls.yesterday else ()
+    yesterday = yesterdays_attacks({block: context.at(block).read(catalog.STIMULI) for block in before})
     rows = plan_rows(queue, protocol, sites=sites, seed_of=context.seed, was_shown=yesterday.__contains__)
     budget = Budget(
         n_presentations=rows.n_presentations,

@@ -100,10 +100,13 @@ def run(context: StageContext) -> None:
     with memory_for_batches(context.protocol.attack, context.paths.protocol):
         attacks, probed = _search(plan, context, model_file, n_members=len(members))
     seeds = [context.seed(item_id) for item_id in items["item_id"][plan.noise]]
-    again = _attacks_again(plan, yesterdays_attacks(context)) if len(plan.yesterday) else []
+    before = context.paths.sequence.of_day_before(context.block) if len(plan.yesterday) else ()
+    yesterday = yesterdays_attacks({block: context.at(block).read(catalog.STIMULI) for block in before})
+    again = _attacks_again(plan, yesterday)
+    shown = {block: context.at(block).read(catalog.IMAGES)["images"] for block in {one.session for one in again}}
     controls = plan.clean[plan.clean_index(plan.controls)]  # a sham stays that
     controls[np.isin(plan.controls, plan.noise)] = _make_noise(plan, attacks, seeds=seeds)
-    controls[np.isin(plan.controls, plan.yesterday)] = images_of(context, again, shape=plan.clean.shape[1:])
+    controls[np.isin(plan.controls, plan.yesterday)] = images_of(again, shown, shape=plan.clean.shape[1:])
     made = [part for part in (attacks.attacked, controls, probed.attacked) if len(part)]
     images = np.concatenate([plan.clean, *made])
     for member in members:

@@ -6,15 +6,14 @@ again to today's animal, beside today's on the same image at the same site, leav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts import catalog
 from closedloop.artifacts.records.sequence import Block
-from closedloop.stages.context import StageContext
+from closedloop.artifacts.tables import Columns
 
 AttackName = tuple[str, int, float]
 """An anchor by its name in the pool, the site that is attacked, and epsilon: what an attack is of, on any day."""
@@ -39,14 +38,16 @@ class ShownAttack:
     predicted_sign: int
 
 
-def yesterdays_attacks(context: StageContext) -> dict[AttackName, ShownAttack]:
-    """Return the attacks on anchors of the last day before that had a session; none on the first day.
+def yesterdays_attacks(stimuli: Mapping[Block, Columns]) -> dict[AttackName, ShownAttack]:
+    """Return the attacks on anchors of a day by what they are of; where its sessions made the same, the last one's.
 
-    Of a day with several sessions that made the same attack the last one's counts.
+    Parameters
+    ----------
+    stimuli
+        The stimulus set of each session of the last day before that had any, in order.
     """
     shown = dict[AttackName, ShownAttack]()
-    for block in context.paths.sequence.of_day_before(context.block):
-        columns = context.at(block).read(catalog.STIMULI)
+    for block, columns in stimuli.items():
         for row in np.flatnonzero((columns["kind"] == "attacked") & (columns["role"] == "anchor")):
             name = str(columns["image_id"][row]), int(columns["site_index"][row]), float(columns["epsilon"][row])
             sign = int(columns["predicted_sign"][row])
@@ -54,22 +55,21 @@ def yesterdays_attacks(context: StageContext) -> dict[AttackName, ShownAttack]:
     return shown
 
 
-def images_of(context: StageContext, attacks: Sequence[ShownAttack], *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def images_of(
+    attacks: Sequence[ShownAttack], images: Mapping[Block, NDArray[np.uint8]], *, shape: tuple[int, ...]
+) -> NDArray[np.uint8]:
     """Return the bytes of earlier attacks, uint8, (n_attacks, height, width, 3), in their order.
 
     Parameters
     ----------
-    context
-        The stage that shows them again.
     attacks
         Which.
+    images
+        All that each session of them showed.
     shape
         Of an image.
     """
     found = np.empty((len(attacks), *shape), dtype=np.uint8)
-    for block in sorted({one.session for one in attacks}):
-        images = context.at(block).read(catalog.IMAGES)["images"]
-        for place, one in enumerate(attacks):
-            if one.session == block:
-                found[place] = images[one.image_index]
+    for place, one in enumerate(attacks):
+        found[place] = images[one.session][one.image_index]
     return found

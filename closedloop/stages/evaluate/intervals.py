@@ -24,7 +24,7 @@ _SEED = 0  # of the resamples: an interval depends on its pairs alone
 
 
 @dataclass(frozen=True)
-class _Value:
+class _PairMean:
     """An estimate as a mean over pairs: of which kind of pairs, of what, and whether of the square of a change."""
 
     estimate: str
@@ -54,15 +54,15 @@ def _true_square(pairs: ImagePairs) -> Floats:
 
 
 _MEASURED = (
-    _Value("paper", "attacked", _signed),
-    _Value("cross_fitted", "attacked", _cross_fitted),
-    *(_Value(kind, kind, _square, is_square=True) for kind in SIZE_KINDS),
-    _Value("yesterday", "yesterday", _signed),
+    _PairMean("paper", "attacked", _signed),
+    _PairMean("cross_fitted", "attacked", _cross_fitted),
+    *(_PairMean(kind, kind, _square, is_square=True) for kind in SIZE_KINDS),
+    _PairMean("yesterday", "yesterday", _signed),
 )
 _TRUE = (
-    _Value("true", "attacked", _true_size),
-    *(_Value(kind, kind, _true_square, is_square=True) for kind in SIZE_KINDS),
-    _Value("yesterday", "yesterday", _true_size),
+    _PairMean("true", "attacked", _true_size),
+    *(_PairMean(kind, kind, _true_square, is_square=True) for kind in SIZE_KINDS),
+    _PairMean("yesterday", "yesterday", _true_size),
 )
 _UNITS: Mapping[str, Callable[[ImagePairs], Floats]] = {
     "sigma": lambda pairs: np.ones(len(pairs.change)),
@@ -93,7 +93,7 @@ def interval_rows(pairs: ImagePairs, *, has_truth: bool) -> list[Row]:
     ]
 
 
-def _rows(pairs: ImagePairs, value: _Value) -> Iterator[dict[str, Any]]:
+def _rows(pairs: ImagePairs, value: _PairMean) -> Iterator[dict[str, Any]]:
     for epsilon in np.unique(pairs.epsilon).tolist():
         own = pairs.select(epsilon=epsilon)
         in_sigma = value.of_pairs(own)
@@ -112,7 +112,7 @@ def _rows(pairs: ImagePairs, value: _Value) -> Iterator[dict[str, Any]]:
                 yield _row(found, value, named | {"site": name, "over": "images"})
 
 
-def _row(found: Estimate, value: _Value, named: Mapping[str, Any]) -> dict[str, Any]:
+def _row(found: Estimate, value: _PairMean, named: Mapping[str, Any]) -> dict[str, Any]:
     estimate = root(found) if value.is_square else found
     return {
         **named,

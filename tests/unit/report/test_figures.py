@@ -13,7 +13,7 @@ from scipy import stats
 
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
-from closedloop.report.alarms import far_above
+from closedloop.report.controls.alarms import far_above
 from closedloop.report.curves import LOOKS, by_day, final_day, growth
 from closedloop.report.drawing import epsilon_axis, new_figure, style, svg_uri
 from closedloop.report.magnified import magnified_difference

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from closedloop.report import drawing
-from closedloop.report.controls import PooledControl
+from closedloop.report.controls.pooled import PooledControl
 
 _NAMES = {
     "attacked": "attacks",

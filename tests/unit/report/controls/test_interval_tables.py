@@ -14,8 +14,13 @@ from closedloop.artifacts.day.evaluation import INTERVALS, SLOPES, MapFit
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
-from closedloop.report.alarms import alarms
-from closedloop.report.interval_tables import intervals_table, sections_of_intervals, slopes_tables, write_intervals_csv
+from closedloop.report.controls.alarms import alarms
+from closedloop.report.controls.interval_tables import (
+    intervals_table,
+    sections_of_intervals,
+    slopes_tables,
+    write_intervals_csv,
+)
 
 
 def interval(unit: str, over: str, mean: float, *, site: str = "") -> dict[str, Any]:
@@ -94,7 +99,6 @@ def test_another_map_is_an_alarm_from_day_1_on(day: int, rings: bool, n_alarms: 
     told: Any = SimpleNamespace(
         day=day, session=Block(day), evaluation=SimpleNamespace(map_fit=fit), sensitivity=(), block=1
     )
-    record: Any = SimpleNamespace(evaluated=())
-    found = alarms(record, told)
+    found = alarms(told, ())
     assert len(found) == n_alarms
     assert all("check the channel map" in line and "0.400" in line for line in found)

@@ -11,13 +11,13 @@ import pytest
 from closedloop.artifacts.day.evaluation import PAIRS
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.report.controls import (
+from closedloop.report.controls.forest import controls_forest
+from closedloop.report.controls.pooled import (
     growth_parts,
     growth_parts_table,
     pooled_controls,
     pooled_table,
 )
-from closedloop.report.forest import controls_forest
 from closedloop.report.wording import DASH
 
 SITES, IMAGES = 6, 10

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.plain_text.printed import capitalized
-from closedloop.report import sections
-from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord
+from closedloop.report.reading import DayRecord, SensitivityRow
 from closedloop.report.wording import number, plus_minus
 
 _ALARM_STANDARD_ERRORS = 3.0
 _LOOK = "check the channel map, the alignment and the sign before believing this day."
 
 
-def alarms(record: StudyRecord, day: DayRecord) -> list[str]:
+def alarms(day: DayRecord, summary: Sequence[SensitivityRow]) -> list[str]:
     """Return what a day's page warns of. On day 0 there is no model yet whose sites could be wrong.
 
     Parameters
     ----------
-    record, day
-        The study, and a session of it.
+    day
+        A session.
+    summary
+        Means over sites, of its day among others.
     """
     if day.session == FIRST:
         return []
-    return [*_estimates_part(record, day), *_map_is_another(day)]
+    return [*_estimates_part(day, summary), *_map_is_another(day)]
 
 
-def _estimates_part(record: StudyRecord, day: DayRecord) -> list[str]:
+def _estimates_part(day: DayRecord, summary: Sequence[SensitivityRow]) -> list[str]:
     """Warn where the model-free estimate stands far above the paper's: a wrong map or sign."""
-    rows = {(r.estimate, r.epsilon): r for r in sections.summary_of(record, up_to=day) if r.day == day.day}
+    rows = {(row.estimate, row.epsilon): row for row in summary if row.day == day.day}
     return [
         f"{capitalized(day.session.said)}, ε = {epsilon:g}: the cross-fitted estimate "
         f"({plus_minus(cross.mean, cross.standard_error)}) is far above the paper's "
