@@ -62,14 +62,15 @@ def run(context: StageContext) -> None:
         )
         truth = truth_of(day)
         true_rates_hz, true_before = truth.rates_hz, [truth_of(one).rates_hz for one in before]
-        known_rows += white_box_rows(
-            truth.source,
-            day,
-            sigma=measured.sigma_hz,
-            seed=context.seed(WHITE_BOX),
-            steps=protocol.evaluation.white_box_steps,
-            work=work,
-        )
+        if context.paths.sequence.measures(context.block):  # of a day of rounds its last one stands for the day
+            known_rows += white_box_rows(
+                truth.source,
+                day,
+                sigma=measured.sigma_hz,
+                seed=context.seed(WHITE_BOX),
+                steps=protocol.evaluation.white_box_steps,
+                work=work,
+            )
     if day_0 is not None:
         known_rows += unit_rows_of_day_0(day_0)
     elif has_units:
