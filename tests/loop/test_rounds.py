@@ -98,6 +98,12 @@ def test_the_day_is_evaluated_of_all_its_rounds(simulated: Path) -> None:
     study = open_study(simulated)
     days = {row["day"] for row in study.sensitivity().to_dict("records")}
     assert days == {0, 1}
+    estimates = [
+        {str(name) for name in catalog.SENSITIVITY.read(catalog.SENSITIVITY.left(paths.at(block), 1))["estimate"]}
+        for paths in [StudyPaths(simulated)]
+        for block in SESSIONS[1:]
+    ]
+    assert estimates[1] - estimates[0] == {"white_box", "gaussian", "linear"}
     pairs = catalog.PAIRS.read(catalog.PAIRS.left(StudyPaths(simulated).at(Block(1, 2)), 1))
     attacked = pairs["role"][pairs["kind"] == "attacked"].tolist()
     assert (attacked.count("clean"), attacked.count("anchor")) == (6, 12)

@@ -118,10 +118,10 @@ def plan_day(asked: PlanOptions, *, out: Path | None = None) -> PlanAsked:
     return PlanAsked(with_waits(plan, _waits(paths, document, other or own, day=session.day)), asked)
 
 
-Waits = tuple[dict[int, float], str]
+WaitsAfter = tuple[dict[int, float], str]
 
 
-def with_waits(plan: Plan, waits: Waits) -> Plan:
+def with_waits(plan: Plan, waits: WaitsAfter) -> Plan:
     """Return a plan with how long the animal waits after each of a day's rounds; the plan itself of a day of one.
 
     Parameters
@@ -137,7 +137,7 @@ def with_waits(plan: Plan, waits: Waits) -> Plan:
     return replace(plan, rounds=tuple(replace(one, wait_s=seconds.get(one.block)) for one in plan.rounds), waits_by=by)
 
 
-def _waits(paths: StudyPaths, document: StudyDocument, own: Protocol, *, day: int) -> Waits:
+def _waits(paths: StudyPaths, document: StudyDocument, own: Protocol, *, day: int) -> WaitsAfter:
     if rounds_of_day(document.rounds, day) == 1:
         return {}, ""
     protocol = protocol_of_day(own, read_amendments(paths.amendments), day)
@@ -145,7 +145,7 @@ def _waits(paths: StudyPaths, document: StudyDocument, own: Protocol, *, day: in
     return waits if waits[1] else timed_waits(protocol, document.base_model, place=paths.protocol, day=day)
 
 
-def timed_waits_of_protocol(protocol: Protocol, name: str, *, day: int) -> Waits:
+def timed_waits_of_protocol(protocol: Protocol, name: str, *, day: int) -> WaitsAfter:
     """Return the waits of a protocol without a study, timed on its own base model; nothing where that does not ship.
 
     Parameters

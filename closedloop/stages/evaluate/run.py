@@ -66,15 +66,16 @@ def run(context: StageContext) -> None:
         )
         truth = truth_of(day)
         true_rates_hz, true_before = truth.rates_hz, [truth_of(one).rates_hz for one in before]
-        white_box = attack_cortex(
-            truth.source,
-            day,
-            sigma=measured.sigma_hz,
-            seed=context.seed(WHITE_BOX),
-            search=white_box_search_of(protocol.evaluation),
-            work=work,
-        )
-        known_rows += white_box.rows()
+        if context.paths.sequence.measures(context.block):  # of a day of rounds its last one stands for the day
+            white_box = attack_cortex(
+                truth.source,
+                day,
+                sigma=measured.sigma_hz,
+                seed=context.seed(WHITE_BOX),
+                search=white_box_search_of(protocol.evaluation),
+                work=work,
+            )
+            known_rows += white_box.rows()
     rows_of_day_0 = unit_rows_of_day_0(day_0) if day_0 is not None else []
     if rows_of_day_0:
         known_rows += rows_of_day_0
