@@ -117,17 +117,17 @@ class FittedDays:
         pixels, z = np.concatenate(list(images)), np.concatenate(list(responses))
         train = Responses(pixels, z, np.ones(len(pixels), dtype=np.float32))
         few = Responses(pixels[:_FEW], z[:_FEW], train.weights[:_FEW])  # what is not reported need not be computed
-        settings = RefitRecipe(
-            epochs=max(fit.epochs // rounds, 1) if day else fit.first_epochs,
-            base_learning_rate=fit.base_learning_rate,
-            readout_learning_rate=fit.readout_learning_rate,
-            weight_decay=fit.decay_at(len(pixels)),
-            batch_size=fit.batch_size,
-            schedule=fit.schedule,
-        )
-        for place, model in enumerate(self.members):
+        for place, (model, member) in enumerate(zip(self.members, self.recipe.members, strict=True)):
             if fit.readout_start == "closed_form" and not day:
                 start_readout(model, pixels, z, ridge=fit.ridge)
+            settings = RefitRecipe(
+                epochs=max(fit.epochs // rounds, 1) if day else fit.first_epochs,
+                base_learning_rate=fit.base_learning_rate,
+                readout_learning_rate=fit.readout_learning_rate,
+                weight_decay=fit.decay_at(len(pixels), member),
+                batch_size=fit.batch_size,
+                schedule=fit.schedule,
+            )
             refit(model, train, few, recipe=settings, seed=self.subject.seed_of("fit", day, block, place))
 
 

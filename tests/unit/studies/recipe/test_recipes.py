@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from closedloop.cli import app
 from closedloop.errors import CheckpointError, OptionError, ProtocolError
-from closedloop.studies.recipe.recipes import Descent, Recipe, named_recipes, read_recipe
+from closedloop.studies.recipe.recipes import Descent, Recipe, RecipeMember, named_recipes, read_recipe
 
 FILE = """
 name: mine
@@ -32,6 +32,8 @@ def test_the_decay_falls_as_images_grow_and_not_before() -> None:
     law = Descent(weight_decay=0.2, decay_images=100, decay_power=0.5)
     assert [round(law.decay_at(n), 6) for n in (10, 100, 400, 10_000)] == [0.2, 0.2, 0.1, 0.02]
     assert Descent(weight_decay=0.2).decay_at(10_000) == 0.2
+    assert round(law.decay_at(400, RecipeMember(decay_power=1.0)), 6) == 0.05
+    assert law.decay_at(400, RecipeMember()) == law.decay_at(400)
 
 
 def test_every_recipe_that_ships_is_known_by_its_name() -> None:
