@@ -56,6 +56,8 @@ _KNOBS = (
     _Knob(
         "attack.fresh_images_per_site", 0, "fewer fresh images attacked for each site", "fewer attacked images to fit"
     ),
+    _Knob("probes.per_day", 0, "fewer probes", "the model learns less off the clean images"),
+    _Knob("probes.singles", 0, "fewer clean images shown once", "fewer clean images to fit"),
     _Knob("attack.anchors_per_site", 2, "fewer anchors attacked for each site", _FEWER_COMMON),
     _Knob("attack.repetitions", 2, "attacked images less often", ""),
     _Knob("images.anchor_repetitions", 2, "anchors less often", ""),
@@ -156,6 +158,7 @@ def _several(protocol: Protocol, change: NewValues, changed: Protocol) -> Altern
 def _all_counts(protocol: Protocol, fits: Callable[[Protocol], bool], *, has_anchors: bool) -> Iterator[Alternative]:
     """Lower all numbers of images by one part, repetitions as they are."""
     keys = ["images.clean_per_day", "attack.fresh_images_per_site", "attack.anchors_per_site", "controls.n_images"]
+    keys += ["probes.singles", "probes.per_day"]
     keys += [] if has_anchors else ["images.anchors"]
     for part in _FRACTIONS:
         change = {key: max(round(part * _value(protocol, key)), 0) for key in keys if _value(protocol, key)}

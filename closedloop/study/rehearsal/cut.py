@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from closedloop.artifacts.protocol.probes import Probes
 from closedloop.artifacts.protocol.protocol import LEAST_CLEAN_OF_ROUND, Protocol, presentations_per_day
 from closedloop.artifacts.records.rehearsal import ChangedValue
 from closedloop.errors import OptionError, ProtocolError
@@ -195,7 +196,14 @@ def _fewer_images(protocol: Protocol, total: int) -> Values:
         ("attack", "anchors_per_site"): min(part(attack.anchors_per_site), anchors),
         ("attack", "fresh_images_per_site"): min(part(attack.fresh_images_per_site), clean),
         ("controls", "n_images"): min(part(protocol.controls.n_images), anchors),
+        **_fewer_probes(protocol.probes, part),
     }
+
+
+def _fewer_probes(probes: Probes, part: Callable[[int], int]) -> Values:
+    """Return what a day shows once, in proportion; what it has none of stays as the file has it, or has it not."""
+    numbers = {name: getattr(probes, name) for name in ("singles", "singles_on_day_0", "per_day", "held_out")}
+    return {("probes", name): part(number) for name, number in numbers.items() if number}
 
 
 def _with(protocol: Protocol, values: Mapping[tuple[str, ...], Any]) -> Protocol:

@@ -45,9 +45,7 @@ PROBES = {"singles": 4, "per_day": 12, "held_out": 3, "disagreement": 0.75, "ste
 def planned(day: int, *, sites: tuple[int, ...] = (0, 1), **probes: Any) -> tuple[PlannedRows, Protocol, ImageQueue]:
     asked = protocol(ensemble=[MEMBER, MEMBER], probes=PROBES | probes)
     queue = image_queue(day, clean=6, anchors=6, normalizers=2).model_copy(update={"singles": queued("single", 4)})
-    rows = plan_rows(
-        queue, asked, sites=sites, seed_of=lambda *names: len(str(names)), was_shown=lambda _attack: False
-    )
+    rows = plan_rows(queue, asked, sites=sites, seed_of=lambda *names: len(str(names)), was_shown=lambda _attack: False)
     return rows, asked, queue
 
 
