@@ -17,7 +17,7 @@ from torch import nn
 
 from closedloop.errors import ProtocolError
 from closedloop.models.blocks import BGR, RGB, BasicBlock, Bottleneck, ConvolutionBlock, Normalisation
-from closedloop.models.rectifiers import Rectifier
+from closedloop.models.way_back.rectifiers import Rectifier
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # over ImageNet's training pixels in [0, 1]; what torchvision's weights expect
 IMAGENET_STD = (0.229, 0.224, 0.225)

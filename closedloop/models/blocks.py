@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from closedloop.models.rectifiers import Rectifier, rectify
+from closedloop.models.way_back.rectifiers import Rectifier, rectify
 
 RGB, BGR = (0, 1, 2), (2, 1, 0)
 

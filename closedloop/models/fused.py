@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from closedloop.models.blocks import BasicBlock, Bottleneck
-from closedloop.models.rectifiers import current_slope, rectify, soft_gradient
+from closedloop.models.way_back.rectifiers import current_slope, rectify, soft_gradient
 
 _FUSED_DTYPES = (torch.float32, torch.bfloat16)
 _ONEDNN = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]

@@ -15,7 +15,7 @@ from closedloop.models.backbones import normalisation_of
 from closedloop.models.folding import fold_batch_norm
 from closedloop.models.fused import fuse_blocks
 from closedloop.models.readout import FactorisedReadout, calibrate
-from closedloop.models.rectifiers import replace_rectifiers
+from closedloop.models.way_back.rectifiers import replace_rectifiers
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def freeze_for_attack(model: nn.Module) -> nn.Module:
     """Prepare a model for attacks, in place: evaluation mode, no weight gradients, BatchNorm folded, channels last.
 
     An attack then pays for the image's gradient alone. Residual blocks become ``models.fused`` ones, which have a
-    first derivative and no second. The derivative of every ``nn.ReLU`` can be softened (``models.rectifiers``).
+    first derivative and no second. The derivative of every ``nn.ReLU`` can be softened (``models.way_back``).
 
     Examples
     --------

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from closedloop.attacks.gradients.numbers import Numbers
 from closedloop.attacks.gradients.transforms import Transform
 from closedloop.attacks.objectives import ValueAndGradient, ValueOf, value_and_gradient
-from closedloop.models.member_gradients import images_of_member
-from closedloop.models.rectifiers import softened
+from closedloop.models.way_back.member_gradients import images_of_member
+from closedloop.models.way_back.rectifiers import softened
 
 
 class Draws(NamedTuple):
@@ -283,7 +283,7 @@ class SoftRelu:
     >>> import torch
     >>> from closedloop.attacks import SoftRelu
     >>> from closedloop.attacks.gradients.estimators import Draws
-    >>> from closedloop.models.rectifiers import rectify
+    >>> from closedloop.models.way_back.rectifiers import rectify
     >>> images = torch.tensor([-1.0, 1.0]).view(1, 1, 1, 2)
     >>> def rectified(images):
     ...     return rectify(images.clone()).sum(dim=(1, 2, 3))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from closedloop.attacks.gradients.estimators import Draws, GradientEstimator, Plain
 from closedloop.attacks.objectives import ValueAndGradient, ValueOf
-from closedloop.models.member_gradients import equally_long
+from closedloop.models.way_back.member_gradients import equally_long
 
 
 @dataclass(frozen=True)

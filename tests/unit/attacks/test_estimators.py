@@ -28,7 +28,7 @@ from closedloop.attacks.gradients.transforms import Noise, Scale, Shift, Transfo
 from closedloop.attacks.objectives import SignedResponse, value_and_gradient
 from closedloop.attacks.problem import Method, Problem
 from closedloop.attacks.searches import ANNEALED, COSINE, STRENGTHENED, Schedule
-from closedloop.models.rectifiers import rectify
+from closedloop.models.way_back.rectifiers import rectify
 
 SIDE = 16
 TRANSFORMS: list[Transform] = [Shift(0.2), Shift(0.2, whole_pixels=False), Scale(0.2), Noise(0.1)]

@@ -22,7 +22,7 @@ from closedloop.attacks.gradients.estimators import (
 from closedloop.attacks.gradients.members import EqualMembers
 from closedloop.attacks.gradients.transforms import Noise
 from closedloop.attacks.synthesis.sources import units_file
-from closedloop.models.member_gradients import equally_long, images_of_member
+from closedloop.models.way_back.member_gradients import equally_long, images_of_member
 
 torch.set_num_threads(1)
 SIDE = 12

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from closedloop.models.backbones import build_classifier, cut
-from closedloop.models.rectifiers import Rectifier, current_slope, rectify, replace_rectifiers, softened
 from closedloop.models.site_model import BaseModel, SiteModel, build_site_model, freeze_for_attack
+from closedloop.models.way_back.rectifiers import Rectifier, current_slope, rectify, replace_rectifiers, softened
 
 torch.set_num_threads(1)
 LAYERS = {"small_resnet": "layer3.0", "small_plain": "layer3.0", "small_smooth": "layer3.0", "resnet50": "layer2.1"}
