@@ -123,7 +123,7 @@ def attack_cortex(
         How it is computed.
     """
     items = items_of_day(day)
-    if not len(items.epsilon):
+    if not len(items.clean_index):
         return WhiteBoxAttacks(items, np.empty(0))
     change = largest_change(source, items, day.stimuli.images, name=WHITE_BOX, seed=seed, search=search, work=work)
     return WhiteBoxAttacks(items, change / sigma[items.site_index])

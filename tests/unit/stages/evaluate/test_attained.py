@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.stimulus_set import StimulusSet
+from closedloop.attacks.searches import COSINE
+from closedloop.attacks.synthesis.sources import InMemory
 from closedloop.stages.evaluate.attained import attained_fractions
 from closedloop.stages.evaluate.pairs import ImagePairs, measure, pairs_of
-from closedloop.stages.evaluate.white_box import WhiteBoxAttacks, WhiteBoxItems
+from closedloop.stages.evaluate.white_box import AttackWork, WhiteBoxAttacks, WhiteBoxItems, attack_cortex
 from tests.unit.stages.evaluate.small_days import small_day
 from tests.unit.stages.evaluate.test_run import SMALL_SIDE_PX, evaluated
 
@@ -82,6 +86,19 @@ def test_pairs_that_were_not_attacked_again_are_refused() -> None:
     pairs, white_box = drawn_pairs(0)
     with pytest.raises(ValueError, match="attacked again"):
         attained_fractions(white_box, pairs.select(epsilon=1.0), seed=1)
+
+
+def test_a_session_without_attacks_attains_nothing_and_asks_no_cortex(tmp_path: Path) -> None:
+    day = small_day()
+    columns = {name: column[:4] for name, column in day.stimuli.columns.items()}  # the clean images
+    clean = dataclasses.replace(day, stimuli=StimulusSet(columns, day.stimuli.images[:4]))
+    work = AttackWork("auto", None, tmp_path, lambda _done, _total: None)
+    white_box = attack_cortex(
+        InMemory(torch.nn.Identity(), "none"), clean, sigma=np.ones(2), seed=0, search=COSINE, work=work
+    )
+    pairs, _ = drawn_pairs(0)
+    assert white_box.rows() == []
+    assert attained_fractions(white_box, pairs.select(kind="none"), seed=0) == ()
 
 
 def test_a_simulated_day_says_what_it_attained_and_a_real_one_nothing(tmp_path: Path) -> None:
