@@ -56,7 +56,7 @@ def _true_absolute(pairs: ImagePairs) -> Estimate:
 
 
 def _true_signed(pairs: ImagePairs) -> Estimate:
-    """Return what yesterday's signs make of the true changes: they are no bound of a size that today's are asked for."""
+    """Return what the signs sealed yesterday make of the true changes, as the estimate does."""
     return paper_estimate(
         pairs.true_change, pairs.predicted_sign, image_index=pairs.clean_index, site_index=pairs.site_index
     )
