@@ -117,8 +117,8 @@ def summary(values: list[float], images: list[int], sites: list[int], *, rooted:
     found = {"mean": mean, "standard_error": error, "interval_low": mean - half, "interval_high": mean + half}
     if rooted:
         root = {name: np.sign(value) * np.sqrt(abs(value)) for name, value in found.items()}
-        ends = [np.sign(value) * np.sqrt(abs(value)) for value in (mean - error, mean + error)]
-        found = {**root, "standard_error": (ends[1] - ends[0]) / 2}
+        ends = [np.sign(value) * np.sqrt(abs(value)) for value in (mean - 2 * error, mean + 2 * error)]
+        found = {**root, "standard_error": max(abs(end - root["mean"]) for end in ends) / 2}
     return {**found, "n_images": n_images, "n_sites": frame["site"].nunique()}
 
 

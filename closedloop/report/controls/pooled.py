@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -213,7 +214,7 @@ def _pooled(kind: str, epsilon: float, days: Sequence[tuple[int, Columns]]) -> P
     image, site = (_index(part[name] for _, part in days) for name in ("image_id", "neuroid_id"))
     estimate = bootstrap_mean(values, image_index=image, site_index=site, seed=SEED)
     intervals = list(_site_intervals(values, image, site))
-    true = np.concatenate([part["true_change"] for _, part in days])
+    true = np.concatenate([_true_values(part, kind) for _, part in days])
     return PooledControl(
         kind=kind,
         epsilon=epsilon,
@@ -238,10 +239,19 @@ def _site_intervals(values: Floats, image: NDArray[np.int64], site: NDArray[np.i
             yield low
 
 
-def _truth(change: Floats, kind: str) -> float | None:
-    if not change.size:
+def _true_values(pairs: Columns, kind: str) -> Floats:
+    """Return what each pair's true change contributes: of yesterday's attacks by their sign, as they are measured."""
+    change = np.asarray(pairs["true_change"], dtype=np.float64)
+    if kind in SIZE_KINDS:
+        return np.asarray(change**2)
+    return np.asarray(np.abs(change) if kind == "attacked" else np.sign(pairs["predicted_sign"]) * change)
+
+
+def _truth(values: Floats, kind: str) -> float | None:
+    if not values.size:
         return None
-    return float(np.sqrt((change**2).mean()) if kind in SIZE_KINDS else np.abs(change).mean())
+    mean = float(values.mean())
+    return math.sqrt(mean) if kind in SIZE_KINDS else mean
 
 
 def _named(days: Sequence[int]) -> str:

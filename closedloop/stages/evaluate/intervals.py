@@ -49,6 +49,10 @@ def _true_size(pairs: ImagePairs) -> Floats:
     return np.abs(pairs.true_change)
 
 
+def _true_signed(pairs: ImagePairs) -> Floats:
+    return np.asarray(np.sign(pairs.predicted_sign) * pairs.true_change)
+
+
 def _true_square(pairs: ImagePairs) -> Floats:
     return np.asarray(pairs.true_change**2)
 
@@ -62,7 +66,7 @@ _MEASURED = (
 _TRUE = (
     _PairMean("true", "attacked", _true_size),
     *(_PairMean(kind, kind, _true_square, is_square=True) for kind in SIZE_KINDS),
-    _PairMean("yesterday", "yesterday", _true_size),
+    _PairMean("yesterday", "yesterday", _true_signed),
 )
 _UNITS: Mapping[str, Callable[[ImagePairs], Floats]] = {
     "sigma": lambda pairs: np.ones(len(pairs.change)),

@@ -55,6 +55,13 @@ def _true_absolute(pairs: ImagePairs) -> Estimate:
     return noiseless_mean_absolute(pairs.true_change, image_index=pairs.clean_index, site_index=pairs.site_index)
 
 
+def _true_signed(pairs: ImagePairs) -> Estimate:
+    """Return what the signs sealed yesterday make of the true changes, as the estimate does."""
+    return paper_estimate(
+        pairs.true_change, pairs.predicted_sign, image_index=pairs.clean_index, site_index=pairs.site_index
+    )
+
+
 def _true_rms(pairs: ImagePairs) -> Estimate:
     return noiseless_rms(pairs.true_change, image_index=pairs.clean_index, site_index=pairs.site_index)
 
@@ -68,7 +75,7 @@ _MEASURED = (
 _TRUE = (
     _Rule("true", "attacked", _true_absolute),
     *(_Rule(kind, kind, _true_rms) for kind in SIZE_KINDS),
-    _Rule("yesterday", "yesterday", _true_absolute),
+    _Rule("yesterday", "yesterday", _true_signed),
 )
 
 

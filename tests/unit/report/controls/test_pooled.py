@@ -131,3 +131,11 @@ def test_a_study_that_an_older_version_evaluated_has_its_attacks_alone() -> None
     old = pairs({"attacked": 1.0, "gaussian": 0.1}, seed=0)
     old |= {name: np.full(len(old["kind"]), np.nan) for name in ("square", "cross_fitted")}
     assert {one.kind for one in pooled_controls(days(old))} == {"attacked"}
+
+
+def test_the_truth_of_yesterdays_attacks_has_their_sign_and_that_of_a_size_is_a_root_mean_square() -> None:
+    table = pairs({"attacked": 1.0, "yesterday": 0.5, "gaussian": 0.1}, seed=0)
+    sign = np.where(table["predicted_sign"] == 0, 1, table["predicted_sign"])
+    told = table | {"true_change": np.where(table["kind"] == "attacked", -2.0, -3.0) * sign}
+    assert [of(kind, 1.0, told).truth for kind in ("attacked", "yesterday", "gaussian")] == [2.0, -3.0, 3.0]
+    assert of("attacked", 1.0, table).truth is None

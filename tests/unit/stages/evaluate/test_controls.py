@@ -82,7 +82,8 @@ def test_an_attack_of_the_day_before_counts_at_its_own_site_by_the_sign_sealed_t
     assert row_of(measured_rows(evaluated()), "yesterday")["mean"] == pytest.approx(0.3)
     wrong = replace(evaluated(), predicted_sign=-evaluated().predicted_sign)
     assert row_of(measured_rows(wrong), "yesterday")["mean"] == pytest.approx(-0.3)
-    assert row_of(truth_rows(wrong), "yesterday")["mean"] == pytest.approx(0.3)
+    assert row_of(truth_rows(wrong), "yesterday")["mean"] == pytest.approx(-0.3)
+    assert row_of(truth_rows(evaluated()), "yesterday")["mean"] == pytest.approx(0.3)
 
 
 def test_a_sham_is_compared_at_every_site_and_has_one_row_without_an_epsilon() -> None:
