@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from closedloop.plain_text.printed import in_words
 from closedloop.planning.expectation import Contrast, ExpectedEpsilon
 from closedloop.planning.plan import Plan, PlannedAlternative
 from closedloop.report.wording import DASH
@@ -21,6 +20,7 @@ TESTS = (
 _SOONEST = 0.8
 _FEW_HOURS = 0.1
 _MIN_PER_HOUR = 60
+_S_PER_MIN = 60
 
 
 def plan_lines(plan: Plan, *, to_amend: str = "") -> list[str]:
@@ -135,12 +135,17 @@ def round_lines(plan: Plan) -> list[str]:
         return []
     waits = sum(one.wait_s or 0.0 for one in plan.rounds)
     hours = sum(one.hours for one in plan.rounds)
-    between = f", and {in_words(waits)} of waiting between them {plan.waits_by}" if plan.waits_by else ""
+    between = f", and {_wait_text(waits)} of waiting between them {plan.waits_by}" if plan.waits_by else ""
     lines = [f"Day {plan.day} has {len(plan.rounds)} sessions: {hours_text(hours)} at work{between}."]
     for one in plan.rounds:
-        waited = f", then about {in_words(one.wait_s)} of waiting" if one.wait_s is not None else ""
+        waited = f", then about {_wait_text(one.wait_s)} of waiting" if one.wait_s is not None else ""
         lines.append(f"Session {one.block}: {one.n_presentations:,} presentations, {hours_text(one.hours)}{waited}.")
     return lines
+
+
+def _wait_text(seconds: float) -> str:
+    """Return a wait as text: minutes, seconds where it is short."""
+    return f"{seconds / _S_PER_MIN:.0f} min" if seconds >= 2 * _S_PER_MIN else f"{max(seconds, 1):.0f} s"
 
 
 def _title(plan: Plan) -> str:
