@@ -74,4 +74,4 @@ def test_its_documents_are_among_the_schemas(new_study: Path) -> None:
 
 
 def test_the_shipped_studies_are_found() -> None:
-    assert command_modules() == ["closedloop.studies.unit_sensitivity.command"]
+    assert command_modules() == ["closedloop.studies.recipe.command", "closedloop.studies.unit_sensitivity.command"]
