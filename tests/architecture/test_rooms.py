@@ -42,7 +42,8 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
     "studies": {
         *GROUND,
-        *("analysis", "artifacts", "attacks", "execution", "models", "plain_text", "report", "stimuli"),
+        *("analysis", "artifacts", "attacks", "execution", "models", "plain_text", "report", "simulation", "stimuli"),
+        "training",
     },
     "stages": {
         *("alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),
