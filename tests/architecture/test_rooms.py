@@ -43,7 +43,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "studies": {
         *GROUND,
         *("analysis", "artifacts", "attacks", "execution", "gates", "models", "plain_text", "report", "simulation"),
-        *("stages", "stimuli"),
+        *("stages", "stimuli", "training"),
     },
     "stages": {
         *("alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),

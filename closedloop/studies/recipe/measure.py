@@ -13,7 +13,7 @@ from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import HERE, Workers
 from closedloop.storage import resolved
 from closedloop.studies.recipe.documents import RECIPE_DAYS, RecipeStudy
-from closedloop.studies.recipe.settings import RecipeComparison, StudyFiles
+from closedloop.studies.recipe.settings import RecipeComparison, RecipeFiles
 from closedloop.studies.recipe.shards import (
     LoopShard,
     TruthShard,
@@ -59,7 +59,7 @@ def compare_recipes(
     ExecutionError, StorageError
         Workers were lost, or the disk is full; what was done is kept.
     """
-    files = StudyFiles(folder)
+    files = RecipeFiles(folder)
     shards = resolved(files.shards)
     subjects = [comparison.subject(name) for name in comparison.subjects]
     truths = {

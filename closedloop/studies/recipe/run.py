@@ -17,7 +17,7 @@ from closedloop.studies.recipe.judge import EPSILONS
 from closedloop.studies.recipe.measure import compare_recipes
 from closedloop.studies.recipe.page import recipes_page
 from closedloop.studies.recipe.recipes import read_recipe
-from closedloop.studies.recipe.settings import RecipeComparison, StudyFiles
+from closedloop.studies.recipe.settings import RecipeComparison, RecipeFiles
 from closedloop.studies.recipe.tables import ALL_SUBJECTS
 
 
@@ -64,7 +64,7 @@ def run_study(
     comparison = RecipeComparison(tuple(read_recipe(one) for one in recipes), tuple(subjects), n_days, seed, n_sites)
     who = own_workers() if workers is None else parse_workers(workers)
     table = compare_recipes(comparison, out, workers=who, progress=progress)
-    files = StudyFiles(out)
+    files = RecipeFiles(out)
     parts = ["closedloop", "studies", "recipe", "--days", str(n_days), "--sites", str(n_sites), "--seed", str(seed)]
     parts += [part for one in recipes for part in ("--recipe", one)]
     parts += [part for one in subjects for part in ("--subject", one)]

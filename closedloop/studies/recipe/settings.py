@@ -49,7 +49,7 @@ class RecipeComparison:
 
 
 @dataclass(frozen=True)
-class StudyFiles:
+class RecipeFiles:
     """The files of a study."""
 
     folder: Path

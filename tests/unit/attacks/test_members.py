@@ -111,7 +111,7 @@ def test_forwards_and_outside_of_the_context_images_are_handed_on(*, of_the_cont
 
 def test_an_images_gradient_through_networks_does_not_depend_on_its_neighbours() -> None:
     names = ("small_resnet_robust", "small_plain_robust", "small_smooth_robust")
-    together = Ensemble([units_file(name, layer="layer3.0").load(torch.device("cpu")) for name in names]).eval()
+    together = Ensemble([units_file(name, layer="fc").load(torch.device("cpu")) for name in names]).eval()
     images = images_of(12, side=32) * torch.linspace(0.1, 1, 12).view(-1, 1, 1, 1)
     estimator = EqualMembers(SoftRelu(3.0))
     expected = estimator.estimate(response(together), images, at(12)).gradient

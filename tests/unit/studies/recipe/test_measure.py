@@ -12,7 +12,7 @@ from closedloop.artifacts.tables import Columns
 from closedloop.execution.workers import HERE
 from closedloop.studies.recipe.measure import compare_recipes
 from closedloop.studies.recipe.recipes import Descent, FollowedGradient, Probes, Recipe, RecipeMember
-from closedloop.studies.recipe.settings import RecipeComparison, StudyFiles
+from closedloop.studies.recipe.settings import RecipeComparison, RecipeFiles
 
 LITTLE = Recipe(
     name="little",
@@ -57,18 +57,18 @@ def test_images_and_passes_are_counted_as_they_are_fitted(compared: tuple[Path, 
 def test_resumed_after_a_lost_day_it_leaves_the_same_bytes(compared: tuple[Path, Columns]) -> None:
     folder, _ = compared
     compare_recipes(COMPARISON, folder)
-    table = StudyFiles(folder).days.with_suffix(".csv").read_bytes()
-    last = max(StudyFiles(folder).shards.glob("*.npz"), key=lambda path: path.stat().st_mtime_ns)
+    table = RecipeFiles(folder).days.with_suffix(".csv").read_bytes()
+    last = max(RecipeFiles(folder).shards.glob("*.npz"), key=lambda path: path.stat().st_mtime_ns)
     content = last.read_bytes()
     last.unlink()
     compare_recipes(COMPARISON, folder)
     assert last.read_bytes() == content
-    assert StudyFiles(folder).days.with_suffix(".csv").read_bytes() == table
+    assert RecipeFiles(folder).days.with_suffix(".csv").read_bytes() == table
 
 
 def test_fewer_days_are_the_first_of_more(compared: tuple[Path, Columns]) -> None:
     folder, table = compared
-    shards = sorted(StudyFiles(folder).shards.glob("*.npz"))
+    shards = sorted(RecipeFiles(folder).shards.glob("*.npz"))
     fewer = compare_recipes(replace(COMPARISON, n_days=2), folder, workers=HERE)
-    assert sorted(StudyFiles(folder).shards.glob("*.npz")) == shards
+    assert sorted(RecipeFiles(folder).shards.glob("*.npz")) == shards
     assert fewer["attained"].tolist() == table["attained"][table["day"] == 1].tolist()
