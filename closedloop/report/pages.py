@@ -24,6 +24,7 @@ from closedloop.report.controls.interval_tables import write_intervals_csv
 from closedloop.report.gaze.section import gaze_of_day
 from closedloop.report.identity.section import identity_over_days
 from closedloop.report.layout import Card, Link, Page, PageSection, render
+from closedloop.report.model.sections import model_of_day, model_over_days
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
 from closedloop.report.signs import count_signs, sign_note
@@ -106,7 +107,7 @@ def _study_page(
         sections.sensitivity_over_days(compared.record),
         sections.controls_over_days(compared.record),
         *of_last,
-        sections.model_over_days(record),
+        model_over_days(record),
         identity_over_days(record.days, record.amendments),
         sections.quality(record.days),
         decided.decisions(record),
@@ -140,7 +141,7 @@ def _day_page(
         _headline(record, day) if day.evaluation else None,
         *drawn,
         gaze_of_day(record, day),
-        sections.model_of_day(day),
+        model_of_day(day),
         _identity_until(record, day),
         sections.quality([day]),
         decided.decisions_of_day(record, day),

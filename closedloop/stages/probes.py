@@ -22,8 +22,8 @@ from closedloop.stages.from_protocol.attack import lattice_of, probe_method_of
 
 
 @dataclass(frozen=True)
-class ProbeWork:
-    """How probes are computed; no byte depends on it.
+class SearchWork:
+    """How attacks and probes are computed; no byte depends on it.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class ProbeWork:
     scratch
         Folder for half-done work that a restart finds again.
     progress
-        Called with (done, total) probes.
+        Called with (done, total).
     """
 
     workers: Workers | None
@@ -49,7 +49,7 @@ def make_probes(
     protocol: Protocol,
     n_members: int,
     seed: int,
-    work: ProbeWork,
+    work: SearchWork,
 ) -> SynthesisResult:
     """Find a day's probes.
 

@@ -82,7 +82,7 @@ def run(context: StageContext) -> None:
             progress=context.progress,
         )
     save_site_model(context.output(catalog.MODEL), model)
-    judged = _Judged(model, held_out, held_out_probes, train if is_fitted else None)
+    judged = _Correlations(model, held_out, held_out_probes, train if is_fitted else None)
     context.write(
         catalog.FIT,
         FitReport(
@@ -112,7 +112,7 @@ def run(context: StageContext) -> None:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class _Correlations:
     """How well a model, or a member of it, predicts each site: on clean images and probes that no fit saw, and fitted.
 
     Attributes
@@ -157,7 +157,7 @@ def _mean_losses(reports: Sequence[RefitReport]) -> tuple[float, ...]:
     return tuple(float(np.mean(losses)) for losses in zip(*(report.losses for report in reports), strict=True))
 
 
-def _member_report(member: SiteModel, report: RefitReport | None, whole: _Judged) -> MemberReport:
+def _member_report(member: SiteModel, report: RefitReport | None, whole: _Correlations) -> MemberReport:
     own = replace(whole, model=member)
     return MemberReport(
         architecture=member.spec.architecture,

@@ -14,6 +14,7 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.day_use import PROBE
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS, MODEL_FREE_KINDS
+from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.tables import Columns
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.engine.devices import own_workers
@@ -27,7 +28,7 @@ from closedloop.models.site_model import freeze_for_attack, predict
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
-from closedloop.stages.probes import ProbeWork, make_probes
+from closedloop.stages.probes import SearchWork, make_probes
 from closedloop.stages.yesterday import AttackName, ShownAttack, images_of, yesterdays_attacks
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
 from closedloop.stimuli.pools import load_images
@@ -97,8 +98,10 @@ def run(context: StageContext) -> None:
     model_file = context.path(catalog.MODEL)
     model = load_site_model(model_file)
     members = model.members if isinstance(model, SiteEnsemble) else (model,)
+    work = SearchWork(context.workers, context.scratch, context.progress)
+    search = _Search(context.protocol, model_file, len(members), context.seed(), work)
     with memory_for_batches(context.protocol.attack, context.paths.protocol):
-        attacks, probed = _search(plan, context, model_file, n_members=len(members))
+        attacks, probed = search.of(plan)
     seeds = [context.seed(item_id) for item_id in items["item_id"][plan.noise]]
     before = context.paths.sequence.of_day_before(context.block) if len(plan.yesterday) else ()
     yesterday = yesterdays_attacks({block: context.at(block).read(catalog.STIMULI) for block in before})
@@ -123,41 +126,63 @@ def run(context: StageContext) -> None:
     context.write(catalog.PREDICTIONS, {"predicted": predict(model, plan.clean)})
 
 
-def _search(
-    plan: _PlannedDay, context: StageContext, model_file: Path, *, n_members: int
-) -> tuple[SynthesisResult, SynthesisResult]:
-    """Find the day's attacks, then its probes."""
-    attack, items = context.protocol.attack, _attack_items(plan, seed=context.seed())
-    n_to_make = len(items) + len(plan.clean_index_of_probes)
-    attacks = probed = no_attacks(plan.clean)
-    if items:
-        attacks = synthesize(
-            site_model_file(model_file),
-            items,
-            plan.clean,
-            method=method_of(attack),
-            lattice=lattice_of(attack.gradient),
-            batch_size=attack.batch_size,
-            workers=context.workers or own_workers(),
-            shard_folder=context.scratch,
-            progress=lambda done, _total: context.progress(done, n_to_make),
-        )
-    if plan.probes is not None:
-        probed = make_probes(
-            plan.probes,
-            plan.clean,
-            plan.clean_index_of_probes,
-            model=model_file,
-            protocol=context.protocol,
-            n_members=n_members,
-            seed=context.seed(),
-            work=ProbeWork(
-                context.workers,
-                context.scratch / "probes",
-                lambda done, _total: context.progress(len(items) + done, n_to_make),
-            ),
-        )
-    return attacks, probed
+@dataclass(frozen=True)
+class _Search:
+    """How a day's attacks and probes are searched; where `work` puts what is half done decides no byte.
+
+    Attributes
+    ----------
+    protocol
+        Its sections attack and probes.
+    model
+        The day's model.
+    n_members
+        It has.
+    seed
+        Of the random starts, with the items' names.
+    work
+        Who computes, where half-done work lies, who is told.
+    """
+
+    protocol: Protocol
+    model: Path
+    n_members: int
+    seed: int
+    work: SearchWork
+
+    def of(self, plan: _PlannedDay) -> tuple[SynthesisResult, SynthesisResult]:
+        """Find the day's attacks, then its probes."""
+        attack, items, work = self.protocol.attack, _attack_items(plan, seed=self.seed), self.work
+        n_to_make = len(items) + len(plan.clean_index_of_probes)
+        attacks = probed = no_attacks(plan.clean)
+        if items:
+            attacks = synthesize(
+                site_model_file(self.model),
+                items,
+                plan.clean,
+                method=method_of(attack),
+                lattice=lattice_of(attack.gradient),
+                batch_size=attack.batch_size,
+                workers=work.workers or own_workers(),
+                shard_folder=work.scratch,
+                progress=lambda done, _total: work.progress(done, n_to_make),
+            )
+        if plan.probes is not None:
+            probed = make_probes(
+                plan.probes,
+                plan.clean,
+                plan.clean_index_of_probes,
+                model=self.model,
+                protocol=self.protocol,
+                n_members=self.n_members,
+                seed=self.seed,
+                work=SearchWork(
+                    work.workers,
+                    work.scratch / "probes",
+                    lambda done, _total: work.progress(len(items) + done, n_to_make),
+                ),
+            )
+        return attacks, probed
 
 
 def _attack_items(plan: _PlannedDay, *, seed: int) -> list[AttackItem]:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from closedloop import __version__
 from closedloop.artifacts.amended.images import additions
 from closedloop.artifacts.amended.moved import as_moved
@@ -200,9 +198,9 @@ def check_pictures_already_shown(paths: StudyPaths, study: StudyDocument) -> Non
         return
     for path in sorted(paths.root.glob(f"day-*/{STIMULI.stage}/{MANIFEST_NAME}"))[:1]:
         rows = STIMULI.read(path.with_name(STIMULI.name))
-        again = (rows["kind"] == "clean") & ~np.isin(rows["role"], FITTED_ROLES)
-        for image_id, shown in zip(rows["image_id"][again], rows["stimulus_id"][again], strict=True):
-            if stimulus_id(pool.load(image_id)) != shown:
+        names = ("image_id", "stimulus_id", "kind", "role")
+        for image_id, shown, kind, role in zip(*(rows[name].tolist() for name in names), strict=True):
+            if kind == "clean" and role not in FITTED_ROLES and stimulus_id(pool.load(image_id)) != shown:
                 raise ImageError(
                     f"{pool.folder}/{image_id}: expected the picture that was shown on an earlier day, found "
                     "another: the file was overwritten. Restore it from a copy."

@@ -56,7 +56,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedModel:
     """What a day's model does at the anchors.
 
     Attributes
@@ -80,7 +80,9 @@ def read_truth(subject: StudySubject, *, day: int) -> Truth:
     return Truth(gradient, np.abs(change) / sigma_hz[subject.pairs()[0]], sigma_hz)
 
 
-def judge(model: nn.Module, subject: StudySubject, truth: Truth, *, gradient: FollowedGradient, day: int) -> Judged:
+def judge(
+    model: nn.Module, subject: StudySubject, truth: Truth, *, gradient: FollowedGradient, day: int
+) -> JudgedModel:
     """Judge a day's model on the anchors.
 
     Parameters
@@ -100,7 +102,7 @@ def judge(model: nn.Module, subject: StudySubject, truth: Truth, *, gradient: Fo
     cosine = torch.nn.functional.cosine_similarity(compared, torch.from_numpy(truth.gradient)).double().numpy()
     search = replace(COSINE, steps=gradient.steps, step_fraction=1.0)
     change = _attack(model, subject, Method(search, estimator(gradient)), day=day)
-    return Judged(cosine, change / truth.sigma_hz[subject.pairs()[0]])
+    return JudgedModel(cosine, change / truth.sigma_hz[subject.pairs()[0]])
 
 
 def estimator(gradient: FollowedGradient, *, samples: int = 1) -> GradientEstimator:

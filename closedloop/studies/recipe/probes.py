@@ -19,7 +19,7 @@ from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import COSINE
 from closedloop.attacks.synthesis.both_directions import Work, attacks
 from closedloop.attacks.synthesis.items import AttackItem
-from closedloop.studies.recipe.recipes import Probes
+from closedloop.studies.recipe.recipes import RecipeProbes
 from closedloop.studies.recipe.subject import Bytes, Integers
 
 _BATCH = 64
@@ -61,7 +61,7 @@ class Contrasts(nn.Module):
 
 
 def make_probes(
-    members: Sequence[nn.Module], images: Bytes, sites: Integers, *, probes: Probes, n_sites: int, seed: int
+    members: Sequence[nn.Module], images: Bytes, sites: Integers, *, probes: RecipeProbes, n_sites: int, seed: int
 ) -> Bytes:
     """Push each image to where two members, drawn for it, differ most at its site, one way or the other.
 

@@ -27,7 +27,7 @@ class RecipeMember(Section):
     decay_power: float | None = Field(default=None, ge=0, description="its own, in place of the fit's")
 
 
-class Probes(Section):
+class RecipeProbes(Section):
     """Images shown because the members disagree on them, or because together they expect most there."""
 
     n_images: int = Field(default=0, ge=0, le=_MOST_IMAGES, description="a day, each shown once; none on day 0")
@@ -89,7 +89,7 @@ class Recipe(Section):
     normalizers: int = Field(default=25, ge=2, description="images shown on every day, by which days are z-scored")
     normalizer_repetitions: int = Field(default=4, ge=1)
     rounds: int = Field(default=1, ge=1, description="parts of a later day, a refit after each")
-    probes: Probes = Probes()
+    probes: RecipeProbes = RecipeProbes()
     fit: Descent = Descent()
     gradient: FollowedGradient = FollowedGradient()
 
@@ -150,7 +150,7 @@ _SHIPPED = (
         members=_THREE,
         first_clean=2200,
         clean=440,
-        probes=Probes(n_images=1760, of="shown"),
+        probes=RecipeProbes(n_images=1760, of="shown"),
         fit=_FALLING,
         gradient=_SOFT,
     ),
@@ -159,7 +159,7 @@ _SHIPPED = (
         members=_THREE,
         first_clean=800,
         clean=200,
-        probes=Probes(n_images=600, of="shown"),
+        probes=RecipeProbes(n_images=600, of="shown"),
         fit=_FALLING.model_copy(update={"epochs": 8}),
         gradient=_SOFT,
     ),

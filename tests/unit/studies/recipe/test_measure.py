@@ -11,7 +11,7 @@ import pytest
 from closedloop.artifacts.tables import Columns
 from closedloop.execution.workers import HERE
 from closedloop.studies.recipe.measure import compare_recipes
-from closedloop.studies.recipe.recipes import Descent, FollowedGradient, Probes, Recipe, RecipeMember
+from closedloop.studies.recipe.recipes import Descent, FollowedGradient, Recipe, RecipeMember, RecipeProbes
 from closedloop.studies.recipe.settings import RecipeComparison, RecipeFiles
 
 LITTLE = Recipe(
@@ -20,7 +20,7 @@ LITTLE = Recipe(
     first_clean=40,
     clean=10,
     rounds=2,
-    probes=Probes(n_images=12, of="shown", steps=2),
+    probes=RecipeProbes(n_images=12, of="shown", steps=2),
     fit=Descent(first_epochs=2, epochs=2),
     gradient=FollowedGradient(steps=2, soft_relu=3),
 )

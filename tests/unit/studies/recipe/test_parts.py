@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from closedloop.attacks.lattice import realised_epsilon
 from closedloop.studies.recipe.judge import judge, read_truth
 from closedloop.studies.recipe.probes import Contrasts, make_probes
-from closedloop.studies.recipe.recipes import FollowedGradient, Probes
+from closedloop.studies.recipe.recipes import FollowedGradient, RecipeProbes
 from closedloop.studies.recipe.subject import StudySubject
 
 SUBJECT = StudySubject("simulated", 2022, n_sites=2, n_anchors=3, anchors_a_site=2)
@@ -43,7 +43,7 @@ def test_a_probe_stays_in_its_ball_and_changes_only_what_members_differ_by() -> 
     images = _photographs(6)
     members = [_Linear(1, 1).eval(), _Linear(2, 1).eval()]  # they differ on red alone
     probes = make_probes(
-        members, images, np.zeros(6, dtype=np.int64), probes=Probes(n_images=6, epsilon=30.0), n_sites=2, seed=1
+        members, images, np.zeros(6, dtype=np.int64), probes=RecipeProbes(n_images=6, epsilon=30.0), n_sites=2, seed=1
     )
     assert np.all(realised_epsilon(images, probes) <= 30.0)
     moved = probes.astype(int) - images
@@ -54,7 +54,7 @@ def test_a_probe_stays_in_its_ball_and_changes_only_what_members_differ_by() -> 
 def test_one_member_is_driven_itself() -> None:
     images = _photographs(4)
     probes = make_probes(
-        [_Linear(1, 1).eval()], images, np.ones(4, dtype=np.int64), probes=Probes(epsilon=30.0), n_sites=2, seed=1
+        [_Linear(1, 1).eval()], images, np.ones(4, dtype=np.int64), probes=RecipeProbes(epsilon=30.0), n_sites=2, seed=1
     )
     moved = probes.astype(int) - images
     assert np.all(np.abs(moved[..., 1].mean(axis=(1, 2))) > 5 * np.abs(moved[..., 0].mean(axis=(1, 2))))
