@@ -18,7 +18,7 @@ from closedloop.execution.shards import made_once, shard_name
 from closedloop.models.shipped import weights_file
 from closedloop.models.site_model import SiteModel
 from closedloop.storage import sha256_file
-from closedloop.studies.recipe.judge import Judged, Truth, judge, read_truth
+from closedloop.studies.recipe.judge import JudgedModel, Truth, judge, read_truth
 from closedloop.studies.recipe.loop import FittedDays
 from closedloop.studies.recipe.recipes import Recipe
 from closedloop.studies.recipe.subject import StudySubject
@@ -125,7 +125,7 @@ def leave_days(shard: LoopShard, *, until: int) -> None:
         made_once(shard.path(day), partial(write_shard, found | _state(days)))
 
 
-def read_judged(shard: LoopShard, day: int) -> Judged:
+def read_judged(shard: LoopShard, day: int) -> JudgedModel:
     """Read how the models of a day were judged.
 
     Parameters
@@ -140,7 +140,7 @@ def read_judged(shard: LoopShard, day: int) -> Judged:
     DocumentError
         The file is missing or another.
     """
-    return Judged(**read_shard(shard.path(day), names=_FOUND))
+    return JudgedModel(**read_shard(shard.path(day), names=_FOUND))
 
 
 def _state(days: FittedDays) -> Arrays:

@@ -18,7 +18,7 @@ from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.tables import Columns, write_table
 from closedloop.storage import write_bytes
 from closedloop.studies.recipe.documents import RECIPE_DAYS
-from closedloop.studies.recipe.judge import EPSILONS, Judged, Truth
+from closedloop.studies.recipe.judge import EPSILONS, JudgedModel, Truth
 from closedloop.studies.recipe.recipes import Recipe
 from closedloop.studies.recipe.subject import Integers
 
@@ -28,7 +28,7 @@ COSINE = 0.0
 
 
 def summarise(
-    found: Mapping[tuple[str, str, int], tuple[Judged, Truth]],
+    found: Mapping[tuple[str, str, int], tuple[JudgedModel, Truth]],
     *,
     recipes: Sequence[Recipe],
     pairs: tuple[Integers, Integers],
@@ -69,7 +69,7 @@ def write_tables(path: Path, layout: TableLayout, columns: Columns) -> None:
 
 
 def _rows_of(
-    recipe: Recipe, found: Mapping[tuple[str, str, int], tuple[Judged, Truth]], pairs: tuple[Integers, Integers]
+    recipe: Recipe, found: Mapping[tuple[str, str, int], tuple[JudgedModel, Truth]], pairs: tuple[Integers, Integers]
 ) -> Iterator[dict[str, Any]]:
     own = {(subject, day): judged for (name, subject, day), judged in found.items() if name == recipe.name}
     subjects = list(dict.fromkeys(subject for subject, _ in own))
@@ -86,7 +86,7 @@ def _rows_of_day(
     recipe: Recipe,
     label: str,
     day: int,
-    parts: Sequence[tuple[Judged, Truth]],
+    parts: Sequence[tuple[JudgedModel, Truth]],
     pairs: tuple[Integers, Integers],
 ) -> Iterator[dict[str, Any]]:
     n_pairs = len(pairs[0])
