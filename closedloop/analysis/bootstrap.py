@@ -10,9 +10,12 @@ multiplicity) covers 99 to 100 % where noise dominates: each resample counts wha
 the interval its *shape*, that is how far it reaches to either side, and a standard error that is free of this gives it
 its *width*, times Student's t: over images and sites the two-way cluster-robust one (Cameron, Gelbach and Miller 2011:
 variance by image plus that by site minus that by pair) with one degree less than there are sites or images, whichever
-is less; over images alone the one clustered by image, each site's mean taken out. Measured over 84 images and 21 sites,
-12 images a site, with normal and with exponential effects of images, sites and pairs in five proportions: 93.6 to
-95.9 % and 94.2 to 96.2 %; `closedloop studies coverage` measures it on a simulated cortex.
+is less; over images alone the one clustered by image, each site's mean taken out.
+
+Measured by `closedloop studies coverage`, 400 experiments at two and four repetitions: 92.5 to 97.5 % for the paper's,
+the cross-fitted and the attained means, growth and slopes, 105 of all 114 intervals from 93 to 97 % (chance leaves
+seven or eight outside). Short is the root mean square of controls over images and sites, 91 to 96 %: squares are
+skewed, and 16 images are few.
 """
 
 from __future__ import annotations
