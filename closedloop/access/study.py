@@ -356,7 +356,7 @@ class Study:
         --------
         >>> manifest = study.manifest(0, "evaluate")
         >>> sorted(manifest.outputs)
-        ['evaluation.json', 'pairs.parquet', 'sensitivity.parquet']
+        ['evaluation.json', 'intervals.parquet', 'pairs.parquet', 'sensitivity.parquet', 'slopes.parquet']
         """
         return self._files.manifest(day, stage)
 
