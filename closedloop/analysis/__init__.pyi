@@ -2,11 +2,12 @@ from .agreement import MapAgreement, SignAgreement, map_agreement, sign_agreemen
 from .bootstrap import bootstrap_difference, bootstrap_function, bootstrap_mean, bootstrap_ratio, bootstrap_rms
 from .dispersion import normalize, random_pair_change, sigma, sigma_corrected
 from .estimate import Estimate, mean_over_pairs
-from .expected_error import PlannedPairs, expected_standard_error, sigma_error
+from .expected.error import PlannedPairs, expected_standard_error, sigma_error
+from .expected.power import power_of_mean, smallest_effect
+from .expected.variance_parts import PairVariance, RepeatedPairs, pair_variance
 from .identity.comparison import ElectrodeIdentity, IdentityComparison, IdentityRules, compare_identity
 from .identity.signatures import DayAnswers
 from .normalizers import z_score
-from .power import power_of_mean, smallest_effect
 from .predictivity import correlation
 from .psth import rate_over_time, spikes_around
 from .reliability import (
@@ -28,7 +29,6 @@ from .sensitivity import (
 )
 from .slopes import PairSlopes, SlopeTest, holm, pair_slopes, slopes_by_image, slopes_by_site
 from .units import UnitMean, mean_over_units
-from .variance_parts import PairVariance, RepeatedPairs, pair_variance
 
 __all__ = [
     "DayAnswers",

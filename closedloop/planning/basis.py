@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.estimate import Floats
-from closedloop.analysis.variance_parts import RepeatedPairs, difference_spread, pair_variance
+from closedloop.analysis.expected.variance_parts import RepeatedPairs, difference_spread, pair_variance
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.planning import assumed

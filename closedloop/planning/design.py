@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from closedloop.analysis.expected_error import PlannedPairs
+from closedloop.analysis.expected.error import PlannedPairs
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.stages.plan import Item, PlannedRows, plan_rows

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.analysis.expected_error import PlannedPairs, expected_standard_error, variance_of_sigmas
-from closedloop.analysis.power import power_of_mean, smallest_effect
-from closedloop.analysis.variance_parts import PairVariance
+from closedloop.analysis.expected.error import PlannedPairs, expected_standard_error, variance_of_sigmas
+from closedloop.analysis.expected.power import power_of_mean, smallest_effect
+from closedloop.analysis.expected.variance_parts import PairVariance
 from closedloop.planning import assumed
 from closedloop.planning.basis import DayBasis
 from closedloop.planning.design import ALL, ANCHORS, FRESH, DayDesign

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.estimate import Floats
-from closedloop.analysis.variance_parts import PairVariance, RepeatedPairs, pair_variance
+from closedloop.analysis.expected.variance_parts import PairVariance, RepeatedPairs, pair_variance
 
 _EXPONENTS = np.linspace(0.5, 1.5, 41)
 _USUAL_EXPONENT, _EXPONENT_SD = 1.0, 0.2  # few pairs leave it near 1; the simulated subject has 1.15

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.estimate import Floats
-from closedloop.analysis.expected_error import sigma_error
+from closedloop.analysis.expected.error import sigma_error
+from closedloop.analysis.expected.variance_parts import RepeatedPairs
 from closedloop.analysis.reliability import split_half_reliability
-from closedloop.analysis.variance_parts import RepeatedPairs
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import left_out, of_session
 from closedloop.artifacts.day_responses import DayResponses, read_day_responses

@@ -29,9 +29,9 @@ from closedloop.artifacts.naming import generator
 from closedloop.gates.review.changes import MeasuredChanges
 from closedloop.stages.evaluate.pairs import ImagePairs, Measured, measure, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows
-from closedloop.studies.coverage.session import SHAM, Drawn, Session, draw_images, simulate_session
+from closedloop.studies.coverage.session import SHAM, DrawnStimuli, SimulatedSession, draw_images, simulate_session
 from closedloop.studies.coverage.settings import CoverageStudy
-from closedloop.studies.coverage.subject import BOUND, EARLY, LATE, Floats, Integers, Subject
+from closedloop.studies.coverage.subject import BOUND, EARLY, LATE, Floats, Integers, SimulatedSubject
 from closedloop.studies.coverage.truths import Truths, know, predict_clean
 
 BY_IMAGE, IMAGES, BOTH, NONE = "clustered by image", "images", "images and sites", "-"
@@ -83,7 +83,7 @@ class Rang:
 
 
 def judge(
-    subject: Subject, study: CoverageStudy, experiment: int, n_repetitions: int
+    subject: SimulatedSubject, study: CoverageStudy, experiment: int, n_repetitions: int
 ) -> tuple[list[Judged], list[Rang]]:
     """Make one experiment, estimate everything, and lay the truth beside it.
 
@@ -130,12 +130,12 @@ def judge(
 class _Evaluated:
     """A session through the code of stage `evaluate`."""
 
-    session: Session
+    session: SimulatedSession
     measured: Measured
     pairs: ImagePairs
 
     @staticmethod
-    def of(session: Session) -> _Evaluated:
+    def of(session: SimulatedSession) -> _Evaluated:
         measured = measure(session.day)
         return _Evaluated(session, measured, pairs_of(session.day, measured, true_rates_hz=session.true_rates_hz))
 
@@ -145,7 +145,7 @@ class _Evaluated:
     def with_other_map(self, order: Integers) -> _Evaluated:
         """Return the session as a permuted channel map would have it."""
         day = replace(self.session.day, rates_hz=self.session.day.rates_hz[:, order])
-        return _Evaluated.of(Session(day, self.session.true_rates_hz[:, order]))
+        return _Evaluated.of(SimulatedSession(day, self.session.true_rates_hz[:, order]))
 
 
 def _sensitivity(late: _Evaluated, truths: Truths, study: CoverageStudy) -> Iterator[Judged]:
@@ -316,7 +316,7 @@ def _estimators_part(day: _Evaluated) -> bool:
     return changes.by_sign_above(_GATE_PART).interval[1] < 0
 
 
-def _bound_hz(subject: Subject, drawn: Drawn) -> Floats:
+def _bound_hz(subject: SimulatedSubject, drawn: DrawnStimuli) -> Floats:
     """Return how far each pair is moved along the cortex's gradient, Hz, (n_epsilons, n_pairs)."""
     electrode = subject.electrode[subject.pair_site[drawn.pair]]
     clean = subject.anchor_hz[drawn.anchor[drawn.place], electrode]
@@ -332,12 +332,12 @@ def _mean(values: Floats, own: ImagePairs, over: str) -> Estimate:
     return bootstrap_mean(values, **_indices(own), seed=0, over=_OVER[over])
 
 
-class _Indices(TypedDict):
+class _PairIndices(TypedDict):
     image_index: Integers
     site_index: Integers
 
 
-def _indices(own: ImagePairs) -> _Indices:
+def _indices(own: ImagePairs) -> _PairIndices:
     return {"image_index": own.clean_index, "site_index": own.site_index}
 
 

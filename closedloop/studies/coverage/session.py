@@ -14,7 +14,7 @@ from closedloop.artifacts.naming import generator
 from closedloop.artifacts.stimulus_set import StimulusSet
 from closedloop.simulation.cortex.trials import PresentationSequence, presented_rates_hz
 from closedloop.studies.coverage.settings import WINDOW_S, CoverageStudy
-from closedloop.studies.coverage.subject import DAY, EARLY, LATE, Floats, Integers, Subject
+from closedloop.studies.coverage.subject import DAY, EARLY, LATE, Floats, Integers, SimulatedSubject
 
 SHAM = "sham"
 """Role of the pairs whose attacked image is the clean one once more."""
@@ -26,7 +26,7 @@ _NO_IMAGE = 1
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnStimuli:
     """The images of one experiment, as rows of its subject's banks.
 
     Attributes
@@ -45,7 +45,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Session:
+class SimulatedSession:
     """What was measured, and what is true.
 
     Attributes
@@ -60,15 +60,25 @@ class Session:
     true_rates_hz: Floats
 
 
-def draw_images(subject: Subject, study: CoverageStudy, experiment: int) -> Drawn:
-    """Draw an experiment's images from its subject's, with replacement: an image drawn twice counts as two."""
+def draw_images(subject: SimulatedSubject, study: CoverageStudy, experiment: int) -> DrawnStimuli:
+    """Draw an experiment's images from its subject's, with replacement: an image drawn twice counts as two.
+
+    Parameters
+    ----------
+    subject
+        With its banks.
+    study
+        The design.
+    experiment
+        Its number.
+    """
     rng = generator(study.seed, "coverage", experiment, "draws")
     bank = subject.slot_bank
     anchor = bank[np.arange(len(bank)), rng.integers(bank.shape[1], size=len(bank))]
     row = np.full((len(subject.anchor_hz), study.n_sites), -1)
     row[subject.pair_image, subject.pair_site] = np.arange(len(subject.pair_image))
     place, site = np.nonzero(row[anchor] >= 0)
-    return Drawn(
+    return DrawnStimuli(
         clean=rng.integers(len(subject.clean_hz), size=study.n_clean),
         anchor=anchor,
         controlled=rng.integers(len(subject.control_clean_hz), size=study.n_controls),
@@ -78,8 +88,14 @@ def draw_images(subject: Subject, study: CoverageStudy, experiment: int) -> Draw
 
 
 def simulate_session(
-    subject: Subject, drawn: Drawn, study: CoverageStudy, *, experiment: int, day: int, n_repetitions: int
-) -> Session:
+    subject: SimulatedSubject,
+    drawn: DrawnStimuli,
+    study: CoverageStudy,
+    *,
+    experiment: int,
+    day: int,
+    n_repetitions: int,
+) -> SimulatedSession:
     """Show an experiment's images in random order and count the spikes.
 
     Parameters
@@ -111,11 +127,11 @@ def simulate_session(
         presentations={"image_index": image_index, "ordinal": ordinal},
         rates_hz=counts / WINDOW_S,
     )
-    return Session(responses, rates_hz[:, subject.electrode])
+    return SimulatedSession(responses, rates_hz[:, subject.electrode])
 
 
 def _stimuli(
-    subject: Subject, drawn: Drawn, study: CoverageStudy, *, day: int, n_repetitions: int
+    subject: SimulatedSubject, drawn: DrawnStimuli, study: CoverageStudy, *, day: int, n_repetitions: int
 ) -> tuple[StimulusSet, Floats, Integers]:
     """Return the stimuli, their rates, (n, n_electrodes), and their repetitions, (n,)."""
     parts = [
@@ -185,4 +201,4 @@ def _site(site: int, electrode: int) -> Site:
     )
 
 
-__all__ = ["EARLY", "LATE", "SHAM", "Drawn", "Session", "draw_images", "simulate_session"]
+__all__ = ["EARLY", "LATE", "SHAM", "DrawnStimuli", "SimulatedSession", "draw_images", "simulate_session"]

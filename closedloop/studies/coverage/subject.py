@@ -43,7 +43,7 @@ _LEAST_LENGTH = 1e-12
 
 
 @dataclass(frozen=True)
-class Subject:
+class SimulatedSubject:
     """The hidden rates of one simulated subject, all in Hz and of all its electrodes.
 
     Attributes
@@ -105,7 +105,7 @@ class Subject:
         return np.asarray(self.cortex.electrodes.trial_noise**2 + SHARED_TRIAL_NOISE**2 + _SLOW_VARIANCE)
 
 
-def simulate_subject(study: CoverageStudy, number: int) -> Subject:
+def simulate_subject(study: CoverageStudy, number: int) -> SimulatedSubject:
     """Draw a subject and its images, attack them, and ask its cortex for all rates.
 
     Parameters
@@ -135,7 +135,7 @@ def simulate_subject(study: CoverageStudy, number: int) -> Subject:
     pair_image, pair_site = (np.array(column, dtype=np.int64) for column in zip(*pairs, strict=True))
     attacks = _Attacks(study, number, model, electrode[pair_site], pair_site)
     found = [attacks.of_pairs(anchors[pair_image[rows]], rows) for rows in _batches(len(pairs))]
-    return Subject(
+    return SimulatedSubject(
         cortex=cortex,
         electrode=electrode,
         clean_hz=clean_hz,

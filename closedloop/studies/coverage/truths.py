@@ -9,7 +9,7 @@ import numpy as np
 
 from closedloop.artifacts.naming import generator
 from closedloop.studies.coverage.settings import CoverageStudy
-from closedloop.studies.coverage.subject import BOUND, EARLY, LATE, Floats, Subject
+from closedloop.studies.coverage.subject import BOUND, EARLY, LATE, Floats, SimulatedSubject
 
 _ERF = np.vectorize(math.erf, otypes=[np.float64])
 _N_MIXED = 3  # other sites that the error of a prediction is made of
@@ -47,7 +47,7 @@ class Truths:
         return np.asarray(np.bincount(self.site, weights=values) / np.bincount(self.site))
 
 
-def know(subject: Subject, study: CoverageStudy, n_repetitions: int) -> Truths:
+def know(subject: SimulatedSubject, study: CoverageStudy, n_repetitions: int) -> Truths:
     """Return the truths of a subject.
 
     Parameters
@@ -86,11 +86,22 @@ def line_over_epsilon(study: CoverageStudy) -> Floats:
     return np.asarray(centred / (centred**2).sum())
 
 
-def predict_clean(subject: Subject, study: CoverageStudy, number: int, *, day: int) -> Floats:
+def predict_clean(subject: SimulatedSubject, study: CoverageStudy, number: int, *, day: int) -> Floats:
     """Return predictions of all fresh clean images that explain a known part of each site's variance, (n, n_sites).
 
     Their error is a mixture of what other sites do, orthogonal to the site over all images: as a fitted model's, it
     resembles other sites' responses, which is what an alarm for a wrong map has to stand.
+
+    Parameters
+    ----------
+    subject
+        Whose sites.
+    study
+        The design; how much is explained.
+    number
+        Of the experiment: another error for each.
+    day
+        `EARLY` or `LATE`.
     """
     rng = generator(study.seed, "coverage", number, "predictions", day)
     rates = subject.clean_hz[:, subject.electrode]

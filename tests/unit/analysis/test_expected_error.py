@@ -7,13 +7,13 @@ import pytest
 
 from closedloop.analysis.dispersion import sigma
 from closedloop.analysis.estimate import mean_over_pairs
-from closedloop.analysis.expected_error import (
+from closedloop.analysis.expected.error import (
     PlannedPairs,
     expected_standard_error,
     sigma_error,
     variance_of_sigmas,
 )
-from closedloop.analysis.variance_parts import (
+from closedloop.analysis.expected.variance_parts import (
     PairVariance,
     RepeatedPairs,
     difference_spread,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from closedloop.analysis.power import power_of_mean, smallest_effect
+from closedloop.analysis.expected.power import power_of_mean, smallest_effect
 from closedloop.analysis.sensitivity import paired_difference
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.dispersion import sigma
 from closedloop.analysis.estimate import Estimate
-from closedloop.analysis.expected_error import sigma_error
+from closedloop.analysis.expected.error import sigma_error
+from closedloop.analysis.expected.variance_parts import RepeatedPairs
 from closedloop.analysis.sensitivity import paired_difference, paper_estimate
-from closedloop.analysis.variance_parts import RepeatedPairs
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.planning.design import design_day
 from closedloop.planning.observed import ObservedDay, ObservedPairs

@@ -12,14 +12,14 @@ from closedloop.errors import ProtocolError
 from closedloop.stages.evaluate.pairs import measure, pairs_of
 from closedloop.studies.coverage.session import SHAM, draw_images, simulate_session
 from closedloop.studies.coverage.settings import CoverageStudy
-from closedloop.studies.coverage.subject import BOUND, EARLY, LATE, Subject, simulate_subject
+from closedloop.studies.coverage.subject import BOUND, EARLY, LATE, SimulatedSubject, simulate_subject
 from closedloop.studies.coverage.truths import know, predict_clean
 
 STUDY = CoverageStudy(n_experiments=2, n_sites=6, images_per_site=4, n_anchors=8, n_clean=40, n_controls=4)
 
 
 @pytest.fixture(scope="module")
-def subject() -> Subject:
+def subject() -> SimulatedSubject:
     return simulate_subject(STUDY, 0)
 
 
@@ -27,7 +27,7 @@ def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def test_each_site_has_its_number_of_anchors_and_each_anchor_its_turns(subject: Subject) -> None:
+def test_each_site_has_its_number_of_anchors_and_each_anchor_its_turns(subject: SimulatedSubject) -> None:
     drawn = draw_images(subject, STUDY, 0)
     site = subject.pair_site[drawn.pair]
     assert np.bincount(site).tolist() == [4] * 6
@@ -35,7 +35,7 @@ def test_each_site_has_its_number_of_anchors_and_each_anchor_its_turns(subject: 
     assert (subject.pair_image[drawn.pair] == drawn.anchor[drawn.place]).all()
 
 
-def test_attacks_of_a_better_day_move_more_and_none_more_than_the_gradient(subject: Subject) -> None:
+def test_attacks_of_a_better_day_move_more_and_none_more_than_the_gradient(subject: SimulatedSubject) -> None:
     early, late, bound = know(subject, STUDY, 2).change.mean(axis=2)
     assert (early < late).all()
     assert (late < bound).all()
@@ -49,7 +49,7 @@ def test_to_first_order_the_attained_part_is_the_cosine() -> None:
     assert change[LATE, 0] / change[BOUND, 0] == pytest.approx(0.6, abs=0.12)
 
 
-def test_sigma_is_the_sd_over_images_of_measured_means(subject: Subject) -> None:
+def test_sigma_is_the_sd_over_images_of_measured_means(subject: SimulatedSubject) -> None:
     many = replace(STUDY, n_clean=40)
     sigmas = [
         measure(
@@ -63,7 +63,7 @@ def test_sigma_is_the_sd_over_images_of_measured_means(subject: Subject) -> None
     assert np.mean(sigmas / subject.sigma_hz(2)) == pytest.approx(0.95, abs=0.07)
 
 
-def test_a_sham_is_the_clean_image_once_more(subject: Subject) -> None:
+def test_a_sham_is_the_clean_image_once_more(subject: SimulatedSubject) -> None:
     drawn = draw_images(subject, STUDY, 0)
     session = simulate_session(subject, drawn, STUDY, experiment=0, day=LATE, n_repetitions=2)
     pairs = pairs_of(session.day, measure(session.day), true_rates_hz=session.true_rates_hz)
@@ -73,7 +73,7 @@ def test_a_sham_is_the_clean_image_once_more(subject: Subject) -> None:
     assert shams.change.std() > 0.1
 
 
-def test_two_repetition_numbers_and_two_experiments_share_no_noise(subject: Subject) -> None:
+def test_two_repetition_numbers_and_two_experiments_share_no_noise(subject: SimulatedSubject) -> None:
     drawn = draw_images(subject, STUDY, 0)
     one, other = (
         simulate_session(subject, drawn, STUDY, experiment=experiment, day=EARLY, n_repetitions=2)
@@ -85,7 +85,7 @@ def test_two_repetition_numbers_and_two_experiments_share_no_noise(subject: Subj
     assert abs(_correlation(*(each.ravel() for each in noise))) < 0.3
 
 
-def test_predictions_explain_what_they_are_said_to(subject: Subject) -> None:
+def test_predictions_explain_what_they_are_said_to(subject: SimulatedSubject) -> None:
     for day, explained in ((EARLY, 0.25), (LATE, 0.7)):
         predicted = predict_clean(subject, STUDY, 0, day=day)
         for site, electrode in enumerate(subject.electrode):

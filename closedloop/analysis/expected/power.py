@@ -26,7 +26,7 @@ def power_of_mean(effect: float, standard_error: float, *, n_images: int, more_v
     effect
         True mean.
     standard_error
-        Expected (`expected_error.expected_standard_error`).
+        Expected (`error.expected_standard_error`).
     n_images
         Independent clusters that it will be computed from.
     more_variance

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from closedloop.analysis.estimate import Floats, Indices
-from closedloop.analysis.variance_parts import PairVariance
+from closedloop.analysis.expected.variance_parts import PairVariance
 
 _LEAST_OF_INDEPENDENT = (
     0.25  # of the variance of pairs that share nothing: a covariance of few pairs takes no more away

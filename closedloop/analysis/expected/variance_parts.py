@@ -3,7 +3,7 @@
 A pair contributes ``sign (r(x + delta) - r(x))`` to the paper's estimate, each response a mean over repetitions. Its
 variance over pairs is that of the change itself plus ``v_x / n_x + v_y / n_y``, v the noise variance of one
 presentation, which repetitions tell. Pairs of one clean image share its presentations, and so does their noise. With
-these parts apart, the standard error of another number of images or repetitions follows (`expected_error`).
+these parts apart, the standard error of another number of images or repetitions follows (`error`).
 """
 
 from __future__ import annotations
