@@ -74,6 +74,7 @@ class PairSlopes:
 
     Examples
     --------
+    >>> import numpy as np
     >>> slopes = PairSlopes(*[np.zeros(2, int)] * 2, slope=np.array([0.1, 0.3]), noise=np.ones(2), degrees=np.ones(2))
     >>> float(slopes.slope.mean())
     0.2
