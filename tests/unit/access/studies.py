@@ -230,6 +230,7 @@ def _write_evaluation(made: Made) -> None:
     pair = {"stimulus_id": "x", "kind": "attacked", "role": "clean", "image_id": "i", "neuroid_id": SITES[1]}
     pair |= {"epsilon": 10.0, "realised_epsilon": 9.9, "predicted_sign": 1, "rate_clean_hz": 10.0}
     pair |= {"rate_changed_hz": 20.0, "change": 1.0, "true_change": 0.7, "n_repetitions": 1}
+    pair |= {"cross_fitted": 1.0, "square": 1.0}
     made.write(catalog.PAIRS, as_columns([pair], catalog.PAIRS.layout))
     epsilon = EpsilonEvaluation(
         epsilon=10.0,
