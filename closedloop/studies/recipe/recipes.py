@@ -157,10 +157,10 @@ _SHIPPED = (
     Recipe(
         name="quick",
         members=_THREE,
-        first_clean=800,
-        clean=200,
-        probes=RecipeProbes(n_images=600, of="shown"),
-        fit=_FALLING.model_copy(update={"epochs": 8}),
+        first_clean=1104,
+        clean=220,
+        probes=RecipeProbes(n_images=884, of="shown"),
+        fit=_FALLING.model_copy(update={"first_epochs": 20, "epochs": 5, "decay_images": 1104, "batch_size": 32}),
         gradient=_SOFT,
     ),
 )
