@@ -58,6 +58,7 @@ def test_a_later_day_reads_its_own_files_the_day_before_and_what_was_settled_on_
 DECIDES = {
     "images": {"start", "plan", "schedule", "evaluate", "queue"},
     "procedural": {"start"},
+    "rounds": {"plan", "queue"},
     "sites": {"start", "plan", "ingest"},
     "base_model": {"start"},
     "attack": {"plan", "synthesize", "evaluate"},
