@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from closedloop.models.site_model import SiteModel, SiteModelSpec
+from closedloop.models.way_back.member_gradients import images_of_member
 
 
 class SiteEnsemble(nn.Module):
@@ -62,7 +63,7 @@ class SiteEnsemble(nn.Module):
 
     def responses_of_members(self, images: Tensor) -> Tensor:
         """Map images in [0, 1], (n, 3, side, side), to each member's responses, (n_members, n, n_sites)."""
-        return torch.stack([member(images) for member in self._members])
+        return torch.stack([member(images_of_member(images)) for member in self._members])
 
 
 DayModel = SiteModel | SiteEnsemble

@@ -12,6 +12,7 @@ from closedloop.errors import CheckpointError
 from closedloop.models.checkpoints import load_site_model, save_site_model
 from closedloop.models.ensemble import Disagreement, SiteEnsemble, pairs_of_members
 from closedloop.models.site_model import SiteModel, freeze_for_attack, predict
+from closedloop.models.way_back.member_gradients import equally_long
 from closedloop.models.weight_files import read_metadata, read_safetensors, write_weights
 from tests.unit.days import pixels
 from tests.unit.stages.small_models import N_SITES, small_model
@@ -102,3 +103,10 @@ def test_a_gradient_of_the_mean_is_the_mean_of_the_members_gradients() -> None:
 
     parts = [gradient(member) for member in whole.members]
     torch.testing.assert_close(gradient(whole), (parts[0] + parts[1]) / 2, rtol=1e-4, atol=1e-6)
+    with equally_long():
+        found = gradient(whole)
+    one, other = (part / part.flatten(1).norm(dim=1).view(-1, 1, 1, 1) for part in parts)
+    cosine = torch.nn.functional.cosine_similarity(found.flatten(1), (one + other).flatten(1))
+    torch.testing.assert_close(cosine, torch.ones(2), rtol=1e-4, atol=1e-4)
+    plain = torch.nn.functional.cosine_similarity(gradient(whole).flatten(1), (one + other).flatten(1))
+    assert (plain < 0.9999).any(), "members whose gradients are as long anyway would show nothing"
