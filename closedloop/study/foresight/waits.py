@@ -13,7 +13,7 @@ from pathlib import Path
 
 from closedloop.artifacts.catalog import DAY_PLAN, FIT, SITES
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
-from closedloop.artifacts.protocol.protocol import Protocol, attacked_per_day, presentations_per_day
+from closedloop.artifacts.protocol.protocol import Protocol, attacked_per_day, fresh_images_of, presentations_of
 from closedloop.artifacts.protocol.rounds import protocol_of_session, rounds_of_day
 from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -72,9 +72,14 @@ def work_of_session(
     """
     own = protocol_of_session(protocol, day=block.day, number=block.number, is_measured=is_measured)
     own = own.model_copy(update={"sites": own.sites.model_copy(update={"n_sites": n_sites})})
-    n_fresh = own.attack.fresh_images_per_site * n_sites * len(own.attack.epsilons)
+    is_attacked, probes = block.day >= own.attack.first_day, own.probes
+    n_fresh = own.attack.fresh_images_per_site * n_sites * len(own.attack.epsilons) if is_attacked else 0
+    n_probes, n_held_out = (probes.per_day, probes.held_out) if block.day else (0, 0)
+    n_fitted = fresh_images_of(own, block.day) + n_fresh + n_probes
     return SessionWork(
-        presentations_per_day(own), attacked_per_day(own), n_fitted_before + own.images.clean_per_day + n_fresh
+        presentations_of(own, block.day),
+        (attacked_per_day(own) if is_attacked else 0) + n_probes + n_held_out,
+        n_fitted_before + n_fitted,
     )
 
 
