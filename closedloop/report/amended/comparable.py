@@ -41,9 +41,11 @@ def comparable(record: StudyRecord) -> Comparison:
     """Return a study's days with the numbers that may be compared between them; as they are where all may.
 
     The paper's estimate, the correlation and the signs are computed again from the pairs of the sites that every day
-    has; other estimates are not, and are left out. A day without any site is left out as a whole.
+    has; other estimates are not, and are left out. A day without any site is left out as a whole;
+    a day that was to attack nothing is none to be compared.
     """
-    sites = {day.day: _measured_sites(day.pairs) for day in record.evaluated if day.pairs is not None}
+    attacked = (day for day in record.evaluated if day.evaluation is None or day.evaluation.n_attacked)
+    sites = {day.day: _measured_sites(day.pairs) for day in attacked if day.pairs is not None}
     some = [of_day for of_day in sites.values() if of_day]
     common = frozenset[str]().union(*some).intersection(*some)
     if all(of_day == common for of_day in sites.values()):
