@@ -146,6 +146,7 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
             "probes": probes.model_copy(
                 update={
                     "singles": share(probes.singles),
+                    "singles_on_day_0": None,
                     "per_day": share(probes.per_day),
                     "held_out": probes.held_out if is_measured else 0,
                 }

@@ -11,7 +11,7 @@ from closedloop.artifacts.protocol.protocol import (
     attacked_per_day,
     controls_per_day,
     parse_protocol,
-    presentations_per_day,
+    presentations_of,
     protocol_sha256,
     read_protocol,
 )
@@ -34,13 +34,15 @@ def of_day(protocol: Protocol) -> list[Protocol]:
 
 @pytest.mark.parametrize("rounds", [1, 2, 3, 7])
 def test_the_rounds_of_a_day_show_together_what_the_day_shows(rounds: int) -> None:
-    protocol = cut(rounds)
+    protocol, whole = cut(rounds), cut(1)
     sessions = of_day(protocol)
-    assert sum(one.images.clean_per_day for one in sessions) == DRY_RUN.images.clean_per_day
-    assert sum(attacked_per_day(one) for one in sessions) == attacked_per_day(DRY_RUN)
-    assert sum(controls_per_day(one) for one in sessions) == controls_per_day(DRY_RUN)
-    assert sum(presentations_per_day(one) for one in sessions) == presentations_per_day(protocol)
-    assert presentations_per_day(protocol) == presentations_per_day(DRY_RUN) + (rounds - 1) * 25 * 4
+    assert sum(one.images.clean_per_day for one in sessions) == whole.images.clean_per_day
+    assert sum(one.probes.singles for one in sessions) == whole.probes.singles
+    assert sum(one.probes.n_made for one in sessions) == whole.probes.n_made
+    assert sum(attacked_per_day(one) for one in sessions) == attacked_per_day(whole)
+    assert sum(controls_per_day(one) for one in sessions) == controls_per_day(whole)
+    assert sum(presentations_of(one, 1) for one in sessions) == presentations_of(protocol, 1)
+    assert presentations_of(protocol, 1) == presentations_of(whole, 1) + (rounds - 1) * 25 * 4
 
 
 def test_anchors_and_controls_are_in_the_last_round_and_normalizers_in_each() -> None:
@@ -55,7 +57,7 @@ def test_anchors_and_controls_are_in_the_last_round_and_normalizers_in_each() ->
 def test_a_session_that_was_added_shows_as_much_as_the_last_round() -> None:
     protocol = cut(3)
     assert protocol_of_session(protocol, day=1, number=4) == protocol_of_session(protocol, day=1, number=3)
-    assert clean_of_session(protocol, day=1, number=4) == 100
+    assert clean_of_session(protocol, day=1, number=4) == 33
 
 
 def test_day_0_has_no_rounds() -> None:
@@ -87,11 +89,11 @@ def test_a_protocol_of_one_round_has_the_hash_of_one_without_rounds() -> None:
     ("edits", "fault"),
     [
         (
-            {"clean_per_day: 300": "clean_per_day: 5", "fresh_images_per_site: 4": "fresh_images_per_site: 2"},
+            {"clean_per_day: 100": "clean_per_day: 5"},
             "at most 2",
         ),
         (
-            {"anchors_per_site: 12": "anchors_per_site: 0", "fresh_images_per_site: 4": "fresh_images_per_site: 2"},
+            {"anchors_per_site: 12": "anchors_per_site: 0", "fresh_images_per_site: 1": "fresh_images_per_site: 2"},
             "at most",
         ),
         ({"hours_per_day: 5.0": "hours_per_day: 0.1"}, "expected a day that fits"),
