@@ -22,12 +22,8 @@ class Gradient(Section):
     """Which gradient a search follows; with nothing given the model's own, as in section 3.1."""
 
     shift: float = Field(default=0.0, ge=0, lt=1, description="largest random shift of the image over its side")
-    scale: float = Field(
-        default=0.0, ge=0, lt=1, description="largest random change of the size, as a fraction"
-    )
-    noise: float = Field(
-        default=0.0, ge=0, le=100, description="SD of white noise in [0, 1] pixel units"
-    )
+    scale: float = Field(default=0.0, ge=0, lt=1, description="largest random change of the size, as a fraction")
+    noise: float = Field(default=0.0, ge=0, le=100, description="SD of white noise in [0, 1] pixel units")
     blur: float = Field(default=0.0, ge=0, lt=1, description="standard deviation of the gradient's blur over the side")
     soft_relu: float = Field(
         default=0.0,

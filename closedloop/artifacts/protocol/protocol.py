@@ -186,10 +186,10 @@ def fresh_images_until(protocol: Protocol, n_days: int) -> int:
     return sum(fresh_images_of(protocol, day) for day in range(n_days))
 
 
-def days_that_last(protocol: Protocol, n_images: int) -> int:
-    """Count the days, at most the protocol's, for which so many images are enough, those shown every day included."""
+def days_that_last(protocol: Protocol, n_images: int, *, most: int) -> int:
+    """Count the days, at most so many, for which images are enough, those that are shown every day included."""
     left = n_images - protocol.images.anchors - protocol.images.normalizers
-    return sum(fresh_images_until(protocol, day) <= left for day in range(1, protocol.days + 1))
+    return sum(fresh_images_until(protocol, day) <= left for day in range(1, most + 1))
 
 
 def presentations_of(protocol: Protocol, day: int) -> int:

@@ -69,7 +69,7 @@ def found_images(draft: Draft) -> str:
         return ""
     base = base_of(draft)
     sizes = Counter(image.category for image in open_images(draft.images, base).images())
-    lasts = days_that_last(base, draft.n_listed)
+    lasts = days_that_last(base, draft.n_listed, most=base.days)
     every = "its day" if base.days == 1 else f"all {base.days} days"
     enough = f"enough for {count(lasts, 'day')}" if lasts < base.days else f"enough for {every}"
     categories = "1 category" if len(sizes) == 1 else f"{len(sizes):,} categories"
@@ -98,7 +98,7 @@ def found_base_model(draft: Draft) -> str:
 def propose_days(draft: Draft) -> str | None:
     """Propose the protocol's days, or as many as the images last."""
     base = base_of(draft)
-    return str(max(1, days_that_last(base, draft.n_listed)))
+    return str(max(1, days_that_last(base, draft.n_listed, most=base.days)))
 
 
 def take_days(text: str, draft: Draft) -> Draft:

@@ -191,7 +191,7 @@ def look(paths: StudyPaths, *, now: Callable[[], float]) -> StagesPanel:
     progress = progress_of(paths, records, running, n_days=n_days, simulated=simulated, now=now)
     days = _days(records, running, progress, sequence=sequence, n_days=n_days, simulated=simulated)
     held_by = gates.read(paths).held_by
-    is_held = n_days is not None and is_held_next(paths, n_days, held_by)
+    is_held = n_days is not None and is_held_next(paths.keeping(sequence), n_days, held_by)
     state: StudyState | Literal["unreadable", "being shown"]
     state = _state(records, running, to_do=None if n_days is None else sequence.blocks(n_days), is_held=is_held)
     needs = (*(map(_hold, held_by) if is_held else ()), *_said(records, is_held=is_held))

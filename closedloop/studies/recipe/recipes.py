@@ -82,7 +82,7 @@ class Recipe(Section):
         In tables and figures.
     """
 
-    name: str = Field(pattern="^[a-z0-9_]{1,40}$")
+    name: str = Field(max_length=40, pattern=r"^[a-z0-9_]+$")
     members: tuple[RecipeMember, ...] = Field(default=(RecipeMember(),), min_length=1)
     first_clean: int = Field(default=300, ge=2, le=_MOST_IMAGES, description="clean images of day 0, each shown once")
     clean: int = Field(default=300, ge=1, le=_MOST_IMAGES, description="clean images of a later day, each shown once")

@@ -132,7 +132,7 @@ def refuse_too_few(asked: Asked, *, n_images: int, place: str, others: str = "")
     images, wanted = asked.protocol.images, images_wanted(asked)
     if n_images < wanted:
         days = f"{asked.n_days} day{'s' if asked.n_days > 1 else ''}"
-        lasts = min(days_that_last(asked.protocol, n_images), asked.n_days)
+        lasts = days_that_last(asked.protocol, n_images, most=asked.n_days)
         singles = asked.protocol.probes.singles_of(max(asked.n_days - 1, 0))
         once = f" and {singles} shown once" if singles else ""
         raise ImageError(

@@ -75,7 +75,7 @@ UNDERSTOOD_BY_NONE = [
     ("run {study} --workers two", "--workers two: expected N or local:N"),
     ("run {study} --workers 1e3", "--workers 1e3: expected N or local:N"),
     ("recording codes {file} --out new.nev", "found the name of a recorder's: these are never written to."),
-    ("base-model train new.safetensors --name nosuch", "--name nosuch: expected one of small_resnet_robust"),
+    ("base-model train new.safetensors --name nosuch", "--name nosuch: expected one of small_plain_robust"),
     ("studies unit-sensitivity --out new --epsilon 1,x", "found 'x'. Correct it."),
     ("attack small_resnet_robust {folder} --out new --epsilon 1,-1", "found '-1'. Correct it."),
     ("attack small_resnet_robust {folder} --out new --search best", "--search best: expected one of"),

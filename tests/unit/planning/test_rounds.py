@@ -19,12 +19,15 @@ from closedloop.planning.plan import Plan, PlannedFor, make_plan, plan_of_protoc
 from closedloop.planning.telling import plan_lines, round_lines
 
 DRY_RUN = read_protocol(shipped_protocols()["dry_run"])
-WHOLE = plan_of_protocol(DRY_RUN, day=1, hours=None)
 
 
 def cut(rounds: int = 3, *, fresh: int = 4) -> Protocol:
     attack = DRY_RUN.attack.model_copy(update={"fresh_images_per_site": fresh})
-    return DRY_RUN.model_copy(update={"rounds": rounds, "attack": attack})
+    images = DRY_RUN.images.model_copy(update={"clean_per_day": 300})
+    return DRY_RUN.model_copy(update={"rounds": rounds, "attack": attack, "images": images})
+
+
+WHOLE = plan_of_protocol(cut(1), day=1, hours=None)
 
 
 def plan_of(protocol: Protocol, *, block: int, sequence: BlockSequence | None = None) -> Plan:

@@ -17,7 +17,13 @@ from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import ANNEALED, COSINE, PAPER31, STRENGTHENED, Schedule
 from closedloop.errors import CheckpointError
 from closedloop.models.shipped import shipped_weights
-from closedloop.stages.from_protocol.attack import estimator_of, lattice_of, method_of, white_box_search_of
+from closedloop.stages.from_protocol.attack import (
+    estimator_of,
+    lattice_of,
+    method_of,
+    probe_method_of,
+    white_box_search_of,
+)
 from closedloop.stages.from_protocol.model import base_model_of, recipe_of
 from closedloop.stages.from_protocol.recording import raw_electrodes_on, response_window_s
 from closedloop.training.end_to_end import RefitRecipe
@@ -45,8 +51,14 @@ def test_the_hidden_cortex_is_attacked_as_before_there_was_a_choice_unless_a_pro
 def test_the_dry_run_follows_what_it_says() -> None:
     method = method_of(read_protocol(PROTOCOLS / "dry_run.yaml").attack)
     assert method == Method(
-        replace(COSINE, steps=10, step_fraction=1.0), Blurred(0.025, Averaged((Shift(0.094),), samples=1))
+        replace(COSINE, steps=10, step_fraction=1.0),
+        Blurred(0.025, EqualMembers(SoftRelu(3.0, Averaged((Shift(0.094),), samples=1)))),
     )
+
+
+def test_probes_are_searched_as_the_protocol_says() -> None:
+    probes = read_protocol(PROTOCOLS / "dry_run.yaml").probes
+    assert probe_method_of(probes) == Method(replace(COSINE, steps=5, step_fraction=1.0), Plain())
 
 
 def test_steps_on_the_lattice_are_taken_with_the_models_own_gradient_alone() -> None:
@@ -107,9 +119,20 @@ def test_raw_voltage_is_asked_for_by_day() -> None:
 
 def test_a_refit_descends_as_the_protocol_says() -> None:
     fit = read_protocol(PROTOCOLS / "smoke.yaml").fit
-    assert recipe_of(fit.model_copy(update={"epochs": 7})) == RefitRecipe(
+    asked = fit.model_copy(update={"epochs": 7})
+    expected = RefitRecipe(
         epochs=7, base_learning_rate=1e-3, readout_learning_rate=1e-2, weight_decay=1e-4, batch_size=32
     )
+    assert recipe_of(asked, n_images=10, is_first=True) == recipe_of(asked, n_images=10**6, is_first=False) == expected
+
+
+def test_decay_falls_with_images_and_the_first_refit_has_epochs_of_its_own() -> None:
+    fit = read_protocol(PROTOCOLS / "smoke.yaml").fit.model_copy(
+        update={"weight_decay": 0.3, "decay_images": 1000, "decay_power": 1.5, "first_epochs": 30, "schedule": "cosine"}
+    )
+    first, later = (recipe_of(fit, n_images=n, is_first=n == 500) for n in (500, 4000))
+    assert (first.epochs, first.weight_decay, first.schedule) == (30, 0.3, "cosine")
+    assert (later.epochs, later.weight_decay) == (fit.epochs, pytest.approx(0.3 / 8))
 
 
 def test_the_architecture_is_asked_of_an_imported_file_and_shipped_weights_know_their_own() -> None:

@@ -31,7 +31,11 @@ from tests.unit.study.new_studies import PROTOCOLS, image_folder, request
 
 
 def test_the_shipped_protocols_are_found_by_name() -> None:
-    assert set(shipped_protocols()) == {"guo2022", "dry_run", "smoke"} == {f.stem for f in PROTOCOLS.glob("*.yaml")}
+    assert (
+        set(shipped_protocols())
+        == {"guo2022", "ahead", "dry_run", "smoke"}
+        == {f.stem for f in PROTOCOLS.glob("*.yaml")}
+    )
     assert find_protocol("smoke").read_bytes() == (PROTOCOLS / "smoke.yaml").read_bytes()
 
 

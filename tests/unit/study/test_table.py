@@ -61,6 +61,8 @@ DECIDES = {
     "rounds": {"plan", "queue"},
     "sites": {"start", "plan", "ingest"},
     "base_model": {"start"},
+    "ensemble": {"start", "plan"},
+    "probes": {"start", "plan", "synthesize", "queue"},
     "attack": {"plan", "synthesize", "evaluate"},
     "controls": {"plan"},
     "presentation": {"plan", "schedule"},
