@@ -96,11 +96,12 @@ class FittedLoop:
         day = show(shown, self.subject.cortex, self.subject.sites, random=self.random)
         self.days.append(day)
         rows = [(one, fitted_rows(one.responses.stimuli), held_out_rows(one.responses.stimuli)[0]) for one in self.days]
+        train = _concatenate([_responses(one.responses, one.measured, fitted) for one, fitted, _ in rows])
         refit(
             self.model,
-            _concatenate([_responses(one.responses, one.measured, fitted) for one, fitted, _ in rows]),
+            train,
             _concatenate([_responses(one.responses, one.measured, held_out) for one, _, held_out in rows]),
-            recipe=recipe_of(self.protocol.fit),
+            recipe=recipe_of(self.protocol.fit, n_images=len(train.images), is_first=len(self.days) == 1),
             seed=self.seed + day.number,
         )
         return day

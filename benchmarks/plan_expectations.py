@@ -179,9 +179,19 @@ def plan_after(
     return make_plan(protocol, past, PlannedFor(), day=day, hours=None)
 
 
+_FIT = {"readout_start": "random", "epochs": 5, "batch_size": 32, "base_learning_rate": 0.001}
+_FIT |= {"readout_learning_rate": 0.01, "weight_decay": 0.3, "ridge": 0.1}
+"""Of one network and no probes: what is planned is the measurement, whatever taught the model."""
+
+
 def dry_run(**attack: object) -> Protocol:
     """Return the dry run's protocol, with other numbers of the section attack."""
     plain = yaml.safe_load(shipped_protocols()["dry_run"].read_text())
+    for taught_otherwise in ("ensemble", "probes", "fit"):
+        plain.pop(taught_otherwise, None)
+    plain["fit"] = _FIT
+    plain["images"]["clean_per_day"], plain["attack"]["fresh_images_per_site"] = 300, 4
+    plain["attack"]["gradient"] = {"shift": 0.094, "blur": 0.025}
     plain["attack"] |= attack
     return Protocol.model_validate(plain)
 

@@ -187,7 +187,17 @@ def fresh_images_until(protocol: Protocol, n_days: int) -> int:
 
 
 def days_that_last(protocol: Protocol, n_images: int, *, most: int) -> int:
-    """Count the days, at most so many, for which images are enough, those that are shown every day included."""
+    """Count the days for which images are enough, those that are shown every day included.
+
+    Parameters
+    ----------
+    protocol
+        The experiment.
+    n_images
+        That there are.
+    most
+        Days, at most.
+    """
     left = n_images - protocol.images.anchors - protocol.images.normalizers
     return sum(fresh_images_until(protocol, day) <= left for day in range(1, most + 1))
 
