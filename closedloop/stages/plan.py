@@ -128,7 +128,7 @@ def plan_rows(
             *_shown_again(attacks, controlled, protocol.controls, was_shown=was_shown),
             *_shams(controlled, protocol.controls),
         ],
-        probes=_probes(queue, protocol, sites=sites, seed_of=seed_of) if queue.day else [],
+        probes=_probes(queue, protocol, sites=sites, seed_of=seed_of) if queue.day and sites else [],
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from closedloop.artifacts.amended.moved import as_moved
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
+from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
 from closedloop.artifacts.records.metadata import StudyMetadata
 from closedloop.artifacts.records.sequence import Block
@@ -78,16 +79,25 @@ def check_base_model(findings: Findings, paths: StudyPaths, study: StudyDocument
         path = weights_file(moved if moved != study.base_model else recorded.base_model)
         if recorded.base_model_sha256 is None:
             findings.notes.append(f"{path}: nobody knows what the base model was; model 0 is in {paths.start}.")
-            return
-        found = "no file" if not path.is_file() else ""
-        if not found and findings.sha256(path) != recorded.base_model_sha256:
-            found = "other bytes"
-        if found:
-            findings.fault(
-                "base model",
-                f"{path}: expected the base model that the study began with, found {found}. Restore it from a copy; "
-                f"until then {paths.start} cannot be made again.",
-            )
+        else:
+            _check_weights(findings, paths, path, recorded.base_model_sha256)
+        if recorded.member_sha256:
+            members = read_protocol(paths.protocol).ensemble
+            for member, sha256 in zip(members, recorded.member_sha256, strict=False):
+                if sha256 is not None:
+                    _check_weights(findings, paths, weights_file(member.weights), sha256)
+
+
+def _check_weights(findings: Findings, paths: StudyPaths, path: Path, sha256: str) -> None:
+    found = "no file" if not path.is_file() else ""
+    if not found and findings.sha256(path) != sha256:
+        found = "other bytes"
+    if found:
+        findings.fault(
+            "base model",
+            f"{path}: expected the base model that the study began with, found {found}. Restore it from a copy; "
+            f"until then {paths.start} cannot be made again.",
+        )
 
 
 def check_pictures(findings: Findings, paths: StudyPaths) -> None:

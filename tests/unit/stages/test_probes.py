@@ -68,6 +68,10 @@ def test_day_0_has_no_probes_for_its_model_knows_nothing() -> None:
     assert planned(0)[0].n_presentations < planned(1)[0].n_presentations
 
 
+def test_without_a_site_that_counts_there_is_nothing_to_aim_at() -> None:
+    assert planned(1, sites=())[0].probes == []
+
+
 def test_singles_are_shown_once_and_count_in_the_days_presentations() -> None:
     rows, asked, queue = planned(1)
     assert [row["repetitions"] for row in rows.images if row["role"] == "single"] == [1] * 4

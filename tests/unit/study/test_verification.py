@@ -15,19 +15,24 @@ import pytest
 from closedloop.artifacts.catalog import REPORT_RECORD
 from closedloop.artifacts.gates.report import GateFinding, GateReport, gate_report_path
 from closedloop.artifacts.manifest import MANIFEST_NAME
+from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.pages import PagesRecord
 from closedloop.artifacts.records.sequence import FIRST
-from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.commands.brought import replace_recording
 from closedloop.errors import ManifestError, StudyError
+from closedloop.models.shipped import shipped_weights
 from closedloop.storage import sha256_file
 from closedloop.study.amending.exclusions import Things, exclude
 from closedloop.study.amending.sessions import add_block, skip_day
+from closedloop.study.inputs import record_inputs
 from closedloop.study.ledger import owner_name
 from closedloop.study.loop import read_identity
 from closedloop.study.steps import Steps
 from closedloop.study.table import STAGE_TABLE
+from closedloop.study.verification.findings import Findings
 from closedloop.study.verification.study import Verification, verify_study
+from closedloop.study.verification.surroundings import check_base_model
 from tests.unit.messages import refused
 from tests.unit.study.amending.decided_labs import scheduled
 from tests.unit.study.labs import Lab, lab
@@ -324,3 +329,22 @@ def test_what_was_planned_of_a_session_that_nobody_has_is_no_fault_when_it_no_lo
     assert [fault for fault in faults(made) if fault[0] in ("inputs", "gates")] == []
     stale = made.paths.folder("synthesize", 1)
     assert any(note.startswith(f"{stale}: of a session that was skipped") for note in verified(made).notes)
+
+
+def test_a_member_of_the_ensemble_that_is_another_file_now_is_a_fault(tmp_path: Path) -> None:
+    weights = tmp_path / "member.safetensors"
+    shutil.copy(shipped_weights("small_resnet_vanilla"), weights)
+    made = lab(tmp_path / "study")
+    member = f"{{architecture: small_resnet, layer: layer3.0, weights: {weights}}}"
+    made.edit_protocol("attack:\n", f"ensemble: [{member}]\nattack:\n")
+    study, protocol = StudyDocument.read(made.paths.study), read_protocol(made.paths.protocol)
+    shutil.rmtree(made.paths.inputs, ignore_errors=True)
+    record_inputs(made.paths, study, protocol, recorded="init", reading=None)
+    whole = Findings(lambda _done, _total: None, 0)
+    check_base_model(whole, made.paths, study)
+    assert whole.faults == []
+    weights.write_bytes(weights.read_bytes() + b"more")
+    found = Findings(lambda _done, _total: None, 0)
+    check_base_model(found, made.paths, study)
+    (fault,) = found.faults
+    assert fault.message.startswith(f"{weights}: expected the base model that the study began with, found other bytes.")
