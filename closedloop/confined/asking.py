@@ -12,11 +12,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 import closedloop.errors
 from closedloop.confined.protocol import (
@@ -33,6 +34,7 @@ from closedloop.confined.protocol import (
 )
 from closedloop.errors import ExecutionError
 
+_ENDING_S = 5.0  # of a helper that has closed its socket
 _START_S = 120.0  # of the helper, and of a library it loads: long on a cold network disk
 _READ_BYTES = 1 << 20
 _MOST_VALUE_BYTES = 8 << 20
@@ -54,6 +56,7 @@ class _Helper:
 
     process: subprocess.Popen[bytes]
     channel: socket.socket
+    said: IO[bytes]  # what it wrote to its standard error
     asked_at: float = field(default_factory=time.monotonic)
 
     def stop(self) -> None:
@@ -62,6 +65,17 @@ class _Helper:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)  # its own session: it and its child
         self.process.wait()
+        self.said.close()
+
+    def ending(self) -> str:
+        """Say how it ended by itself, and the last line that it wrote."""
+        try:
+            status = self.process.wait(timeout=_ENDING_S)
+        except subprocess.TimeoutExpired:
+            return "its socket closed"
+        self.said.seek(0)
+        last = self.said.read().decode(errors="replace").strip().rpartition("\n")[2]
+        return (f"signal {-status}" if status < 0 else f"exit code {status}") + (f", {last[:200]}" if last else "")
 
 
 _lock = threading.Lock()
@@ -138,8 +152,9 @@ def _ask_twice(request: bytes, limits: Limits) -> tuple[Any, list[memoryview]]:
     try:
         return _ask(_helpers[0] if _helpers else _start(), request, limits)
     except _LostHelperError as error:
+        ending = "; ".join(helper.ending() for helper in _helpers)
         raise ExecutionError(
-            f"{sys.executable}: expected the process that reads files to go on, found it ended twice. "
+            f"{sys.executable}: expected the process that reads files to go on, found it ended twice ({ending}). "
             "Free some memory, see whether something ends processes, and run again."
         ) from error
 
@@ -263,6 +278,7 @@ def _error(head: Mapping[str, Any]) -> Exception:
 
 def _start() -> _Helper:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - the helper's, as long as it lives
     with theirs:
         command = [sys.executable, "-c", _PROGRAM, json.dumps([path or os.getcwd() for path in sys.path])]  # noqa: PTH109
         try:
@@ -270,17 +286,18 @@ def _start() -> _Helper:
                 command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=said,
                 start_new_session=True,  # Ctrl-C is ours to answer
                 env={**os.environ, **_QUIET},
             )
         except OSError as error:
             ours.close()
+            said.close()
             raise ExecutionError(
                 f"{sys.executable}: expected to start a process that reads files, found {error.strerror}. "
                 "End other processes, or raise the limit on them, and run again."
             ) from error
-    _helpers.append(_Helper(process, ours))
+    _helpers.append(_Helper(process, ours, said))
     return _helpers[0]
 
 
@@ -296,6 +313,7 @@ def _leave_to_parent() -> None:
     _lock = threading.Lock()
     for helper in _helpers:
         helper.channel.close()
+        helper.said.close()
         helper.process.returncode = 0  # not this process's child
     _helpers.clear()
 
