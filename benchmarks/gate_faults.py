@@ -372,5 +372,6 @@ REVIEW_FAULTS = (
     ),
     Fault("estimators_agree", "the sealed signs turned round", "synthesize", _turn_signs, "queue"),
     Fault("estimators_agree", "the sealed signs dealt anew", "synthesize", _deal_signs, "queue"),
+    Fault("map_fit", "every channel one number on", "recording", _shift_channels, "evaluate", level="WARN"),
 )
 """Faults that the review has to find."""

@@ -49,10 +49,10 @@ the session by `--block 2`, and the page's button is of that session alone.
 
 What `closedloop exclude` took out of both the fit and the evaluation counts in no gate, neither in what is expected
 nor in what is found: a lost array is excluded once, and not approved on every day. What is left out of the fit alone
-counts in no `refit_better`, what is left out of the evaluation alone in no `sensitivity_controls` and no
-`estimators_agree`; the gates of the intake look at all that still counts in one of them. The words of a gate say how
-many sites were left out and by whom. A processor none of whose sites counts may lack what it lacks. Of a day that is
-left out as a whole the intake is told as before and holds nothing, and the day after is compared with the last one that
+counts in no `refit_better`, what is left out of the evaluation alone in no `sensitivity_controls`, `estimators_agree`
+and `map_fit`; the gates of the intake look at all that still counts in one of them. The words of a gate say how many
+sites were left out and by whom. A processor none of whose sites counts may lack what it lacks. Of a day that is left
+out as a whole the intake is told as before and holds nothing, and the day after is compared with the last one that
 counts. Taking something in again gives the report as it was.
 
 Presentations that are left out are missing in no count of presentations; digital codes, clocks and what `site_identity`

@@ -21,6 +21,7 @@ from closedloop.gates.preflight.disk import disk
 from closedloop.gates.preflight.hours import hours
 from closedloop.gates.preflight.images import image_reuse
 from closedloop.gates.preflight.twins import twins_scheduled
+from closedloop.gates.review.channel_map import map_fit
 from closedloop.gates.review.refit import refit_better
 from closedloop.gates.review.sensitivity import estimators_agree, sensitivity_controls
 
@@ -80,6 +81,7 @@ REVIEW: tuple[Gate, ...] = (
     Gate("refit_better", "review", "the model before and after the refit, on held-out images", refit_better),
     Gate("sensitivity_controls", "review", "attacks against controls of the same epsilon", sensitivity_controls),
     Gate("estimators_agree", "review", "sensitivity by the model's signs and without a model", estimators_agree),
+    Gate("map_fit", "review", "whether the sites answer clean images as predicted for these very sites", map_fit),
 )
 """When a session is evaluated."""
 

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from closedloop.attacks.gradients.numbers import Numbers
+from closedloop.attacks.gradients.transforms import Shift
 from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import SiteModel, device_of, images_to_tensor, predict
 from closedloop.training.resumable import (
@@ -24,6 +26,7 @@ from closedloop.training.resumable import (
 )
 
 Float32 = NDArray[np.float32]
+_SEEDS = 2**63
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class RefitRecipe:
         Images a step.
     schedule
         Both learning rates stay, or fall to zero as half a cosine over the whole refit.
+    shift
+        Each image is moved by up to this fraction of its side along each axis, anew in every epoch; 0: it stays.
 
     Examples
     --------
@@ -56,6 +61,7 @@ class RefitRecipe:
     weight_decay: float = 1e-4
     batch_size: int = 64
     schedule: Literal["constant", "cosine"] = "constant"
+    shift: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ def refit(
     recipe
         How to descend.
     seed
-        Of the order of images.
+        Of the order of images, and of their shifts.
     checkpoint
         File that holds the state after each epoch; None keeps none.
     progress
@@ -174,7 +180,15 @@ def refit(
         order = epoch_order(len(train.images), seed=seed, epoch=epoch)
         losses.append(
             _epoch(
-                model, train, weights, optimizer=optimizer, order=order, epoch=epoch, recipe=recipe, progress=progress
+                model,
+                train,
+                weights,
+                optimizer=optimizer,
+                order=order,
+                seed=seed,
+                epoch=epoch,
+                recipe=recipe,
+                progress=progress,
             )
         )
         save_training(checkpoint, identity=identity, module=model, optimizer=optimizer, losses=losses)
@@ -246,6 +260,7 @@ def _epoch(
     *,
     optimizer: torch.optim.AdamW,
     order: NDArray[np.int64],
+    seed: int,
     epoch: int,
     recipe: RefitRecipe,
     progress: Callable[[TrainingProgress], None] | None,
@@ -259,6 +274,9 @@ def _epoch(
         _set_rates(optimizer, recipe, fraction_done=step / (recipe.epochs * n_batches))
         rows = np.sort(order[index * recipe.batch_size : (index + 1) * recipe.batch_size])
         images = images_to_tensor(train.images[rows], device=device_of(model))
+        if recipe.shift:
+            moved = Shift(recipe.shift)(images, _numbers(rows, seed=seed, epoch=epoch))
+            images = moved.contiguous(memory_format=torch.channels_last)  # as they came: faster
         loss = _weighted_mse(model(images), targets[rows], weights[rows])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -268,6 +286,12 @@ def _epoch(
             seen = min((index + 1) * recipe.batch_size, len(order))
             progress(TrainingProgress(epoch, step + 1, recipe.epochs * n_batches, total / seen))
     return total / len(order)
+
+
+def _numbers(rows: NDArray[np.int64], *, seed: int, epoch: int) -> Numbers:
+    """Return what images of these rows are shifted by in an epoch: of each its own, whatever batch it is in."""
+    seeds = tuple((seed + int(row)) % _SEEDS for row in rows)
+    return Numbers(seeds, samples=(epoch,) * len(rows))
 
 
 def _weighted_mse(predicted: Tensor, targets: Float32, weights: Float32) -> Tensor:

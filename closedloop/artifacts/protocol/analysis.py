@@ -47,6 +47,13 @@ class Fit(Section):
     schedule: Literal["constant", "cosine"] = Field(
         default="constant", description="learning rates stay, or fall to zero as half a cosine over each refit"
     )
+    shift: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="largest shift of a fitted image along each axis, as a fraction of its side, another one at every "
+        "epoch: a cortex whose animal moves its eyes hardly notices, and its model learns that",
+    )
     ridge: Regularization = Field(description="of the closed-form start")
 
 

@@ -148,3 +148,7 @@ class Gates(Section):
         description="the paper's estimate in parts of the cross-fitted one, at the largest epsilon; judged is what it "
         "is surely below, by the 95 % interval",
     )
+    map_fit: AtMost = Field(
+        default=AtMost(warn=0.01, hold=None),
+        description="part of random orders of the sites in which the sealed predictions of clean images fit as well",
+    )

@@ -134,4 +134,5 @@ def recipe_of(fit: Fit, *, n_images: int, is_first: bool) -> RefitRecipe:
         weight_decay=weight_decay_of(fit, n_images=n_images),
         batch_size=fit.batch_size,
         schedule=fit.schedule,
+        shift=fit.shift,
     )

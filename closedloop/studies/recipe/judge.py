@@ -13,9 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from closedloop.attacks.gradients.estimators import Averaged, Blurred, Draws, GradientEstimator, Plain, SoftRelu
-from closedloop.attacks.gradients.members import EqualMembers
-from closedloop.attacks.gradients.transforms import Shift
+from closedloop.attacks.gradients.estimators import Draws, GradientEstimator, Plain
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.objectives import response_of
 from closedloop.attacks.problem import Method
@@ -24,6 +22,7 @@ from closedloop.attacks.synthesis.both_directions import Work, attacks
 from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.models.site_model import freeze_for_attack, images_to_tensor
 from closedloop.simulation.chosen_electrodes import model_of_electrodes
+from closedloop.stages.from_protocol.attack import estimator_of
 from closedloop.studies.recipe.recipes import FollowedGradient
 from closedloop.studies.recipe.subject import StudySubject
 
@@ -98,27 +97,12 @@ def judge(
     day
         On which they are shown.
     """
-    compared = _gradients(model, subject, estimator(gradient, samples=_SAMPLES)).flatten(1)
+    averaged = gradient.model_copy(update={"samples": _SAMPLES if gradient.is_random else 1})
+    compared = _gradients(model, subject, estimator_of(averaged)).flatten(1)
     cosine = torch.nn.functional.cosine_similarity(compared, torch.from_numpy(truth.gradient)).double().numpy()
     search = replace(COSINE, steps=gradient.steps, step_fraction=1.0)
-    change = _attack(model, subject, Method(search, estimator(gradient)), day=day)
+    change = _attack(model, subject, Method(search, estimator_of(gradient)), day=day)
     return JudgedModel(cosine, change / truth.sigma_hz[subject.pairs()[0]])
-
-
-def estimator(gradient: FollowedGradient, *, samples: int = 1) -> GradientEstimator:
-    """Return the gradient that is followed.
-
-    Parameters
-    ----------
-    gradient
-        The recipe's section.
-    samples
-        Shifts an estimate.
-    """
-    shifted = Averaged((Shift(gradient.shift),), samples=samples) if gradient.shift else Plain()
-    soft = SoftRelu(gradient.soft_relu, shifted) if gradient.soft_relu else shifted
-    equal = EqualMembers(soft) if gradient.equal_members else soft
-    return Blurred(gradient.blur, equal) if gradient.blur else equal
 
 
 def _gradients(model: nn.Module, subject: StudySubject, of: GradientEstimator) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -15,11 +15,12 @@ from closedloop.analysis.normalizers import z_score
 from closedloop.attacks.gradients.estimators import Ensemble
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, freeze_for_attack
+from closedloop.stages.from_protocol.model import recipe_of
 from closedloop.studies.recipe.probes import make_probes
 from closedloop.studies.recipe.recipes import Recipe
 from closedloop.studies.recipe.subject import Bytes, StudySubject
 from closedloop.training.closed_form import start_readout
-from closedloop.training.end_to_end import RefitRecipe, Responses, refit
+from closedloop.training.end_to_end import Responses, refit
 
 _Number = TypeVar("_Number", bound=np.generic)
 
@@ -120,14 +121,9 @@ class FittedDays:
         for place, (model, member) in enumerate(zip(self.members, self.recipe.members, strict=True)):
             if fit.readout_start == "closed_form" and not day:
                 start_readout(model, pixels, z, ridge=fit.ridge)
-            settings = RefitRecipe(
-                epochs=max(fit.epochs // rounds, 1) if day else fit.first_epochs,
-                base_learning_rate=fit.base_learning_rate,
-                readout_learning_rate=fit.readout_learning_rate,
-                weight_decay=fit.decay_at(len(pixels), member),
-                batch_size=fit.batch_size,
-                schedule=fit.schedule,
-            )
+            settings = recipe_of(fit.of_member(member), n_images=len(pixels), is_first=not day)
+            if day:
+                settings = replace(settings, epochs=max(settings.epochs // rounds, 1))
             refit(model, train, few, recipe=settings, seed=self.subject.seed_of("fit", day, block, place))
 
 

@@ -6,7 +6,6 @@ the same data differ most where the data say least.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import COSINE
 from closedloop.attacks.synthesis.both_directions import Work, attacks
 from closedloop.attacks.synthesis.items import AttackItem
+from closedloop.models.ensemble import pairs_of_members
 from closedloop.studies.recipe.recipes import RecipeProbes
 from closedloop.studies.recipe.subject import Bytes, Integers
 
@@ -37,7 +37,7 @@ class Contrasts(nn.Module):
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
-        self.pairs = tuple(itertools.combinations(range(len(members)), 2))
+        self.pairs = pairs_of_members(len(members))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the contrasts, (n, (n_pairs + 1) n_sites), sites varying fastest."""

@@ -12,6 +12,8 @@ from typing import Literal
 from pydantic import Field
 
 from closedloop.artifacts.documents import Section, validate
+from closedloop.artifacts.protocol.analysis import Fit
+from closedloop.artifacts.protocol.attack import Gradient
 from closedloop.errors import ProtocolError
 from closedloop.plain_text.suggestions import did_you_mean
 from closedloop.plain_text.yaml_text import read_yaml
@@ -41,35 +43,30 @@ class RecipeProbes(Section):
     )
 
 
-class Descent(Section):
-    """How a day's refit descends; the decay falls as images grow."""
+class Descent(Fit):
+    """How a day's refit descends, as a protocol says it; what is not said is the paper's way at the dry run's rates."""
 
-    first_epochs: int = Field(default=5, ge=1, description="on day 0")
+    readout_start: Literal["random", "closed_form"] = "random"
+    first_epochs: int | None = Field(default=5, ge=1, description="on day 0; null: as on the others")
     epochs: int = Field(default=5, ge=1, description="on later days, over all of its rounds")
     weight_decay: float = Field(default=0.3, ge=0, description="at `decay_images` images and below")
-    decay_images: int = Field(default=1000, ge=1)
+    decay_images: int | None = Field(default=1000, ge=1)
     decay_power: float = Field(default=0.0, ge=0, description="decay = weight_decay (decay_images / images) ** this")
     base_learning_rate: float = Field(default=1e-3, ge=0)
     readout_learning_rate: float = Field(default=1e-2, ge=0)
     batch_size: int = Field(default=32, ge=1)
-    schedule: Literal["constant", "cosine"] = "constant"
-    readout_start: Literal["random", "closed_form"] = "random"
     ridge: float = Field(default=0.1, gt=0)
 
-    def decay_at(self, n_images: int, member: RecipeMember | None = None) -> float:
-        """Weight decay of a fit to so many images, of a member with a power of its own by that."""
-        own = None if member is None else member.decay_power
-        power = self.decay_power if own is None else own
-        return float(self.weight_decay * min(self.decay_images / n_images, 1.0) ** power)
+    def of_member(self, member: RecipeMember) -> Fit:
+        """Return the section of a member, which may have a power of its own."""
+        return self if member.decay_power is None else self.model_copy(update={"decay_power": member.decay_power})
 
 
-class FollowedGradient(Section):
-    """Which gradient attacks follow (docs/decisions/0012)."""
+class FollowedGradient(Gradient):
+    """Which gradient attacks follow, as a protocol says it (docs/decisions/0012), and for how long."""
 
-    shift: float = Field(default=0.094, ge=0, description="largest shift, as a fraction of the side")
-    blur: float = Field(default=0.025, ge=0, description="SD of the blur, likewise")
-    soft_relu: float = Field(default=0, ge=0, description="slope of the rectifiers on the way back; 0 leaves them hard")
-    equal_members: bool = Field(default=False, description="members' gradients are equally long")
+    shift: float = Field(default=0.094, ge=0, lt=1, description="largest shift, as a fraction of the side")
+    blur: float = Field(default=0.025, ge=0, lt=1, description="SD of the blur, likewise")
     steps: int = Field(default=10, ge=1, description="gradients an attack")
 
 

@@ -139,7 +139,7 @@ def passes(recipe: Recipe, *, day: int) -> int:
     """
     n_members, fit = len(recipe.members), recipe.fit
     if not day:
-        return n_members * fit.first_epochs * recipe.first_clean
+        return n_members * (fit.first_epochs or fit.epochs) * recipe.first_clean
     before = recipe.first_clean + (day - 1) * recipe.n_fitted
     shown = [round(recipe.n_fitted * (block + 1) / recipe.rounds) for block in range(recipe.rounds)]
     return n_members * max(fit.epochs // recipe.rounds, 1) * sum(before + one for one in shown)

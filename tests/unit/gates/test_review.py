@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.evaluation import EvaluationReport
+from closedloop.artifacts.day.evaluation import EvaluationReport, MapFit
 from closedloop.artifacts.day.responses import Site, SiteTable
+from closedloop.gates.review.channel_map import map_fit
 from closedloop.gates.review.refit import refit_better
 from closedloop.gates.review.sensitivity import estimators_agree, sensitivity_controls
 from closedloop.models.checkpoints import save_site_model
@@ -139,6 +140,7 @@ def attacked(
     n_images: int = N_ANCHORS,
     day: int = 1,
     noise_of: float = 0.3,
+    fit: MapFit | None = None,
 ) -> Recorded:
     """Return a study whose attacks of epsilon 10 moved every site by a size in sigma, up or down.
 
@@ -156,6 +158,8 @@ def attacked(
         Which.
     noise_of
         SD of a single response, in sigma.
+    fit
+        What evaluation found of the channel map.
     """
     random = np.random.default_rng(5)
     study = Recorded(tmp_path, {"attack": {"epsilons": [EPSILON]}})
@@ -190,6 +194,7 @@ def attacked(
         random_pair=None,
         examples=(),
         rasters=(),
+        map_fit=fit,
     )
     catalog.EVALUATION.write(catalog.EVALUATION.published(study.paths, day), evaluation, simulated=True)
     return study
@@ -242,3 +247,26 @@ def test_day_0s_attacks_are_not_judged(tmp_path: Path, gate: Callable[..., objec
 def test_a_few_images_are_not_judged(tmp_path: Path, gate: Callable[..., object]) -> None:
     found = attacked(tmp_path, size=1.0, right=0.0, control=1.0, n_images=5).ask(gate, 1)  # type: ignore[arg-type]
     assert (found.level, found.values) == ("PASS", {})
+
+
+def own_map(p: float | None) -> MapFit:
+    """Return what evaluation finds where so many random orders of the sites fit as well."""
+    return MapFit(r_own=0.61, r_other=0.12, p=p, n_sites=21, rings=p is None or p > 0.01)
+
+
+@pytest.mark.parametrize(
+    ("fit", "level"), [(own_map(0.0), "PASS"), (own_map(0.01), "PASS"), (own_map(0.2), "WARN"), (own_map(None), "PASS")]
+)
+def test_sites_that_do_not_answer_as_predicted_for_them_warn(tmp_path: Path, fit: MapFit, level: str) -> None:
+    found = attacked(tmp_path, size=1.0, fit=fit).ask(map_fit, 1)
+    assert found.level == level
+    assert (found.values == {}) == (fit.p is None)
+    assert ("of their own sites 0.61, of the 20 others 0.12" in found.found) == (fit.p is not None)
+
+
+def test_a_map_is_not_judged_by_day_0s_model_nor_by_an_evaluation_of_an_older_version(tmp_path: Path) -> None:
+    first = attacked(tmp_path / "first", size=0.0, day=0, fit=own_map(0.5)).ask(map_fit, 0)
+    older = attacked(tmp_path / "older", size=0.0).ask(map_fit, 1)
+    assert (first.level, older.level) == ("PASS", "PASS")
+    assert "day 0" in first.found
+    assert "not known" in older.found

@@ -128,10 +128,17 @@ def test_a_refit_descends_as_the_protocol_says() -> None:
 
 def test_decay_falls_with_images_and_the_first_refit_has_epochs_of_its_own() -> None:
     fit = read_protocol(PROTOCOLS / "smoke.yaml").fit.model_copy(
-        update={"weight_decay": 0.3, "decay_images": 1000, "decay_power": 1.5, "first_epochs": 30, "schedule": "cosine"}
+        update={
+            "weight_decay": 0.3,
+            "decay_images": 1000,
+            "decay_power": 1.5,
+            "first_epochs": 30,
+            "schedule": "cosine",
+            "shift": 0.03,
+        }
     )
     first, later = (recipe_of(fit, n_images=n, is_first=n == 500) for n in (500, 4000))
-    assert (first.epochs, first.weight_decay, first.schedule) == (30, 0.3, "cosine")
+    assert (first.epochs, first.weight_decay, first.schedule, first.shift) == (30, 0.3, "cosine", 0.03)
     assert (later.epochs, later.weight_decay) == (fit.epochs, pytest.approx(0.3 / 8))
 
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from scipy import stats
 
+from closedloop.attacks.gradients.transforms import Shift
 from closedloop.errors import CheckpointError
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, predict
 from closedloop.stimuli.pools import ProceduralPool, load_images
-from closedloop.training.end_to_end import RefitRecipe, Responses, held_out_correlation, refit
+from closedloop.training.end_to_end import RefitRecipe, Responses, _numbers, held_out_correlation, refit
 from closedloop.training.resumable import TrainingProgress, epoch_order
 
 torch.set_num_threads(1)
@@ -99,15 +100,47 @@ def test_the_same_inputs_give_the_same_weights_and_another_seed_gives_others() -
     assert not same(results[0], results[2])
 
 
+def moved(images: np.ndarray) -> np.ndarray:
+    """Return images moved by a pixel along both axes, reflected at the border."""
+    return np.pad(images, ((0, 0), (1, 0), (1, 0), (0, 0)), mode="reflect")[:, :-1, :-1]
+
+
+def test_who_is_fitted_to_shifted_images_answers_alike_when_an_image_is_moved() -> None:
+    train, held_out = answers(200, seed=1), answers(60, seed=2)
+    differences, losses = [], []
+    for shift in (0.0, 0.1):  # 3 pixels
+        model = site_model()
+        recipe = dataclasses.replace(RECIPE, epochs=6, shift=shift)
+        losses.append(refit(model, train, held_out, recipe=recipe, seed=3).losses)
+        here, there = (predict(model, images) for images in (held_out.images, moved(held_out.images)))
+        differences.append(np.sqrt(np.mean((here - there) ** 2)))
+    assert differences[1] < 0.9 * differences[0]
+    assert losses[1][-1] > losses[0][-1]
+
+
+def test_an_image_is_moved_by_its_own_draw_of_the_epoch_and_every_pixel_stays_a_pixel() -> None:
+    images = torch.rand(40, 3, 32, 32)
+    numbers = [_numbers(np.arange(40), seed=5, epoch=epoch) for epoch in (0, 0, 1)]
+    shifted = [Shift(0.032)(images, one) for one in numbers]
+    assert torch.equal(shifted[0], shifted[1])
+    assert not torch.equal(shifted[0], shifted[2])
+    some = np.array([7, 31])
+    assert torch.equal(Shift(0.032)(images[some], _numbers(some, seed=5, epoch=0)), shifted[0][some])
+    assert np.isin(shifted[0].numpy(), images.numpy()).all()
+
+
 class KilledError(Exception):
     """Stands for the end of the process."""
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.1])
 @pytest.mark.parametrize("killed_at_step", [1, 3, 4, 8])
-def test_a_refit_that_was_killed_and_run_again_ends_with_the_same_weights(tmp_path: Path, killed_at_step: int) -> None:
+def test_a_refit_that_was_killed_and_run_again_ends_with_the_same_weights(
+    tmp_path: Path, killed_at_step: int, shift: float
+) -> None:
     train, held_out = answers(40, seed=1), answers(10, seed=2)  # 3 steps an epoch, 3 epochs
-    undisturbed = site_model()
-    whole = refit(undisturbed, train, held_out, recipe=RECIPE, seed=3)
+    recipe, undisturbed = dataclasses.replace(RECIPE, shift=shift), site_model()
+    whole = refit(undisturbed, train, held_out, recipe=recipe, seed=3)
 
     def kill(progress: TrainingProgress) -> None:
         if progress.step == killed_at_step:
@@ -115,9 +148,9 @@ def test_a_refit_that_was_killed_and_run_again_ends_with_the_same_weights(tmp_pa
 
     checkpoint = tmp_path / "refit.pt"
     with pytest.raises(KilledError):
-        refit(site_model(), train, held_out, recipe=RECIPE, seed=3, checkpoint=checkpoint, progress=kill)
+        refit(site_model(), train, held_out, recipe=recipe, seed=3, checkpoint=checkpoint, progress=kill)
     model = site_model()
-    report = refit(model, train, held_out, recipe=RECIPE, seed=3, checkpoint=checkpoint)
+    report = refit(model, train, held_out, recipe=recipe, seed=3, checkpoint=checkpoint)
     assert same(weights_of(model), weights_of(undisturbed))
     assert report.resumed_from_epoch == (killed_at_step - 1) // 3
     assert dataclasses.replace(report, resumed_from_epoch=0).losses == whole.losses

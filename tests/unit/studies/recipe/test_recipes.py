@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from closedloop.cli import app
 from closedloop.errors import CheckpointError, OptionError, ProtocolError
+from closedloop.stages.from_protocol.model import weight_decay_of
 from closedloop.studies.recipe.recipes import Descent, Recipe, RecipeMember, named_recipes, read_recipe
 
 FILE = """
@@ -28,12 +29,12 @@ def test_a_file_says_what_differs_from_the_paper_s_way(tmp_path: Path) -> None:
     assert recipe.n_fitted == recipe.clean + 10
 
 
-def test_the_decay_falls_as_images_grow_and_not_before() -> None:
+def test_the_decay_falls_as_images_grow_and_not_before_and_a_member_may_have_its_own() -> None:
     law = Descent(weight_decay=0.2, decay_images=100, decay_power=0.5)
-    assert [round(law.decay_at(n), 6) for n in (10, 100, 400, 10_000)] == [0.2, 0.2, 0.1, 0.02]
-    assert Descent(weight_decay=0.2).decay_at(10_000) == 0.2
-    assert round(law.decay_at(400, RecipeMember(decay_power=1.0)), 6) == 0.05
-    assert law.decay_at(400, RecipeMember()) == law.decay_at(400)
+    assert [round(weight_decay_of(law, n_images=n), 6) for n in (10, 100, 400, 10_000)] == [0.2, 0.2, 0.1, 0.02]
+    assert weight_decay_of(Descent(weight_decay=0.2), n_images=10_000) == 0.2
+    assert round(weight_decay_of(law.of_member(RecipeMember(decay_power=1.0)), n_images=400), 6) == 0.05
+    assert law.of_member(RecipeMember()) is law
 
 
 def test_every_recipe_that_ships_is_known_by_its_name() -> None:
