@@ -48,7 +48,7 @@ def test_the_rounds_of_a_day_show_together_what_the_day_shows(rounds: int) -> No
 def test_anchors_and_controls_are_in_the_last_round_and_normalizers_in_each() -> None:
     sessions = of_day(cut(3))
     assert [one.images.anchors for one in sessions] == [0, 0, 84]
-    assert [one.attack.anchors_per_site for one in sessions] == [0, 0, 12]
+    assert [one.attack.anchors_per_site for one in sessions] == [0, 0, DRY_RUN.attack.anchors_per_site]
     assert [one.controls.n_images for one in sessions] == [0, 0, 16]
     assert [one.images.normalizers for one in sessions] == [25, 25, 25]
     assert [one.attack.fresh_images_per_site for one in sessions] == [2, 1, 1]
@@ -93,7 +93,10 @@ def test_a_protocol_of_one_round_has_the_hash_of_one_without_rounds() -> None:
             "at most 2",
         ),
         (
-            {"anchors_per_site: 12": "anchors_per_site: 0", "fresh_images_per_site: 1": "fresh_images_per_site: 2"},
+            {
+                f"anchors_per_site: {DRY_RUN.attack.anchors_per_site}": "anchors_per_site: 0",
+                "fresh_images_per_site: 1": "fresh_images_per_site: 2",
+            },
             "at most",
         ),
         ({"hours_per_day: 5.0": "hours_per_day: 0.1"}, "expected a day that fits"),
