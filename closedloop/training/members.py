@@ -108,7 +108,24 @@ def _fit(
 
 def _learn(member: MemberFit, train: Responses, held_out: Responses, *, recipe: RefitRecipe) -> None:
     """Fit a member in a process of its own, whose last checkpoint is what it leaves."""
-    _fit(member, train, held_out, recipe=recipe, progress=lambda _training: tick())
+    telling = _Telling()
+    _fit(member, train, held_out, recipe=recipe, progress=telling)
+    telling.until(recipe.epochs * -(-len(train.images) // recipe.batch_size))
+
+
+@dataclass
+class _Telling:
+    """Tells the parent of every step, those that an interrupted run had done among them."""
+
+    n_told: int = 0
+
+    def __call__(self, training: TrainingProgress) -> None:
+        self.until(training.step)
+
+    def until(self, step: int) -> None:
+        for _ in range(step - self.n_told):
+            tick()
+        self.n_told = max(step, self.n_told)
 
 
 @dataclass

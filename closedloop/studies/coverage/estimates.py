@@ -250,6 +250,8 @@ def _shams(late: _Evaluated, study: CoverageStudy) -> Iterator[Rang]:
     yield Rang("sham attack: paper's estimate without zero", _part(not _holds(one, 0.0) for one in paper))
     both = [_mean(np.sign(own.predicted_sign) * own.change, own, BOTH) for own in shams]
     yield Rang("sham attack: the same, over images and sites", _part(not _holds(one, 0.0) for one in both))
+    yield Rang("sham attack: paper's estimate above zero", _part(one.is_measurable for one in paper))
+    yield Rang("sham attack: the same above zero, over images and sites", _part(one.is_measurable for one in both))
     crossed = [cross_fitted_estimate(own.repetitions_clean, own.repetitions_changed, **_indices(own)) for own in shams]
     yield Rang("sham attack: cross-fitted above zero", _part(one.is_measurable for one in crossed))
     slopes = _slopes_of(late.attacks(role=SHAM))

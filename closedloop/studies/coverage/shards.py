@@ -21,7 +21,7 @@ from closedloop.studies.coverage.subject import simulate_subject
 
 Arrays = dict[str, NDArray[Any]]
 
-_FORMAT = "coverage 1"
+_FORMAT = "coverage 2"
 _JUDGED, _RANG = "interval_", "alarm_"
 _OF_EXPERIMENT = ("subject", "experiment", "repetitions")
 _NAMES = tuple(
