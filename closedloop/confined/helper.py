@@ -8,6 +8,7 @@ import json
 import math
 import os
 import resource
+import signal
 import socket
 import sys
 import time
@@ -30,6 +31,9 @@ from closedloop.errors import ClosedLoopError
 
 def serve() -> None:
     """Pass on the questions that come through the socket at file descriptor 0: the helper's whole life."""
+    signal.signal(
+        signal.SIGCHLD, signal.SIG_DFL
+    )  # ignored by who asks, it is handed down, and no child could be awaited
     channel = socket.socket(fileno=0)
     child: _Child | None = None
     while True:

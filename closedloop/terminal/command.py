@@ -23,7 +23,14 @@ from closedloop.errors import ClosedLoopError, OptionError
 from closedloop.terminal.anew import allow_beginning_anew
 from closedloop.terminal.faults import DEBUG, fault_line, library_of
 from closedloop.terminal.help import plain_help
-from closedloop.terminal.signals import INTERRUPTED, end_at_once, end_imports_at_once, end_with, is_end_asked_for
+from closedloop.terminal.signals import (
+    INTERRUPTED,
+    end_at_once,
+    end_imports_at_once,
+    end_with,
+    hear_of_children,
+    is_end_asked_for,
+)
 from closedloop.terminal.streams import UNREAD, flushed, one_line, prepare_streams, say, unprinted_line
 
 _FAILED, _MISUSED = 1, 2
@@ -69,6 +76,7 @@ class Program:
 def run_program(program: Program) -> NoReturn:
     """Run a program's command line, and end the process with its exit code."""
     try:
+        hear_of_children()
         prepare_streams()
         allow_beginning_anew()
         _quiet_libraries()

@@ -27,6 +27,7 @@ __all__ = [
     "end_if_asked",
     "end_imports_at_once",
     "end_with",
+    "hear_of_children",
     "is_end_asked_for",
     "note_end_told",
 ]
@@ -47,6 +48,16 @@ def end_imports_at_once() -> None:
 def end_with(status: int) -> None:
     """End with this code whatever asks for the end from here on: all is done and said, only Python tidies up."""
     answer(lambda _signal, _frame: os._exit(status))
+
+
+def hear_of_children() -> None:
+    """From here on, learn how own processes end, also where whoever started this one never wanted to (`trap "" CHLD`).
+
+    An ignored SIGCHLD is handed down to every program that is started; Python then takes any of its own processes for
+    one that ended well.
+    """
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 @contextmanager

@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 
+from closedloop.confined import asking
 from closedloop.confined.asking import end_idle_helper, run_confined
 from closedloop.confined.protocol import ConfinedError, FunctionPlace, Limits
 from closedloop.errors import CheckpointError, ExecutionError
 from closedloop.execution.local import run_in_processes
 from tests.equipment.processes import Child
 from tests.unit.confined import questions
+from tests.unit.forked import forked
 from tests.unit.messages import refused
 
 SMALL = Limits(cpu_s=1, wall_s=60.0, memory_bytes=64 << 20)
@@ -164,6 +166,26 @@ def test_forked_workers_ask_helpers_of_their_own(tmp_path: Path) -> None:
     assert len(theirs) == 2
     assert ours not in theirs
     assert ask(questions.parent) == ours
+
+
+def test_a_fault_is_told_where_whoever_asks_ignores_how_its_processes_end() -> None:
+    def fail_twice() -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        heard = 0
+        for _ in range(2):
+            with pytest.raises(ConfinedError, match="RuntimeError"):
+                ask(questions.stumble)
+            heard += 1
+        sys.exit(heard)
+
+    assert forked(fail_twice, []).code == 2
+
+
+def test_a_helper_that_cannot_begin_is_told_with_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    end_idle_helper(after_s=0.0)
+    monkeypatch.setattr(asking, "_PROGRAM", "raise ImportError('no h5py')")
+    with refused(ExecutionError, sys.executable, "found it ended twice (exit code 1, ImportError: no h5py). Free some memory"):
+        ask(questions.pid)
 
 
 @pytest.mark.slow

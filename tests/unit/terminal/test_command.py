@@ -7,6 +7,7 @@ import errno
 import os
 import resource
 import signal
+import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,20 @@ def raising(error: BaseException) -> Callable[[], object]:
 def test_an_error_is_one_line_and_an_exit_code(error: BaseException, code: int, said: str) -> None:
     ended = run(raising(error))
     assert (ended.code, ended.line, ended.out) == (code, said, "")
+
+
+def test_how_own_processes_end_is_heard_where_whoever_started_the_program_ignores_them() -> None:
+    def started_where_children_are_ignored() -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        run_program(Program("tool", app, install={}))
+
+    app = typer.Typer()
+
+    @app.command("do")
+    def do() -> None:
+        raise typer.Exit(5 + subprocess.run(["false"], check=False).returncode)
+
+    assert forked(started_where_children_are_ignored, ["tool"]).code == 6
 
 
 def test_a_library_that_breaks_while_it_is_imported_is_named(tmp_path: Path) -> None:
