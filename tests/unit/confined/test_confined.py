@@ -184,7 +184,9 @@ def test_a_fault_is_told_where_whoever_asks_ignores_how_its_processes_end() -> N
 def test_a_helper_that_cannot_begin_is_told_with_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
     end_idle_helper(after_s=0.0)
     monkeypatch.setattr(asking, "_PROGRAM", "raise ImportError('no h5py')")
-    with refused(ExecutionError, sys.executable, "found it ended twice (exit code 1, ImportError: no h5py). Free some memory"):
+    with refused(
+        ExecutionError, sys.executable, "found it ended twice (exit code 1, ImportError: no h5py). Free some memory"
+    ):
         ask(questions.pid)
 
 
