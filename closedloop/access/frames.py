@@ -13,7 +13,7 @@ from closedloop.access.columns import PRESENTATIONS
 from closedloop.access.files import PublishedFiles, differ
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.responses import SiteTable
-from closedloop.artifacts.files.kinds import StudyFile
+from closedloop.artifacts.files.kinds import StudyFile, TableFile
 from closedloop.artifacts.tables import Columns
 
 Unit: TypeAlias = Literal["hz", "counts"]
@@ -80,14 +80,22 @@ def pairs_frame(files: PublishedFiles, day: DayOrAll, *, truth: bool) -> pd.Data
     truth
         Whether to keep what the hidden cortex did.
     """
-    tables = _tables(files, catalog.PAIRS, day, partial(_pairs, truth=truth))
-    return _marked(pd.concat(tables.values(), ignore_index=True), files)
+    return _of_all_days(files, catalog.PAIRS, partial(_pairs, truth=truth), day=day)
 
 
 def sensitivity_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     """Return the estimates of sensitivity of all days, a row an estimate."""
-    tables = _tables(files, catalog.SENSITIVITY, None, partial(_sensitivity, truth=truth))
-    return _marked(pd.concat(tables.values(), ignore_index=True), files)
+    return _of_all_days(files, catalog.SENSITIVITY, partial(_estimates, file=catalog.SENSITIVITY, truth=truth))
+
+
+def intervals_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
+    """Return the intervals of the estimates of all days, a row an estimate, unit and way of resampling."""
+    return _of_all_days(files, catalog.INTERVALS, partial(_estimates, file=catalog.INTERVALS, truth=truth))
+
+
+def slopes_frame(files: PublishedFiles) -> pd.DataFrame:
+    """Return the slopes over epsilon of all days, a row a site or image."""
+    return _of_all_days(files, catalog.SLOPES, _slopes)
 
 
 def marks(files: PublishedFiles) -> dict[Hashable, Any]:
@@ -102,6 +110,11 @@ def _indexed(
     if day is not None:
         return _marked(tables[day], files)
     return _marked(pd.concat(tables, names=["day", next(iter(tables.values())).index.name]), files)
+
+
+def _of_all_days(files: PublishedFiles, file: StudyFile, read: _ReadDay, *, day: DayOrAll = None) -> pd.DataFrame:
+    tables = _tables(files, file, day, read)
+    return _marked(pd.concat(tables.values(), ignore_index=True), files)
 
 
 def _tables(
@@ -176,8 +189,12 @@ def _pairs(files: PublishedFiles, day: int, *, truth: bool) -> pd.DataFrame:
     return frame if truth else frame.drop(columns="true_change")
 
 
-def _sensitivity(files: PublishedFiles, day: int, *, truth: bool) -> pd.DataFrame:
-    columns: Columns = files.read(catalog.SENSITIVITY, day)
+def _slopes(files: PublishedFiles, day: int) -> pd.DataFrame:
+    return pd.DataFrame(files.read(catalog.SLOPES, day))
+
+
+def _estimates(files: PublishedFiles, day: int, *, file: TableFile, truth: bool) -> pd.DataFrame:
+    columns: Columns = files.read(file, day)
     frame = pd.DataFrame(columns)
     if truth:
         return frame

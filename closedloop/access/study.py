@@ -4,31 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from closedloop.access import frames
-from closedloop.access.files import PublishedFiles
+from closedloop.access.documents import StudyDocuments
 from closedloop.access.frames import Unit
 from closedloop.access.pictures import find_image, images_of_day
 from closedloop.access.spike_times import site_onsets, site_spikes
-from closedloop.artifacts import catalog
-from closedloop.artifacts.day.evaluation import EvaluationReport
-from closedloop.artifacts.day.fit import FitReport
-from closedloop.artifacts.day.journal import Journal
-from closedloop.artifacts.day.quality import IngestQuality
-from closedloop.artifacts.manifest import Manifest
 from closedloop.artifacts.protocol.protocol import Protocol
-
-if TYPE_CHECKING:
-    from closedloop.models.ensemble import DayModel
 
 
 @dataclass(frozen=True, repr=False)
-class Study:
+class Study(StudyDocuments):
     """Read-only access to a study; `open_study` makes it.
 
     Days count from 0. A table of one row a presentation, stimulus or site is indexed by it, and by ``day`` before it
@@ -57,8 +47,6 @@ class Study:
     >>> study.presentations(0).attrs["simulated"]
     True
     """
-
-    _files: PublishedFiles
 
     def __repr__(self) -> str:
         kind = "SIMULATED study" if self.simulated else "Study"
@@ -200,6 +188,43 @@ class Study:
         """
         return frames.sensitivity_frame(self._files, truth=truth)
 
+    def intervals(self, *, truth: bool = False) -> pd.DataFrame:
+        """Return 95 % intervals of the estimates, by resampling images alone and images and sites, of all days.
+
+        Parameters
+        ----------
+        truth
+            Also the hidden cortex's own sensitivity of a simulation, marked in a column ``truth``.
+
+        Returns
+        -------
+        DataFrame
+            A row an estimate, unit ("sigma", "sigma_corrected" without the noise's part, "hz") and way of resampling
+            (``over``): ``mean``, ``standard_error``, ``interval_low``, ``interval_high``; all: docs/columns.md.
+
+        Examples
+        --------
+        >>> study.intervals()["over"].unique().tolist()
+        ['images_and_sites', 'images']
+        """
+        return frames.intervals_frame(self._files, truth=truth)
+
+    def slopes(self) -> pd.DataFrame:
+        """Return how sensitivity grows with epsilon, by site and by image, of all days.
+
+        Returns
+        -------
+        DataFrame
+            A row a site or image (``of``, ``name``): ``slope`` in sigma for a unit of epsilon, its error, ``p`` of no
+            slope, ``p_corrected`` for the number of tests (Holm); all: docs/columns.md.
+
+        Examples
+        --------
+        >>> study.slopes()["of"].unique().tolist()
+        ['site', 'image']
+        """
+        return frames.slopes_frame(self._files)
+
     def pairs(self, day: int | None = None, *, truth: bool = False) -> pd.DataFrame:
         """Return each attacked or control image beside its clean image, at each site.
 
@@ -309,91 +334,3 @@ class Study:
         onsets = site_onsets(self._files, day, neuroid_id)
         onsets.attrs = frames.marks(self._files)
         return onsets
-
-    def model(self, day: int) -> DayModel:
-        """Return the model of the sites that a day's images were attacked with (a torch module).
-
-        Returns
-        -------
-        SiteModel
-            In evaluation mode; images in [0, 1], (n, 3, side, side), to z-scored responses, (n, n_sites). The number
-            after the last day gives the model that the last refit left.
-
-        Examples
-        --------
-        >>> from closedloop.models import predict
-        >>> study = closedloop.open_study("runs/smoke")
-        >>> predicted = predict(study.model(0), study.images(0)[:5])
-        >>> predicted.shape == (5, study.protocol.sites.n_sites)
-        True
-        """
-        from closedloop.models.checkpoints import load_site_model  # noqa: PLC0415 - torch is needed for models alone
-
-        return load_site_model(self._files.path(catalog.MODEL, day, handed_on=True))
-
-    def journal(self, day: int) -> Journal:
-        """Return the rig's journal: every trial, presentation and launch.
-
-        Examples
-        --------
-        >>> journal = study.journal(0)
-        >>> journal.ended.outcome
-        'complete'
-        """
-        return self._files.read(catalog.JOURNAL, day)
-
-    def manifest(self, day: int, stage: str) -> Manifest:
-        """Return what a stage read and wrote, with checksums, seed and version.
-
-        Parameters
-        ----------
-        day
-            The day.
-        stage
-            "plan", "synthesize", "schedule", "present", "recording", "ingest", "refit", "evaluate" or "queue".
-
-        Examples
-        --------
-        >>> manifest = study.manifest(0, "evaluate")
-        >>> sorted(manifest.outputs)
-        ['evaluation.json', 'intervals.parquet', 'pairs.parquet', 'sensitivity.parquet', 'slopes.parquet']
-        """
-        return self._files.manifest(day, stage)
-
-    def quality(self, day: int) -> IngestQuality:
-        """Return what was found in a day's recording: codes, clocks, what was set aside and why."""
-        return self._files.read(catalog.QUALITY, day)
-
-    def fit(self, day: int) -> FitReport:
-        """Return what a day's refit used, and how well the models before and after it predict.
-
-        Examples
-        --------
-        >>> len(study.fit(0).r_heldout) == study.protocol.sites.n_sites
-        True
-        """
-        return self._files.read(catalog.FIT, day)
-
-    def evaluation(self, day: int, *, truth: bool = False) -> EvaluationReport:
-        """Return a day's other numbers: sigma, reliability and predictivity of each site, agreement of the signs.
-
-        Parameters
-        ----------
-        day
-            The day.
-        truth
-            Also the agreement with the hidden cortex of a simulation.
-
-        Examples
-        --------
-        >>> evaluation = study.evaluation(0)
-        >>> [row.epsilon for row in evaluation.epsilons]
-        [2.5, 10.0]
-        >>> evaluation.epsilons[0].sign_agreement_true is None
-        True
-        """
-        found = self._files.read(catalog.EVALUATION, day)
-        if truth:
-            return found
-        measured = tuple(row.model_copy(update={"sign_agreement_true": None}) for row in found.epsilons)
-        return found.model_copy(update={"epsilons": measured})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.evaluation import EpsilonEvaluation, EvaluationReport
+from closedloop.artifacts.day.evaluation import AttainedFraction, EpsilonEvaluation, EvaluationReport
 from closedloop.artifacts.day.journal_rows import LaunchOpened, Presentation, SessionEnded
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.day.responses import Site, SiteTable
@@ -227,6 +227,10 @@ def _write_evaluation(made: Made) -> None:
         for name, truth in estimates
     ]
     made.write(catalog.SENSITIVITY, as_columns(rows, catalog.SENSITIVITY.layout))
+    both = {"unit": "sigma", "over": "images_and_sites"}
+    made.write(catalog.INTERVALS, as_columns([row | both for row in rows[:2]], catalog.INTERVALS.layout))
+    slope = {"day": made.day, "of": "site", "name": SITES[1], "slope": 0.02, "standard_error": 0.01, "degrees": 3}
+    made.write(catalog.SLOPES, as_columns([slope | {"p": 0.1, "p_corrected": 0.3}], catalog.SLOPES.layout))
     pair = {"stimulus_id": "x", "kind": "attacked", "role": "clean", "image_id": "i", "neuroid_id": SITES[1]}
     pair |= {"epsilon": 10.0, "realised_epsilon": 9.9, "predicted_sign": 1, "rate_clean_hz": 10.0}
     pair |= {"rate_changed_hz": 20.0, "change": 1.0, "true_change": 0.7, "n_repetitions": 1}
@@ -242,6 +246,18 @@ def _write_evaluation(made: Made) -> None:
         mean_attacked_hz=20.0,
         predicted_change=1.0,
     )
+    attained = AttainedFraction(
+        epsilon=10.0,
+        image_set="all",
+        fraction=0.5,
+        interval_low=0.4,
+        interval_high=0.6,
+        true=0.35,
+        white_box=0.7,
+        n_pairs=1,
+        n_images=1,
+        n_sites=1,
+    )
     by_site = ("sigma_hz", "sigma_corrected_hz", "r_predicted", "reliability", "preferred_hz")
     values: dict[str, Any] = {name: {} for name in by_site}
     report = EvaluationReport(
@@ -252,6 +268,7 @@ def _write_evaluation(made: Made) -> None:
         epsilons=(epsilon,),
         examples=(),
         rasters=(),
+        attained=(attained,),
         **values,
     )
     made.write(catalog.EVALUATION, report)

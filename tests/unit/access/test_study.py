@@ -128,8 +128,18 @@ def test_the_hidden_truth_is_left_out_unless_asked_for_by_name(study: Study) -> 
     assert study.pairs(truth=True)["true_change"].tolist() == [0.7]
     assert study.sensitivity()["estimate"].tolist() == ["paper", "vanilla_units"]
     assert study.sensitivity(truth=True)["truth"].tolist() == [False, True, True, True]
+    assert study.intervals()["estimate"].tolist() == ["paper"]
+    assert study.intervals(truth=True)["truth"].tolist() == [False, True]
+    assert study.evaluation(0).attained == ()
+    assert study.evaluation(0, truth=True).attained[0].fraction == 0.5
     assert study.evaluation(0).epsilons[0].sign_agreement_true is None
     assert study.evaluation(0, truth=True).epsilons[0].sign_agreement_true == 0.75
+
+
+def test_slopes_are_measured_of_all_days_and_marked(study: Study) -> None:
+    slopes = study.slopes()
+    assert slopes[["day", "of", "name", "slope"]].to_numpy().tolist() == [[0, "site", SITES[1], 0.02]]
+    assert slopes.attrs == study.pairs().attrs
 
 
 def test_images_are_found_by_row_and_by_name(study: Study) -> None:
