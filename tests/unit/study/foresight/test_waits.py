@@ -40,7 +40,7 @@ def test_each_stage_takes_longer_with_the_work_it_has(stage: str, seconds: float
 def test_the_work_of_a_round_is_counted_from_the_protocol() -> None:
     first = work_of_session(CUT, Block(1), n_sites=20, n_fitted_before=552)
     probes = CUT.probes.n_made // 2
-    taught = 39 + probes  # singles and probes
+    taught = CUT.probes.singles // 2 + probes
     assert first == SessionWork(50 * 2 + 25 * 4 + 20 * 3 * 2 + taught, 20 * 3 + probes, 552 + 50 + 20 * 3 + taught)
     last = work_of_session(CUT, Block(1, 2), n_sites=20, n_fitted_before=first.n_fitted)
     assert last.n_attacks == CUT.attack.anchors_per_site * 20 * 3 + probes
