@@ -31,9 +31,7 @@ from closedloop.errors import ClosedLoopError
 
 def serve() -> None:
     """Pass on the questions that come through the socket at file descriptor 0: the helper's whole life."""
-    signal.signal(
-        signal.SIGCHLD, signal.SIG_DFL
-    )  # ignored by who asks, it is handed down, and no child could be awaited
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored it would be handed down, and no child awaited
     channel = socket.socket(fileno=0)
     child: _Child | None = None
     while True:

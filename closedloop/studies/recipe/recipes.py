@@ -152,9 +152,9 @@ _SHIPPED = (
         name="quick",
         members=(RecipeMember(), _SMOOTH),
         first_clean=1382,
-        clean=178,
-        probes=RecipeProbes(n_images=1204, of="shown"),
-        fit=_FALLING.model_copy(update={"first_epochs": 20, "epochs": 6, "decay_images": 1400}),
-        gradient=_SOFT,
+        clean=582,
+        probes=RecipeProbes(n_images=800, steps=3, of="shown"),
+        fit=_FALLING.model_copy(update={"first_epochs": 16, "epochs": 4, "decay_images": 1400}),
+        gradient=_SOFT.model_copy(update={"steps": 8}),
     ),
 )
