@@ -154,7 +154,7 @@ _SHIPPED = (
         first_clean=1382,
         clean=582,
         probes=RecipeProbes(n_images=800, steps=3, of="shown"),
-        fit=_FALLING.model_copy(update={"first_epochs": 16, "epochs": 4, "decay_images": 1400}),
+        fit=_FALLING.model_copy(update={"first_epochs": 14, "epochs": 3, "decay_images": 1400}),
         gradient=_SOFT.model_copy(update={"steps": 8}),
     ),
 )
