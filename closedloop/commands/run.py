@@ -225,5 +225,5 @@ def _short(value: float | None, digits: int = 3) -> str:
     """Return a number without the zero before the point, so that three epsilons fit on a line."""
     if value is None or math.isnan(value):
         return "-"
-    text = f"{value:.{digits}f}"
+    text = f"{value:z.{digits}f}"  # of nothing no sign is shown
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
