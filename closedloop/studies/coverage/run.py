@@ -16,7 +16,8 @@ from closedloop.studies.coverage.documents import COVERAGE_ALARMS, COVERAGE_INTE
 from closedloop.studies.coverage.report import write_coverage_report
 from closedloop.studies.coverage.settings import CoverageFiles, CoverageStudy
 from closedloop.studies.coverage.shards import coverage_shards, leave_shard, read_shards
-from closedloop.studies.coverage.tables import alarms_table, intervals_table, write_tables
+from closedloop.studies.coverage.tables import alarms_table, intervals_table
+from closedloop.studies.files import write_both
 
 
 def run_coverage(
@@ -56,8 +57,8 @@ def run_coverage(
     judged, rang = read_shards(shards)
     _settings(study).write(files.settings)
     intervals, alarms = intervals_table(judged), alarms_table(rang)
-    write_tables(files.intervals, COVERAGE_INTERVALS, intervals)
-    write_tables(files.alarms, COVERAGE_ALARMS, alarms)
+    write_both(files.intervals, COVERAGE_INTERVALS, intervals, simulated=True)
+    write_both(files.alarms, COVERAGE_ALARMS, alarms, simulated=True)
     page = write_coverage_report(folder, command=command)
     return [*_summary(intervals, alarms), f"Open {page}"]
 

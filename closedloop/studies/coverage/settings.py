@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.errors import ProtocolError
+from closedloop.studies.files import StudyFolder
 
 WINDOW_S = 0.1  # section 3.1: [70, 170) ms
 
@@ -79,15 +80,8 @@ class CoverageStudy:
 
 
 @dataclass(frozen=True)
-class CoverageFiles:
+class CoverageFiles(StudyFolder):
     """The files of a study."""
-
-    folder: Path
-
-    @property
-    def settings(self) -> Path:
-        """What was asked."""
-        return self.folder / "settings.json"
 
     @property
     def intervals(self) -> Path:
@@ -103,8 +97,3 @@ class CoverageFiles:
     def page(self) -> Path:
         """The page to open."""
         return self.folder / "coverage.html"
-
-    @property
-    def shards(self) -> Path:
-        """Folder of finished shards."""
-        return self.folder / "shards"

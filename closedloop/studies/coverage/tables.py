@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.layouts import TableLayout
-from closedloop.artifacts.tables import Columns, write_table
-from closedloop.storage import write_bytes
+from closedloop.artifacts.tables import Columns
 from closedloop.studies.coverage.documents import COVERAGE_ALARMS, COVERAGE_INTERVALS
 from closedloop.studies.coverage.estimates import BOTH
 
@@ -79,26 +75,6 @@ def part_interval(held: Floats, subject: NDArray[Any]) -> tuple[float, float]:
     centre = (mean + _NORMAL_95**2 / 2 / n) / (1 + _NORMAL_95**2 / n)
     half = _NORMAL_95 / (1 + _NORMAL_95**2 / n) * math.sqrt(mean * (1 - mean) / n + _NORMAL_95**2 / 4 / n**2)
     return centre - half, centre + half
-
-
-def write_tables(path: Path, layout: TableLayout, columns: Columns) -> None:
-    """Write a table as parquet and, beside it, as csv.
-
-    Parameters
-    ----------
-    path
-        The parquet file; the csv file has the same stem.
-    layout
-        Layout of the table.
-    columns
-        Its columns, all of one length.
-    """
-    write_table(path, layout, columns, simulated=True)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
-    write_bytes(path.with_suffix(".csv"), text.getvalue().encode())
 
 
 def _interval_row(own: Columns) -> dict[str, Any]:

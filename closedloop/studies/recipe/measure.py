@@ -12,6 +12,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import HERE, Workers
 from closedloop.storage import resolved
+from closedloop.studies.files import write_both
 from closedloop.studies.recipe.documents import RECIPE_DAYS, RecipeStudy
 from closedloop.studies.recipe.settings import RecipeComparison, RecipeFiles
 from closedloop.studies.recipe.shards import (
@@ -22,7 +23,7 @@ from closedloop.studies.recipe.shards import (
     read_judged,
     read_truth_shard,
 )
-from closedloop.studies.recipe.tables import passes, summarise, write_tables
+from closedloop.studies.recipe.tables import passes, summarise
 
 
 def compare_recipes(
@@ -92,7 +93,7 @@ def compare_recipes(
         n_days=comparison.n_days,
     )
     document.write(files.settings)
-    write_tables(files.days, RECIPE_DAYS, table)
+    write_both(files.days, RECIPE_DAYS, table, simulated=True)
     return table
 
 

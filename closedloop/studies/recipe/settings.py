@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.errors import ProtocolError
+from closedloop.studies.files import StudyFolder
 from closedloop.studies.recipe.recipes import Recipe
 from closedloop.studies.recipe.subject import StudySubject
 
@@ -49,27 +50,10 @@ class RecipeComparison:
 
 
 @dataclass(frozen=True)
-class RecipeFiles:
+class RecipeFiles(StudyFolder):
     """The files of a study."""
-
-    folder: Path
-
-    @property
-    def settings(self) -> Path:
-        """What was asked."""
-        return self.folder / "settings.json"
 
     @property
     def days(self) -> Path:
         """A row per (recipe, subject, day, epsilon)."""
         return self.folder / "recipe_days.parquet"
-
-    @property
-    def page(self) -> Path:
-        """The page to open."""
-        return self.folder / "index.html"
-
-    @property
-    def shards(self) -> Path:
-        """Folder of finished days."""
-        return self.folder / "shards"

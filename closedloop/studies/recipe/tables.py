@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from closedloop.analysis.bootstrap import bootstrap_mean, bootstrap_ratio
 from closedloop.analysis.estimate import Estimate
-from closedloop.artifacts.layouts import TableLayout
 from closedloop.artifacts.naming import derive_seed
-from closedloop.artifacts.tables import Columns, write_table
-from closedloop.storage import write_bytes
+from closedloop.artifacts.tables import Columns
 from closedloop.studies.recipe.documents import RECIPE_DAYS
 from closedloop.studies.recipe.judge import EPSILONS, JudgedModel, Truth
 from closedloop.studies.recipe.recipes import Recipe
@@ -46,26 +41,6 @@ def summarise(
     """
     rows = [row for recipe in recipes for row in _rows_of(recipe, found, pairs)]
     return {name: np.array([row[name] for row in rows]) for name in RECIPE_DAYS.columns}
-
-
-def write_tables(path: Path, layout: TableLayout, columns: Columns) -> None:
-    """Write a table as parquet and, beside it, as csv.
-
-    Parameters
-    ----------
-    path
-        The parquet file; the csv file has the same stem.
-    layout
-        Layout of the table.
-    columns
-        Its columns, all of one length.
-    """
-    write_table(path, layout, columns, simulated=True)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
-    write_bytes(path.with_suffix(".csv"), text.getvalue().encode())
 
 
 def _rows_of(

@@ -38,6 +38,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import HERE, Workers
 from closedloop.storage import resolved
+from closedloop.studies.files import write_both
 from closedloop.studies.networks import NetworkChoice, OpenNetwork, open_network
 from closedloop.studies.unit_sensitivity.choice import DrawnImages, DrawnUnits, draw_images, draw_units, pairs
 from closedloop.studies.unit_sensitivity.documents import (
@@ -49,7 +50,7 @@ from closedloop.studies.unit_sensitivity.documents import (
 )
 from closedloop.studies.unit_sensitivity.settings import StudyFiles, UnitStudy
 from closedloop.studies.unit_sensitivity.shards import UnitShard, leave_shard, pairs_per_shard, read_changes
-from closedloop.studies.unit_sensitivity.tables import summarise, write_tables
+from closedloop.studies.unit_sensitivity.tables import summarise
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ def measure_units(
     changes = {name: np.concatenate([columns[name] for columns in found]) for name in UNIT_CHANGES.columns}
     document = _document(study, parts)
     document.write(files.settings)
-    write_tables(files.changes, UNIT_CHANGES, changes)
-    write_tables(files.sensitivity, UNIT_SENSITIVITY, summarise(changes, seed=study.seed))
+    write_both(files.changes, UNIT_CHANGES, changes, simulated=False)
+    write_both(files.sensitivity, UNIT_SENSITIVITY, summarise(changes, seed=study.seed), simulated=False)
     return document
 
 

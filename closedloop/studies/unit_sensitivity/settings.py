@@ -8,6 +8,7 @@ from pathlib import Path
 
 from closedloop.attacks.searches import STRENGTHENED, Schedule
 from closedloop.errors import ProtocolError
+from closedloop.studies.files import StudyFolder
 from closedloop.studies.networks import NetworkChoice
 
 PAPER = STRENGTHENED  # 100 starts, 250 gradients in each ball
@@ -63,15 +64,8 @@ class UnitStudy:
 
 
 @dataclass(frozen=True)
-class StudyFiles:
+class StudyFiles(StudyFolder):
     """The files of a study."""
-
-    folder: Path
-
-    @property
-    def settings(self) -> Path:
-        """Settings and networks."""
-        return self.folder / "settings.json"
 
     @property
     def changes(self) -> Path:
@@ -82,13 +76,3 @@ class StudyFiles:
     def sensitivity(self) -> Path:
         """A row per (network, epsilon)."""
         return self.folder / "sensitivity.parquet"
-
-    @property
-    def page(self) -> Path:
-        """The page to open."""
-        return self.folder / "index.html"
-
-    @property
-    def shards(self) -> Path:
-        """Folder of finished shards."""
-        return self.folder / "shards"

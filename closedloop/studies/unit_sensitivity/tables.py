@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from closedloop.analysis.units import mean_over_units
-from closedloop.artifacts.layouts import TableLayout
-from closedloop.artifacts.tables import Columns, write_table
-from closedloop.storage import write_bytes
+from closedloop.artifacts.tables import Columns
 from closedloop.studies.unit_sensitivity.choice import derived_seed
 from closedloop.studies.unit_sensitivity.documents import UNIT_SENSITIVITY
 
@@ -45,27 +40,3 @@ def _summary_row(own: Columns, name: str, epsilon: float, *, seed: int) -> dict[
         "n_pairs": found.n_values,
         "n_gradients": int(own["n_gradients"].sum()),
     }
-
-
-def write_tables(path: Path, layout: TableLayout, columns: Columns) -> None:
-    """Write a table as parquet and, beside it, as csv.
-
-    Parameters
-    ----------
-    path
-        The parquet file; the csv file has the same stem.
-    layout
-        Layout of the table.
-    columns
-        Its columns, all of one length.
-    """
-    write_table(path, layout, columns, simulated=False)
-    write_bytes(path.with_suffix(".csv"), _as_csv(columns))
-
-
-def _as_csv(columns: Columns) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
-    return text.getvalue().encode()

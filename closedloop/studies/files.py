@@ -1,0 +1,56 @@
+"""The files that every study has, and how its tables are written."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from closedloop.artifacts.layouts import TableLayout
+from closedloop.artifacts.tables import Columns, write_table
+from closedloop.storage import write_bytes
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """The folder of a study's results; each study adds its tables."""
+
+    folder: Path
+
+    @property
+    def settings(self) -> Path:
+        """What was asked."""
+        return self.folder / "settings.json"
+
+    @property
+    def page(self) -> Path:
+        """The page to open."""
+        return self.folder / "index.html"
+
+    @property
+    def shards(self) -> Path:
+        """Folder of finished pieces of the work."""
+        return self.folder / "shards"
+
+
+def write_both(path: Path, layout: TableLayout, columns: Columns, *, simulated: bool) -> None:
+    """Write a table as parquet and, beside it, as csv.
+
+    Parameters
+    ----------
+    path
+        The parquet file; the csv file has the same stem.
+    layout
+        Layout of the table.
+    columns
+        Its columns, all of one length.
+    simulated
+        Whether it tells of simulated animals.
+    """
+    write_table(path, layout, columns, simulated=simulated)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+    write_bytes(path.with_suffix(".csv"), text.getvalue().encode())
