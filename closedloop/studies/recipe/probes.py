@@ -19,6 +19,7 @@ from closedloop.attacks.searches import COSINE
 from closedloop.attacks.synthesis.both_directions import Work, attacks
 from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.models.ensemble import pairs_of_members
+from closedloop.models.site_model import images_to_tensor
 from closedloop.studies.recipe.recipes import RecipeProbes
 from closedloop.studies.recipe.subject import Bytes, Integers
 
@@ -72,7 +73,7 @@ def make_probes(
     images
         uint8, (n, side, side, 3).
     sites
-        Site of each image, (n,).
+        Site of each image by turns, (n,).
     probes
         How far, in how many steps, and how often the mean is driven.
     n_sites
@@ -91,6 +92,8 @@ def make_probes(
     of_mean = random.random(len(images)) < (probes.expected_share if n_pairs else 1.0)
     pair = np.where(of_mean, n_pairs, random.integers(max(n_pairs, 1), size=len(images)))
     way = random.choice([-1, 1], size=len(images))
+    if probes.site == "disagreement":
+        sites = np.where(of_mean, sites, _most_disputed(contrasts, images, pair, n_sites=n_sites))
     made = np.empty_like(images)
     method = Method(replace(COSINE, steps=probes.steps))
     for direction in (-1, 1):
@@ -108,3 +111,18 @@ def make_probes(
         for place, found in attacks(contrasts, work, batch_size=_BATCH):
             made[rows[place]] = found.attacked
     return made
+
+
+@torch.no_grad()
+def _most_disputed(contrasts: Contrasts, images: Bytes, pair: Integers, *, n_sites: int) -> Integers:
+    """Return the site at which each image's two members differ most, in standard deviations over the images, (n,)."""
+    parts = [
+        contrasts(images_to_tensor(images[start : start + _BATCH], device=torch.device("cpu")))
+        for start in range(0, len(images), _BATCH)
+    ]
+    size = torch.cat(parts).abs().numpy().reshape(len(images), -1, n_sites)
+    size /= size.mean(axis=0, keepdims=True) + _LEAST
+    return np.asarray(size[np.arange(len(images)), pair].argmax(axis=1), dtype=np.int64)
+
+
+_LEAST = 1e-9

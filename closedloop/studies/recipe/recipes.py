@@ -38,6 +38,11 @@ class RecipeProbes(Section):
     of: Literal["fresh", "shown"] = Field(
         default="fresh", description="what is changed: images never shown, or the day's clean ones, several times each"
     )
+    site: Literal["turns", "disagreement"] = Field(
+        default="turns",
+        description="whose difference an image is driven by: the sites by turns, or that at which the two members "
+        "differ most before it is driven",
+    )
     expected_share: float = Field(
         default=0.0, ge=0, le=1, description="share that drives the members' mean instead of a difference of two"
     )

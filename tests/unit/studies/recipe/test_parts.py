@@ -51,6 +51,17 @@ def test_a_probe_stays_in_its_ball_and_changes_only_what_members_differ_by() -> 
     assert np.all(away > 5 * np.abs(moved[..., 1:].mean(axis=(1, 2, 3))))
 
 
+def test_the_site_may_be_the_one_that_members_dispute_most() -> None:
+    images = _photographs(6)
+    images[..., 1] = 100  # green says nothing
+    images[:3, ..., 1] = 220
+    members = [_Linear(1, 1).eval(), _Linear(2, 3).eval()]  # at green's site they part where it is bright
+    asked = RecipeProbes(n_images=6, epsilon=30.0, site="disagreement")
+    made = make_probes(members, images, np.zeros(6, dtype=np.int64), probes=asked, n_sites=2, seed=1)
+    moved = np.abs(made.astype(int) - images).mean(axis=(1, 2))
+    assert (moved[:, 1] > moved[:, 0]).tolist() == [True] * 3 + [False] * 3
+
+
 def test_one_member_is_driven_itself() -> None:
     images = _photographs(4)
     probes = make_probes(
