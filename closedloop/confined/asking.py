@@ -278,6 +278,7 @@ def _error(head: Mapping[str, Any]) -> Exception:
 
 def _start() -> _Helper:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.setblocking(True)  # whatever default a library has set for this process, as PsychoPy's web module does
     said = tempfile.TemporaryFile()  # noqa: SIM115 - the helper's, as long as it lives
     with theirs:
         command = [sys.executable, "-c", _PROGRAM, json.dumps([path or os.getcwd() for path in sys.path])]  # noqa: PTH109

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -179,6 +181,21 @@ def test_a_fault_is_told_where_whoever_asks_ignores_how_its_processes_end() -> N
         sys.exit(heard)
 
     assert forked(fail_twice, []).code == 2
+
+
+def test_a_default_timeout_of_sockets_that_a_library_has_set_is_none_of_the_helper_s() -> None:
+    end_idle_helper(after_s=0.0)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(20.0)
+    try:
+        helper = ask(questions.parent)
+        for _ in range(3):
+            with pytest.raises(ConfinedError):
+                ask(questions.stumble)
+            time.sleep(0.05)  # in which it waits
+        assert ask(questions.parent) == helper
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def test_a_helper_that_cannot_begin_is_told_with_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
