@@ -13,7 +13,7 @@ from closedloop.storage import write_bytes
 
 
 @dataclass(frozen=True)
-class StudyFolder:
+class ResultsFolder:
     """The folder of a study's results; each study adds its tables."""
 
     folder: Path

@@ -16,8 +16,8 @@ ELSEWHERE = {  # files that bear such a name and are none of a study
     "closedloop/commands/attack/names.py": {"index.html", "images.h5"},
     "closedloop/commands/doctor.py": {"images.h5"},  # written and read back, in a folder that is removed
     "closedloop/studies/coverage/settings.py": {"intervals.parquet"},  # its own results
-    "closedloop/studies/recipe/settings.py": {"index.html"},  # likewise
-    "closedloop/studies/unit_sensitivity/settings.py": {"index.html", "sensitivity.parquet"},  # likewise
+    "closedloop/studies/files.py": {"index.html"},  # likewise
+    "closedloop/studies/unit_sensitivity/settings.py": {"sensitivity.parquet"},  # likewise
 }
 CATALOG_FILE = "closedloop/artifacts/catalog.py"
 

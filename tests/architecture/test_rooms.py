@@ -278,7 +278,7 @@ def other_studies(path: str, tree: ast.Module) -> Iterator[str]:
         return
     for name in imports_of(tree):
         inside = name.removeprefix("closedloop.studies.").split(".")[0]
-        if name.startswith("closedloop.studies.") and inside not in {rest[0], "networks"}:
+        if name.startswith("closedloop.studies.") and inside not in {rest[0], "files", "networks"}:
             yield name
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.errors import ProtocolError
-from closedloop.studies.files import StudyFolder
+from closedloop.studies.files import ResultsFolder
 
 WINDOW_S = 0.1  # section 3.1: [70, 170) ms
 
@@ -80,7 +80,7 @@ class CoverageStudy:
 
 
 @dataclass(frozen=True)
-class CoverageFiles(StudyFolder):
+class CoverageFiles(ResultsFolder):
     """The files of a study."""
 
     @property

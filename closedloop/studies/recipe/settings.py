@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.errors import ProtocolError
-from closedloop.studies.files import StudyFolder
+from closedloop.studies.files import ResultsFolder
 from closedloop.studies.recipe.recipes import Recipe
 from closedloop.studies.recipe.subject import StudySubject
 
@@ -50,7 +50,7 @@ class RecipeComparison:
 
 
 @dataclass(frozen=True)
-class RecipeFiles(StudyFolder):
+class RecipeFiles(ResultsFolder):
     """The files of a study."""
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from closedloop.attacks.searches import STRENGTHENED, Schedule
 from closedloop.errors import ProtocolError
-from closedloop.studies.files import StudyFolder
+from closedloop.studies.files import ResultsFolder
 from closedloop.studies.networks import NetworkChoice
 
 PAPER = STRENGTHENED  # 100 starts, 250 gradients in each ball
@@ -64,7 +64,7 @@ class UnitStudy:
 
 
 @dataclass(frozen=True)
-class StudyFiles(StudyFolder):
+class StudyFiles(ResultsFolder):
     """The files of a study."""
 
     @property

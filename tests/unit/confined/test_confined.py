@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -192,7 +191,6 @@ def test_a_default_timeout_of_sockets_that_a_library_has_set_is_none_of_the_help
         for _ in range(3):
             with pytest.raises(ConfinedError):
                 ask(questions.stumble)
-            time.sleep(0.05)  # in which it waits
         assert ask(questions.parent) == helper
     finally:
         socket.setdefaulttimeout(before)
