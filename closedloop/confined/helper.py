@@ -65,12 +65,9 @@ class _Child:
     n_asked: int = 0
 
     def end(self) -> int:
-        """Let it end and return how it did; 1 where nobody can know it any more."""
+        """Let it end and return how it did."""
         self.channel.close()
-        try:
-            return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        except ChildProcessError:
-            return 1
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 def _fork(channel: socket.socket) -> _Child:
