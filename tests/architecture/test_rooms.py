@@ -42,8 +42,8 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
     "studies": {
         *GROUND,
-        *("analysis", "artifacts", "attacks", "execution", "gates", "models", "plain_text", "report", "simulation"),
-        *("stages", "stimuli", "training"),
+        *("access", "analysis", "artifacts", "attacks", "execution", "gates", "models", "plain_text", "report"),
+        *("simulation", "stages", "stimuli", "training"),
     },
     "stages": {
         *("alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),
@@ -173,6 +173,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "subprocess": (
         *("closedloop.confined.asking", "closedloop.service.children.process", "closedloop.service.notices.command"),
         *("closedloop.stages.present", "closedloop.study.chaos.programs", "closedloop.study.rehearsal.present"),
+        "closedloop.studies.made_study",
         "rig.operator.panel",
     ),
     **dict.fromkeys(("dbm", "ftplib", "http", "marshal", "multiprocessing", "poplib", "runpy", "shelve"), ()),
@@ -271,6 +272,9 @@ def relative(_path: str, tree: ast.Module) -> Iterator[str]:
     return (ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level)
 
 
+SHARED_BY_STUDIES = ("clean_responses", "files", "made_study", "networks")
+
+
 def other_studies(path: str, tree: ast.Module) -> Iterator[str]:
     """Yield what a study imports from another; what studies share imports none."""
     package, *rest = path.removesuffix(".py").split("/")[1:]
@@ -278,7 +282,7 @@ def other_studies(path: str, tree: ast.Module) -> Iterator[str]:
         return
     for name in imports_of(tree):
         inside = name.removeprefix("closedloop.studies.").split(".")[0]
-        if name.startswith("closedloop.studies.") and inside not in {rest[0], "files", "networks"}:
+        if name.startswith("closedloop.studies.") and inside not in {rest[0], *SHARED_BY_STUDIES}:
             yield name
 
 
