@@ -171,11 +171,17 @@ def _print_table(console: Console, rows: list[DayRow]) -> None:
     say_on(console, f"Day by day: sensitivity in sigma, {what}, on the anchor images")
     if console.is_terminal:
         console.print(_table(rows))
-        return
-    with console.capture() as captured:
-        console.print(_table(rows))
-    for line in captured.get().splitlines():
-        say_on(console, line.rstrip())
+    else:
+        with console.capture() as captured:
+            console.print(_table(rows))
+        for line in captured.get().splitlines():
+            say_on(console, line.rstrip())
+    say_on(console, _WHAT_IS_SHOWN)
+
+
+_WHAT_IS_SHOWN = (
+    "r: predictions of clean images never seen before; signs: attacks that moved their site the way predicted."
+)
 
 
 def _is_true_known(rows: list[DayRow]) -> bool:

@@ -114,3 +114,15 @@ def heap_bytes(page: Page) -> int:
         return int(session.send("Runtime.getHeapUsage")["usedSize"])
     finally:
         session.detach()
+
+
+def text_of(page: Page) -> str:
+    """Return what a page says, but for how long ago something was."""
+    said: str = page.evaluate(
+        """() => {
+          const main = document.querySelector('main').cloneNode(true);
+          for (const one of main.querySelectorAll('time, .plot')) one.remove();
+          return main.textContent.replace(/\\s+/g, ' ');
+        }"""
+    )
+    return said

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from closedloop.artifacts.catalog import DAY_PLAN, EVALUATION, FIT, QUALITY, STUDY_INPUTS, SUMMARY
@@ -129,7 +130,8 @@ def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
         fit = FIT.read(place)
         known = [r for r in fit.r_heldout if r is not None]
         members = f" by {len(fit.members)} members" if fit.members else ""
-        yield f"{fit.n_stimuli:,} images fitted{members}" + (f", r {sum(known) / len(known):.2f}" if known else "")
+        r = f"; r {median(known):.2f} on held-out clean images (median over sites)" if known else ""
+        yield f"{fit.n_stimuli:,} images fitted{members}{r}"
     elif stage == "evaluate" and (place := EVALUATION.published(paths, day)).is_file():
         EVALUATION.read(place)
 

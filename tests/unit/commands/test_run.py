@@ -60,3 +60,4 @@ def test_in_a_file_the_title_is_one_line_and_no_line_ends_in_blanks() -> None:
     assert lines[0] == "Day by day: sensitivity in sigma, measured (true), on the anchor images"
     assert [line for line in lines if line != line.rstrip()] == []
     assert any("-.025±.031 (.188)" in line for line in lines)
+    assert lines[-1].startswith("r: predictions of clean images never seen before; signs:")
