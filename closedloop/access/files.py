@@ -47,7 +47,12 @@ class PublishedFiles:
 
     def days_with(self, file: StudyFile) -> tuple[int, ...]:
         """Return the days that have published a file, ascending."""
-        return tuple(day for day in self.days if _is_published(file.published(self.paths, day)))
+        return tuple(day for day in self.days if self._is_there(file, day))
+
+    def _is_there(self, file: StudyFile, day: int) -> bool:
+        """Return whether a day has published a file: its stage, and an optional one by its manifest."""
+        place = file.published(self._seen_for(file, day), day)
+        return _is_published(place) and (not file.optional or place.name in read_manifest(place.parent).outputs)
 
     def path(self, file: StudyFile, day: SupportsIndex, *, handed_on: bool = False) -> Path:
         """Return where a published file lies.
@@ -71,11 +76,16 @@ class PublishedFiles:
         if not _is_published(path):
             raise StudyError(f"{path.parent}: expected {file.name} ({file.holds}), {self._why_missing(path, number)}")
         self._check(path)
+        if file.optional and file in catalog.OF_THE_DAY_SO_FAR and path.name not in read_manifest(path.parent).outputs:
+            raise StudyError(
+                f"{path.parent}: expected {file.name} ({file.holds}), found that the version of closedloop that "
+                f"evaluated day {number} wrote none. `closedloop replay` with this version makes it, beside the study."
+            )
         return path
 
     def _seen_for(self, file: StudyFile, number: int) -> StudyPaths:
         """Return the study as a day's file is read: what is of all its sessions so far is left by the last of them."""
-        if file not in (catalog.SENSITIVITY, catalog.PAIRS) or self.paths.seen_from is not None:
+        if file not in catalog.OF_THE_DAY_SO_FAR or self.paths.seen_from is not None:
             return self.paths
         sessions = (self.paths.at(one) for one in reversed(self.paths.sequence.of_day(number)))
         return next((at for at in sessions if _is_published(file.published(at, number))), self.paths)

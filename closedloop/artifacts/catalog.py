@@ -172,6 +172,8 @@ SLOPES = TableFile(
     optional=True,  # versions before December 2026 wrote none
     layout=SLOPES_LAYOUT,
 )
+OF_THE_DAY_SO_FAR = (SENSITIVITY, PAIRS, INTERVALS, SLOPES)
+"""What `evaluate` estimates over a day's sessions up to its own: of a whole day the last one's are read."""
 EVALUATION = DocumentFile("evaluate", "evaluation.json", holds="the day's other numbers", document=EvaluationReport)
 
 USES = TableFile("queue", "uses.parquet", holds="which image was used when, and for what", layout=USES_LAYOUT)

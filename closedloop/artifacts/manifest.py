@@ -217,7 +217,9 @@ def way_back(folder: Path, *, simulated: bool) -> str:
 
 
 def missing_line(folder: Path, *, simulated: bool) -> str:
-    """Return in one line what a published folder misses of its files; empty where all are there, whatever they hold.
+    """Return in one line what a published folder misses of its files; empty where all are there, and as long as then.
+
+    No file is read: bytes that changed and kept their number are `verify`'s to find.
 
     Parameters
     ----------
@@ -235,9 +237,20 @@ def missing_line(folder: Path, *, simulated: bool) -> str:
         return f"{folder}: expected a {MANIFEST_NAME}, found none: nobody knows what was in there. {back}"
     missing = [name for name in read_manifest(folder).outputs if not (folder / name).is_file()]
     if not missing:
-        return ""
+        return _cut_line(folder, back=back)
     more = f", and {len(missing) - 1} more are missing" if len(missing) > 1 else ""
     return f"{folder / missing[0]}: expected the file that {MANIFEST_NAME} names, found none{more}. {back}"
+
+
+def _cut_line(folder: Path, *, back: str) -> str:
+    for name, entry in read_manifest(folder).outputs.items():
+        n_bytes = (folder / name).stat().st_size
+        if n_bytes != entry.n_bytes:
+            return (
+                f"{folder / name}: expected the {entry.n_bytes} bytes that {MANIFEST_NAME} names, found {n_bytes}: it "
+                f"is damaged. {back}"
+            )
+    return ""
 
 
 def edited_line(folder: Path, found: str) -> str:

@@ -125,7 +125,7 @@ def design_day(
         protocol,
         sites=sites,
         seed_of=lambda *_names: day,
-        was_shown=lambda _attack: day > 0,
+        was_shown=lambda _attack: day > protocol.attack.first_day,
     )
     images = protocol.images
     presentations = {

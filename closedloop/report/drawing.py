@@ -267,5 +267,5 @@ def day_axis(axes: Axes, days: Sequence[int]) -> None:
 def day_colours(n_days: int) -> list[str]:
     """Return blues from light to dark, one a day, the last one the colour of IT's final day."""
     light, dark = np.array([0.74, 0.85, 0.94]), np.array([0.05, 0.24, 0.47])
-    steps = np.linspace(0, 1, n_days) if n_days > 1 else np.array([1.0])
+    steps = np.linspace(0, 1, n_days) if n_days != 1 else np.array([1.0])
     return [mpl.colors.to_hex(light + step * (dark - light)) for step in steps]

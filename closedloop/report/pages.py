@@ -331,7 +331,7 @@ def _headline(record: StudyRecord, day: DayRecord) -> PageSection:
     ]
     if day.evaluation is not None:
         cards.append(Card("Prediction of unseen images", f"r = {number(line.r)}", _spread(day.evaluation)))
-        if day.pairs is not None:
+        if day.pairs is not None and day.evaluation.epsilons:  # else nothing was attacked yet
             signs, part = count_signs(day.pairs), line.sign_agreement_measured
             cards.append(Card("Signs right", share(part, signs.n_counted), sign_note(signs, line.sign_agreement_true)))
     return PageSection("headline", f"{capitalized(_said(day))} in short", cards=tuple(cards))

@@ -104,6 +104,10 @@ def test_the_day_is_evaluated_of_all_its_rounds(simulated: Path) -> None:
         for block in SESSIONS[1:]
     ]
     assert estimates[1] - estimates[0] == {"white_box", "gaussian", "linear"}
+    of_last = open_study(simulated, session=(1, 2))
+    for name in ("sensitivity", "intervals", "slopes", "pairs"):
+        whole, last = (getattr(one, name)().query("day == 1").reset_index(drop=True) for one in (study, of_last))
+        assert whole.equals(last), name
     pairs = catalog.PAIRS.read(catalog.PAIRS.left(StudyPaths(simulated).at(Block(1, 2)), 1))
     attacked = pairs["role"][pairs["kind"] == "attacked"].tolist()
     assert (attacked.count("clean"), attacked.count("anchor")) == (6, 12)

@@ -176,6 +176,16 @@ def controls_per_day(protocol: Protocol) -> int:
     return n_controls
 
 
+def controls_of(protocol: Protocol, day: int) -> int:
+    """Count the control images of a day: none before the first with attacks, which itself has none of yesterday's."""
+    if day < protocol.attack.first_day:
+        return 0
+    if day == protocol.attack.first_day:
+        controls = protocol.controls.model_copy(update={"yesterday": False})
+        protocol = protocol.model_copy(update={"controls": controls})
+    return controls_per_day(protocol)
+
+
 def fresh_images_of(protocol: Protocol, day: int) -> int:
     """Count the clean images that a day shows for the first time, however often each."""
     return protocol.images.clean_per_day + protocol.probes.singles_of(day)
@@ -217,7 +227,7 @@ def presentations_of(protocol: Protocol, day: int) -> int:
     changed = 0
     if day >= protocol.attack.first_day:
         changed += attacked_per_day(protocol) * protocol.attack.repetitions
-        changed += controls_per_day(protocol) * protocol.controls.repetitions
+        changed += controls_of(protocol, day) * protocol.controls.repetitions
     return clean + changed + (probes.n_made if day else 0)
 
 

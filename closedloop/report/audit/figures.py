@@ -21,10 +21,15 @@ _COLOURS = {
 }
 
 
+def drawn_epsilons(columns: Columns) -> list[float]:
+    """Return the epsilons of the stimuli that are drawn by size, ascending: all but shams and probes."""
+    return sorted({float(epsilon) for epsilon in columns["epsilon"][np.isin(columns["kind"], list(_COLOURS))]})
+
+
 def by_epsilon(columns: Columns) -> Figure:
     """Draw medians and quartiles by epsilon: share of the float change kept, brightness and contrast shift."""
     figure, axes = drawing.new_figure(3, width=11.2, height=3.4)
-    epsilons = sorted({float(epsilon) for epsilon in columns["epsilon"][np.isin(columns["kind"], list(_COLOURS))]})
+    epsilons = drawn_epsilons(columns)
     for values, label, one in (
         (kept(columns), "predicted change kept (%)", axes[0]),
         (shift(columns, "luminance"), "brightness shift (%)", axes[1]),

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.arrays import read_rows
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
+from closedloop.artifacts.day_use import PROBE
+from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.report.audit.figures import by_epsilon
+from closedloop.report.audit.figures import by_epsilon, drawn_epsilons
 from closedloop.report.audit.measures import kept, n_beyond_budget, shift
 from closedloop.report.audit.size_table import size_table
 from closedloop.report.layout import Card, Link, Page, PageSection, plate
@@ -119,7 +121,7 @@ def _in_short(record: AuditRecord) -> PageSection:
         "in-short",
         "In short",
         cards=(
-            Card("attacked images", count(int(attacked.sum())), _controls(int((~attacked).sum()))),
+            Card("attacked images", count(int(attacked.sum())), _beside(columns)),
             Card(
                 "of the budget used",
                 _thousandths(_median(used)),
@@ -141,6 +143,8 @@ def _in_short(record: AuditRecord) -> PageSection:
 def _by_size(record: AuditRecord) -> PageSection:
     columns = record.columns
     table = size_table(columns, unit=record.unit)
+    if not drawn_epsilons(columns):  # a day of probes alone: they have but one size
+        return PageSection("by-size", "By size", tables=(table,))
     caption = "Median and quartiles over the stimuli. Rounding to grey levels costs most where an attack is smallest."
     figure = plate(by_epsilon(columns), "What the bytes are", caption=caption, least_width_px=640)
     return PageSection("by-size", "By size", wide=(figure,), tables=(table,))
@@ -223,8 +227,12 @@ def _n_pictures(record: AuditRecord) -> int:
     return _PICTURES if first.shape[0] <= _LARGE_SIDE_PX else _PICTURES_OF_LARGE_IMAGES
 
 
-def _controls(n: int) -> str:
-    return f"and {count(n)} controls" if n else "and no controls"
+def _beside(columns: Columns) -> str:
+    """Say how many controls and probes there are beside the attacks."""
+    n_probes = int((columns["kind"] == PROBE).sum())
+    n_controls = int(np.isin(columns["kind"], CONTROL_KINDS).sum())
+    said = f"and {count(n_controls)} controls" if n_controls else "and no controls"
+    return f"{said}, {count(n_probes)} probes" if n_probes else said
 
 
 def _most_clipped(columns: Columns) -> str:

@@ -23,11 +23,7 @@ def model_over_days(record: StudyRecord) -> PageSection | None:
         "How good the model is",
         "What it says before the recording, against what the recording shows.",
         plates=(
-            plate(
-                figures.sign_agreement(evaluations),
-                "Signs right",
-                caption="Part of the attacks whose measured (and, in a simulation, true) change has the sealed sign.",
-            ),
+            *_signs(evaluations),
             plate(
                 figures.predictivity(evaluations),
                 "Prediction of unseen clean images",
@@ -39,6 +35,19 @@ def model_over_days(record: StudyRecord) -> PageSection | None:
                 f"Reliability of the sites, day {evaluations[-1].day}",
                 caption="Split-half over repetitions, Spearman-Brown corrected, averaged over random splits.",
             ),
+        ),
+    )
+
+
+def _signs(evaluations: Sequence[EvaluationReport]) -> tuple[Plate, ...]:
+    """Show sign agreement, once a day has attacks: before `attack.first_day` there are none."""
+    if not any(evaluation.epsilons for evaluation in evaluations):
+        return ()
+    return (
+        plate(
+            figures.sign_agreement(evaluations),
+            "Signs right",
+            caption="Part of the attacks whose measured (and, in a simulation, true) change has the sealed sign.",
         ),
     )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from closedloop.errors import StorageError
+from closedloop.errors import CheckpointError, ProtocolError, StorageError
 from closedloop.execution.found import find_workers
-from closedloop.models.shipped import weights_file
-from closedloop.models.weight_headers import refuse_no_weights
+from closedloop.models.shipped import shipped_names, weights_file
+from closedloop.models.weight_headers import read_weight_header, refuse_no_weights
+from closedloop.plain_text.suggestions import did_you_mean
 from closedloop.storage.places import refuse_no_folder
-from closedloop.studies.recipe.recipes import read_recipe
+from closedloop.studies.recipe.recipes import RecipeMember, read_recipe
 
 
 def check_options(recipes: Sequence[str], out: Path, *, workers: str | None) -> None:
@@ -35,10 +36,26 @@ def check_options(recipes: Sequence[str], out: Path, *, workers: str | None) -> 
         `out` is no place for results.
     """
     for recipe in map(read_recipe, recipes):
-        for member in recipe.members:
-            refuse_no_weights(weights_file(member.weights))
+        for number, member in enumerate(recipe.members, start=1):
+            _check_member(member, place=f"recipe {recipe.name}, member {number}")
     if workers is not None:
         find_workers(workers)
     refuse_no_folder(out)
     if out.exists() and not out.is_dir():
         raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
+
+
+def _check_member(member: RecipeMember, *, place: str) -> None:
+    if member.weights not in shipped_names() and not Path(member.weights).is_file():
+        raise CheckpointError(
+            f"{place}: expected weights by a shipped name ({', '.join(shipped_names())}) or a file, found "
+            f"{member.weights!r:.80}. Correct it."
+        )
+    file = weights_file(member.weights)
+    refuse_no_weights(file)
+    header = read_weight_header(file)
+    if header is not None and header.layers and member.layer not in header.layers:
+        raise ProtocolError(
+            f"{place}: expected one of {', '.join(header.layers)} as the layer of {member.weights}, found "
+            f"{member.layer!r:.40}. {did_you_mean(member.layer, header.layers)}Correct it."
+        )

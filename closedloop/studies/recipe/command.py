@@ -34,7 +34,7 @@ def recipe(
     ] = None,
     days: Annotated[int, typer.Option(min=2, max=60, metavar="N", help="days, the first of which is day 0")] = 3,
     sites: Annotated[
-        int, typer.Option(min=1, max=96, metavar="N", help="sites of a subject; fewer are judged sooner, less surely")
+        int, typer.Option(min=2, max=96, metavar="N", help="sites of a subject; fewer are judged sooner, less surely")
     ] = 21,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of subjects and draws")] = 2022,
     workers: Annotated[

@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.protocol.analysis import Fit
 from closedloop.artifacts.protocol.attack import Gradient
+from closedloop.artifacts.protocol.protocol import LEAST_CLEAN_OF_ROUND
 from closedloop.errors import ProtocolError
 from closedloop.plain_text.suggestions import did_you_mean
 from closedloop.plain_text.yaml_text import read_yaml
@@ -94,6 +95,15 @@ class Recipe(Section):
     probes: RecipeProbes = RecipeProbes()
     fit: Descent = Descent()
     gradient: FollowedGradient = FollowedGradient()
+
+    @model_validator(mode="after")
+    def _every_round_has_images(self) -> Recipe:
+        if self.rounds > 1 and self.clean < LEAST_CLEAN_OF_ROUND * self.rounds:
+            raise ValueError(
+                f"rounds: expected at most {max(self.clean // LEAST_CLEAN_OF_ROUND, 1)}, with {LEAST_CLEAN_OF_ROUND} "
+                f"of clean ({self.clean}) in each, found {self.rounds}. Use fewer, or more clean images"
+            )
+        return self
 
     @property
     def n_fitted(self) -> int:

@@ -159,7 +159,9 @@ def nearest_twins_min(protocol: Protocol, *, subject: str, block: Block, sites: 
 
     own = protocol_of_session(protocol, day=block.day, number=block.number)
     queue = _some_queue(own, block.day)
-    rows = plan_rows(queue, own, sites=sites, seed_of=seed_of("plan"), was_shown=lambda _attack: block.day > 0)
+    rows = plan_rows(
+        queue, own, sites=sites, seed_of=seed_of("plan"), was_shown=lambda _attack: block.day > own.attack.first_day
+    )
     clean_index, repetitions = _presented(rows)
     return order_presentations(clean_index, repetitions, own, seed_of=seed_of("schedule"))[1]
 

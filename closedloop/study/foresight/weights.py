@@ -43,26 +43,31 @@ def find_base_model(protocol: Protocol, given: Path | None, *, place: str) -> st
         )
     source = named if given is None else base_model_named(given)
     refuse_no_weights(weights_file(source))
-    _refuse_unfit(protocol, source, place=place, option="--base-model" if given else "base_model.weights")
+    option = "--base-model" if given else "base_model.weights"
+    _refuse_unfit(protocol.base_model, source, place=place, option=option, section="base_model")
     from closedloop.stages.from_protocol.model import try_base_model  # noqa: PLC0415 - torch only once numbers fit
 
     try_base_model(protocol.base_model, source, side_px=protocol.images.side_px)
     for number, member in enumerate(protocol.ensemble, start=1):
-        _find_member(protocol, member, place=f"{place}, ensemble member {number}")
+        _find_member(protocol, member, number, place=place)
     return source
 
 
-def _find_member(protocol: Protocol, member: BaseModelChoice, *, place: str) -> None:
+def _find_member(protocol: Protocol, member: BaseModelChoice, number: int, *, place: str) -> None:
     from closedloop.stages.from_protocol.model import try_base_model  # noqa: PLC0415 - likewise
 
-    named = member.weights
+    named, section = member.weights, f"ensemble member {number}"
     if named not in shipped_names() and not (Path(named).is_absolute() and Path(named).is_file()):
         raise CheckpointError(
-            f"{place}: expected weights by a shipped name ({', '.join(shipped_names())}) or the whole path of a file, "
-            f"found {named!r:.80}. Correct it, or leave the member out."
+            f"{place}, {section}: expected weights by a shipped name ({', '.join(shipped_names())}) or the whole path "
+            f"of a file, found {named!r:.80}. Correct it, or leave the member out."
         )
     refuse_no_weights(weights_file(named))
-    try_base_model(member, named, side_px=protocol.images.side_px)
+    _refuse_unfit(member, named, place=place, option=f"{section}, weights", section=section)
+    try:
+        try_base_model(member, named, side_px=protocol.images.side_px)
+    except ProtocolError as error:
+        raise ProtocolError(f"{place}, {section}, {named}: {error}") from error
 
 
 def base_model_named(given: Path) -> str:
@@ -70,20 +75,20 @@ def base_model_named(given: Path) -> str:
     return str(given) if str(given) in shipped_names() and not given.is_file() else str(resolved(given))
 
 
-def _refuse_unfit(protocol: Protocol, source: str, *, place: str, option: str) -> None:
+def _refuse_unfit(wanted: BaseModelChoice, source: str, *, place: str, option: str, section: str) -> None:
     """Refuse another network than the protocol reads out, as far as a file tells without torch."""
-    header, wanted = read_weight_header(weights_file(source)), protocol.base_model
+    header = read_weight_header(weights_file(source))
     if header is None:
         return
     found = header.described.get("architecture")
     if wanted.architecture is not None and found is not None and found != wanted.architecture:
         raise CheckpointError(
-            f"{option} {source}: expected weights of {wanted.architecture}, as base_model.architecture in {place} "
-            f"says, found {found!s:.40}. Give weights of that architecture, or change base_model.architecture and "
-            "base_model.layer in a copy of the protocol."
+            f"{option} {source}: expected weights of {wanted.architecture}, as {section}.architecture in {place} "
+            f"says, found {found!s:.40}. Give weights of that architecture, or change {section}.architecture and "
+            f"{section}.layer in a copy of the protocol."
         )
     if header.layers and wanted.layer not in header.layers:
         raise ProtocolError(
-            f"{place}, base_model.layer: expected one of {', '.join(header.layers)}, as {source} has, found "
+            f"{place}, {section}.layer: expected one of {', '.join(header.layers)}, as {source} has, found "
             f"{wanted.layer!r:.40}. {did_you_mean(wanted.layer, header.layers)}Correct it."
         )

@@ -14,8 +14,9 @@ import pytest
 import closedloop
 from closedloop import Study
 from closedloop.access.columns import DATA_FRAMES
+from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.study import StudyPaths
-from closedloop.errors import StudyError
+from closedloop.errors import DocumentError, StudyError
 from closedloop.plain_text.installing import install_command
 from closedloop.study.process.lock import study_lock
 from tests.unit.access.studies import (
@@ -189,6 +190,22 @@ def test_the_last_day_has_no_queue_and_never_will(study: Study) -> None:
         study.manifest(N_DAYS - 1, "queue")
     with pytest.raises(StudyError, match="found that day 1 has not come as far"):
         study.manifest(1, "queue")
+
+
+def test_a_day_of_an_older_version_says_that_it_has_no_slopes(study: Study) -> None:
+    folder = study.path / "day-00" / "evaluate"
+    manifest = read_manifest(folder)
+    kept = {name: entry for name, entry in manifest.outputs.items() if name != "slopes.parquet"}
+    manifest.model_copy(update={"outputs": kept}).write(folder / MANIFEST_NAME)
+    (folder / "slopes.parquet").unlink()
+    with pytest.raises(StudyError, match=r"evaluated day 0 wrote none\. `closedloop replay`"):
+        study.slopes()
+
+
+def test_a_table_that_was_promised_and_is_not_there_is_missed(study: Study) -> None:
+    (study.path / "day-00" / "evaluate" / "slopes.parquet").unlink()
+    with pytest.raises(DocumentError, match=r"slopes\.parquet"):
+        study.slopes()
 
 
 def test_what_no_day_has_is_said_of_day_0(study: Study) -> None:

@@ -15,6 +15,7 @@ from closedloop.artifacts.manifest import (
     FileEntry,
     Manifest,
     describe_files,
+    missing_line,
     read_manifest,
     relative_files,
     verify_files,
@@ -65,6 +66,14 @@ def test_a_hash_that_is_known_is_not_computed_again(tmp_path: Path) -> None:
 
 def test_untouched_files_keep_the_promise(tmp_path: Path) -> None:
     verify_files(tmp_path, promised(tmp_path))
+
+
+def test_a_file_that_was_cut_is_told_without_being_read(tmp_path: Path) -> None:
+    promised(tmp_path)
+    assert missing_line(tmp_path, simulated=True) == ""
+    (tmp_path / "deep" / "b.txt").write_bytes(b"te")
+    said = missing_line(tmp_path, simulated=True)
+    assert said.startswith(f"{tmp_path / 'deep' / 'b.txt'}: expected the 5 bytes that manifest.json names, found 2")
 
 
 def test_a_missing_file_breaks_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from closedloop.artifacts.protocol.protocol import (
     attacked_per_day,
     controls_per_day,
     parse_protocol,
+    presentations_of,
     presentations_per_day,
     protocol_sha256,
     read_protocol,
@@ -67,6 +68,15 @@ def test_yesterdays_attacks_and_shams_are_counted_as_they_are_dealt() -> None:
     assert controls_per_day(parsed(**wanted, controls__yesterday=True)) == without + 4 * n_epsilons
     none = {"images__anchors": 0, "controls__n_images": 0, "attack__anchors_per_site": 0}
     assert controls_per_day(parsed(**none, controls__sham=True, controls__yesterday=True)) == 0
+
+
+def test_the_first_day_with_attacks_has_none_of_yesterdays() -> None:
+    made = parsed(attack__first_day=1, controls__yesterday=True)
+    without = parsed(attack__first_day=1)
+    n_again = controls_per_day(made) - controls_per_day(without)
+    assert n_again > 0
+    differences = [presentations_of(made, day) - presentations_of(without, day) for day in range(3)]
+    assert differences == [0, 0, n_again * made.controls.repetitions]
 
 
 def test_controls_that_came_later_leave_a_protocols_identity_as_it_was() -> None:

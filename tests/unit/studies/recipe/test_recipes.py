@@ -47,7 +47,9 @@ def test_every_recipe_that_ships_is_known_by_its_name() -> None:
         ("name: mine\nfirst_clean: one", ProtocolError, "first_clean"),
         ("name: mine\nepochs: 3", ProtocolError, "epochs"),
         ("name: mine\nmembers: []", ProtocolError, "members"),
-        ("name: mine\nmembers: [{weights: nowhere.pt}]", CheckpointError, "nowhere.pt: no such weight file"),
+        ("name: mine\nclean: 3\nrounds: 7", ProtocolError, "rounds: expected at most 1"),
+        ("name: mine\nmembers: [{weights: nowhere.pt}]", CheckpointError, "recipe mine, member 1: expected weights"),
+        ("name: mine\nmembers: [{layer: layer9}]", ProtocolError, "recipe mine, member 1: expected one of stem"),
     ],
 )
 def test_a_wrong_file_is_one_line(tmp_path: Path, content: str, fault: type[Exception], words: str) -> None:
