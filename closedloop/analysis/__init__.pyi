@@ -1,5 +1,8 @@
 from .agreement import MapAgreement, SignAgreement, map_agreement, sign_agreement
 from .bootstrap import bootstrap_difference, bootstrap_function, bootstrap_mean, bootstrap_ratio, bootstrap_rms
+from .decoding.held_out import deal_folds, decoders_of_folds, held_out_scores, matched_means, permuted_accuracy
+from .decoding.linear import LinearDecoder, fit_decoder
+from .decoding.redundancy import decoder_axes, margin_axes, random_share, square_along
 from .dispersion import normalize, random_pair_change, sigma, sigma_corrected
 from .estimate import Estimate, mean_over_pairs
 from .expected.error import PlannedPairs, expected_standard_error, sigma_error
@@ -37,6 +40,7 @@ __all__ = [
     "Estimate",
     "IdentityComparison",
     "IdentityRules",
+    "LinearDecoder",
     "MapAgreement",
     "PairSlopes",
     "PairVariance",
@@ -56,10 +60,17 @@ __all__ = [
     "correlation",
     "cross_fitted_estimate",
     "cross_fitted_size",
+    "deal_folds",
+    "decoder_axes",
+    "decoders_of_folds",
     "expected_standard_error",
     "explained_fraction",
+    "fit_decoder",
+    "held_out_scores",
     "holm",
     "map_agreement",
+    "margin_axes",
+    "matched_means",
     "mean_over_pairs",
     "mean_over_units",
     "mean_response",
@@ -72,8 +83,10 @@ __all__ = [
     "pair_variance",
     "paired_difference",
     "paper_estimate",
+    "permuted_accuracy",
     "power_of_mean",
     "random_pair_change",
+    "random_share",
     "rate_over_time",
     "repetitions_of",
     "sigma",
@@ -87,5 +100,6 @@ __all__ = [
     "spikes_around",
     "split_half_means",
     "split_half_reliability",
+    "square_along",
     "z_score",
 ]
