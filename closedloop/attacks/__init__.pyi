@@ -19,6 +19,7 @@ from .largest_change import largest_changes as largest_changes
 from .lattice.norms import realised_epsilon as realised_epsilon
 from .lattice.refinement import LatticeSettings as LatticeSettings
 from .lattice.rounding import scale_to_norm as scale_to_norm
+from .objectives import DecoderMargin as DecoderMargin
 from .objectives import Mse1000 as Mse1000
 from .objectives import PopulationVector as PopulationVector
 from .objectives import SignedResponse as SignedResponse
@@ -51,6 +52,7 @@ __all__ = [
     "AttackResult",
     "Averaged",
     "Blurred",
+    "DecoderMargin",
     "Ensemble",
     "EqualMembers",
     "InMemory",

@@ -127,6 +127,42 @@ class PopulationVector:
 
 
 @dataclass(frozen=True)
+class DecoderMargin:
+    """``max_{k != y} s_k(x) - s_y(x)``: make a linear decoder's best other category beat the true one.
+
+    The scores are ``s_k(x) = w_k . r(x) + b_k``. Above 0 the decoder is wrong. Which category is the best other may
+    change on the way.
+
+    Attributes
+    ----------
+    weights
+        Of the decoder, (n_categories, n_outputs).
+    offsets
+        (n_categories,).
+    category
+        The true one of each item, int64, (n_items,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import DecoderMargin
+    >>> responses, rows = torch.tensor([[3.0, 4.0]]), torch.tensor([0])
+    >>> margin = DecoderMargin(torch.eye(2), torch.zeros(2), category=torch.tensor([0]))
+    >>> margin.value(responses, rows).tolist()
+    [1.0]
+    """
+
+    weights: Tensor
+    offsets: Tensor
+    category: Tensor
+
+    def value(self, responses: Tensor, rows: Tensor) -> Tensor:
+        """Return the best other score minus the true one, (n,)."""
+        scores = responses @ self.weights.T.to(responses.dtype) + self.offsets.to(responses.dtype)
+        return response_of(best_other_minus_own(scores), self.category[rows])
+
+
+@dataclass(frozen=True)
 class TargetPattern:
     """``-mean_k (r_k(x) - t_k)^2``: bring the population to a pattern.
 
@@ -177,6 +213,13 @@ def value_and_gradient(value_of: ValueOf, images: Tensor) -> ValueAndGradient:
 def response_of(responses: Tensor, output_index: Tensor) -> Tensor:
     """Response of each item's own output, shape (n_items,)."""
     return responses.gather(1, output_index.view(-1, 1)).squeeze(1)
+
+
+def best_other_minus_own(scores: Tensor) -> Tensor:
+    """Return for every category the largest score of all others minus its own, (n_items, n_categories)."""
+    (first, second), best = scores.topk(2, dim=1).values.unbind(dim=1), scores.argmax(dim=1)
+    is_best = torch.arange(scores.shape[1], device=scores.device) == best[:, None]
+    return torch.where(is_best, second[:, None], first[:, None]) - scores
 
 
 def check_independent(model: Model) -> None:
