@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_FILE
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_FILE
+from closedloop.artifacts.day.population.sealed import POPULATION_EFFECTS as POPULATION_FILE
 from closedloop.artifacts.day.responses import RESPONSES as RESPONSES_FILE
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_FILE
 from closedloop.artifacts.layouts import Column
@@ -60,6 +61,9 @@ SENSITIVITY: Mapping[str, Column] = SENSITIVITY_FILE.columns
 PAIRS: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **PAIRS_FILE.columns}
 """`Study.pairs`; ``true_change`` only where it is asked for."""
 
+POPULATION: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **POPULATION_FILE.columns}
+"""`Study.population`; the columns that begin with ``true_`` only where they are asked for."""
+
 DATA_FRAMES: Mapping[str, tuple[Mapping[str, Column], str]] = {
     "presentations": (
         PRESENTATIONS,
@@ -70,5 +74,9 @@ DATA_FRAMES: Mapping[str, tuple[Mapping[str, Column], str]] = {
     "sites": (SITES, "A row an electrode, the model's first, indexed by `neuroid_id`: array and place, on all days."),
     "sensitivity": (SENSITIVITY, "A row an estimate; the column `truth` only with `truth=True`."),
     "pairs": (PAIRS, "A row a changed image and site; the column `true_change` only with `truth=True`."),
+    "population": (
+        POPULATION,
+        "A row an image that was to mislead a decoder, or noise beside it; columns `true_` only with `truth=True`.",
+    ),
 }
 """The tables by the name of their method, each with what a row is."""

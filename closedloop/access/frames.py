@@ -83,6 +83,25 @@ def pairs_frame(files: PublishedFiles, day: DayOrAll, *, truth: bool) -> pd.Data
     return _of_all_days(files, catalog.PAIRS, partial(_pairs, truth=truth), day=day)
 
 
+def population_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
+    """Return what attacks on a decoder did, of all days that have any; no row where no day has.
+
+    Parameters
+    ----------
+    files
+        The study.
+    truth
+        Whether to keep what the hidden cortex did.
+    """
+    file = catalog.POPULATION_EFFECTS
+    days = [day for day in files.days_with(file) if files.has(file, day)]
+    nothing = pd.DataFrame({name: [] for name in ("day", *file.layout.columns)})
+    tables = [files.read_together(day, file, partial(_population, files, day)) for day in days]
+    frame = pd.concat(tables, ignore_index=True) if tables else nothing
+    hidden = [name for name in frame.columns if name.startswith("true_")]
+    return _marked(frame if truth else frame.drop(columns=hidden), files)
+
+
 def sensitivity_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     """Return the estimates of sensitivity of all days, a row an estimate."""
     return _of_all_days(files, catalog.SENSITIVITY, partial(_estimates, file=catalog.SENSITIVITY, truth=truth))
@@ -187,6 +206,11 @@ def _pairs(files: PublishedFiles, day: int, *, truth: bool) -> pd.DataFrame:
     columns = files.read(catalog.PAIRS, day)
     frame = pd.DataFrame({"day": np.full(len(columns["kind"]), day), **columns})
     return frame if truth else frame.drop(columns="true_change")
+
+
+def _population(files: PublishedFiles, day: int) -> pd.DataFrame:
+    columns = files.read(catalog.POPULATION_EFFECTS, day)
+    return pd.DataFrame({"day": np.full(len(columns["kind"]), day), **columns})
 
 
 def _slopes(files: PublishedFiles, day: int) -> pd.DataFrame:

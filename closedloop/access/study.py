@@ -250,6 +250,27 @@ class Study(StudyDocuments):
         """
         return frames.pairs_frame(self._files, day, truth=truth)
 
+    def population(self, *, truth: bool = False) -> pd.DataFrame:
+        """Return what attacks on a decoder of category did, read by the day's sealed decoder, of all days.
+
+        Parameters
+        ----------
+        truth
+            Also what the hidden cortex of a simulation did.
+
+        Returns
+        -------
+        DataFrame
+            A row a changed image: ``decoded_clean``, ``decoded_changed``, the margins, and the squared movement of all
+            sites; no row where the protocol has no section ``population``. All: docs/columns.md.
+
+        Examples
+        --------
+        >>> len(study.population())
+        0
+        """
+        return frames.population_frame(self._files, truth=truth)
+
     def images(self, day: int) -> NDArray[np.uint8]:
         """Return all images of a day, as shown.
 

@@ -21,6 +21,10 @@ from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOU
 from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_PROBES as PLANNED_PROBES_LAYOUT
 from closedloop.artifacts.day.plan import DayPlan
+from closedloop.artifacts.day.population.sealed import DECODER as DECODER_LAYOUT
+from closedloop.artifacts.day.population.sealed import POPULATION_EFFECTS as POPULATION_EFFECTS_LAYOUT
+from closedloop.artifacts.day.population.sealed import SEALED_POPULATION as SEALED_POPULATION_LAYOUT
+from closedloop.artifacts.day.population.sealed import SealedDecoder
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.day.queue import USES as USES_LAYOUT
 from closedloop.artifacts.day.queue import ImageQueue
@@ -96,6 +100,21 @@ MEMBER_PREDICTIONS = ArrayFile(
     holds="each member's sealed responses to every image",
     optional=True,  # where the model is one, and there are no probes
     layout=MEMBER_PREDICTIONS_LAYOUT,
+)
+DECODER = DocumentFile(
+    "synthesize",
+    "decoder.json",
+    holds="the decoder of category that population attacks are to mislead",
+    optional=True,  # where a protocol has none of them, and before their first day
+    document=SealedDecoder,
+)
+DECODER_WEIGHTS = ArrayFile("synthesize", "decoder.h5", holds="its weights", optional=True, layout=DECODER_LAYOUT)
+SEALED_POPULATION = TableFile(
+    "synthesize",
+    "population.parquet",
+    holds="what it reads from the model's responses to them, sealed",
+    optional=True,
+    layout=SEALED_POPULATION_LAYOUT,
 )
 
 SESSION = DocumentFile("schedule", "session.json", holds="timing, screen, codes", document=SessionDocument)
@@ -174,6 +193,13 @@ SLOPES = TableFile(
 )
 OF_THE_DAY_SO_FAR = (SENSITIVITY, PAIRS, INTERVALS, SLOPES)
 """What `evaluate` estimates over a day's sessions up to its own: of a whole day the last one's are read."""
+POPULATION_EFFECTS = TableFile(
+    "evaluate",
+    "population.parquet",
+    holds="what population attacks did to decoding",
+    optional=True,  # where the day has none
+    layout=POPULATION_EFFECTS_LAYOUT,
+)
 EVALUATION = DocumentFile("evaluate", "evaluation.json", holds="the day's other numbers", document=EvaluationReport)
 
 USES = TableFile("queue", "uses.parquet", holds="which image was used when, and for what", layout=USES_LAYOUT)

@@ -1,9 +1,9 @@
 """What of a day may be fitted and what may be evaluated: by a stimulus' role, and by what people left out.
 
 The one place that says so: fit, evaluation and report ask here. Anchors, the attacks on them and the probes made from
-them, normalizers and controls are never fitted: on the anchors days are compared, so a model must not have seen them.
-Probes and images that are shown once are fitted and never evaluated. What people left out keeps its place in every
-table and has no response there.
+them, normalizers, controls and attacks on a decoder are never fitted: on the anchors days are compared, so a model must
+not have seen them. Probes and images that are shown once are fitted and never evaluated. What people left out keeps its
+place in every table and has no response there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.amended.exclusions import Exclusion, said
+from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS
 from closedloop.artifacts.stimulus_set import StimulusSet
@@ -68,6 +69,16 @@ def attacked_again_rows(stimuli: StimulusSet) -> Rows:
 def control_rows(stimuli: StimulusSet) -> Rows:
     """Return the controls that serve all sites: noise, interpolations and shams."""
     return stimuli.rows(kind=(*MODEL_FREE_KINDS, "sham"))
+
+
+def decoder_rows(stimuli: StimulusSet) -> Rows:
+    """Return the clean images that a decoder of category is fitted to: fresh ones, no anchor that it is asked about."""
+    return stimuli.rows(kind="clean", role=FITTED_ROLES)
+
+
+def population_rows(stimuli: StimulusSet) -> Rows:
+    """Return the attacks on a decoder and the noise beside them: never fitted, and in no estimate of sensitivity."""
+    return stimuli.rows(kind=POPULATION_KINDS)
 
 
 def leave_out(

@@ -13,6 +13,7 @@ from closedloop.plain_text.suggestions import closest, did_you_mean
 
 _Details = Mapping[str, Any]
 _SHOWN = 3  # faults that are spelled out
+_MOST_MEANT = 3  # of keys of one name: among more nobody finds the one that was meant
 _SHOWN_CHARACTERS = 60
 _WHOLE = 1e15  # numbers below are written out
 _NOWHERE = object()
@@ -219,7 +220,7 @@ def _shorten(text: str) -> str:
 
 
 def _meant(path: tuple[str | int, ...], model: type[BaseModel] | None) -> str:
-    """Return the key that is most like an unknown one among its neighbours, else one of that name elsewhere."""
+    """Return the key that is most like an unknown one among its neighbours, else the few of that name elsewhere."""
     section = model
     for part in path[:-1]:
         if isinstance(part, str) and section is not None:
@@ -231,7 +232,7 @@ def _meant(path: tuple[str | int, ...], model: type[BaseModel] | None) -> str:
     if near := closest(name, section.model_fields):
         return near
     elsewhere = [key for key in _all_keys(model) if key.rpartition(".")[2] == name]
-    return elsewhere[0] if len(elsewhere) == 1 else ""
+    return " or ".join(elsewhere) if len(elsewhere) <= _MOST_MEANT else ""
 
 
 def _section_in(annotation: Any) -> type[BaseModel] | None:

@@ -237,6 +237,11 @@ def model_lines(protocol: Protocol, base_model: str) -> tuple[str, ...]:
     if probes.n_made or probes.singles:
         made = f", {probes.per_day:,} probes at epsilon {probes.epsilon:g} from day 1 on" if probes.per_day else ""
         lines.append(f"taught by: {probes.singles:,} clean images shown once a day{made}")
+    if (population := protocol.population).n_images:
+        lines.append(
+            f"decoder: {population.n_images:,} {population.images} images a day from day {population.first_day} on are "
+            "changed to mislead it, each beside noise"
+        )
     return tuple(lines)
 
 

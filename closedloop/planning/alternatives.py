@@ -66,6 +66,8 @@ _KNOBS = (
         "images.clean_per_day", _LEAST_CLEAN, "fewer fresh clean images", "fewer clean images to fit, a less sure sigma"
     ),
     _Knob("images.normalizer_repetitions", 2, "normalizers less often", "drift of the rates is seen less well"),
+    _Knob("population.n_images", 0, "fewer images to mislead a decoder", "a wider interval of what it loses"),
+    _Knob("population.repetitions", 2, "images that mislead a decoder less often", ""),
     _Knob("controls.repetitions", 2, "controls less often", "a wider interval of the controls"),
     _Knob("controls.n_images", 0, "controls of fewer images", "a wider interval of the controls"),
 )
@@ -158,7 +160,7 @@ def _several(protocol: Protocol, change: NewValues, changed: Protocol) -> Altern
 def _all_counts(protocol: Protocol, fits: Callable[[Protocol], bool], *, has_anchors: bool) -> Iterator[Alternative]:
     """Lower all numbers of images by one part, repetitions as they are."""
     keys = ["images.clean_per_day", "attack.fresh_images_per_site", "attack.anchors_per_site", "controls.n_images"]
-    keys += ["probes.singles", "probes.per_day"]
+    keys += ["probes.singles", "probes.per_day", "population.n_images"]
     keys += [] if has_anchors else ["images.anchors"]
     for part in _FRACTIONS:
         change = {key: max(round(part * _value(protocol, key)), 0) for key in keys if _value(protocol, key)}

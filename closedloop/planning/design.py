@@ -135,6 +135,8 @@ def design_day(
         "attacked": sum(int(row["repetitions"]) for row in rows.attacks),
         "controls": sum(int(row["repetitions"]) for row in rows.controls),
     }
+    if rows.population:
+        presentations["decoder"] = sum(int(row["repetitions"]) for row in rows.population)
     if taught := protocol.probes.singles_of(day) + len(rows.probes):
         presentations["singles and probes"] = taught
     return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows, counted)

@@ -283,6 +283,7 @@ def _planned(day: DayRecord) -> str:
         f"{count(plan.n_normalizers)} normalizers, {count(plan.n_attacked)} attacked, "
         f"{count(plan.n_controls)} controls"
         + (f", {count(plan.n_singles)} clean images shown once" if plan.n_singles else "")
+        + (f", {count(plan.n_population)} to mislead a decoder or beside it" if plan.n_population else "")
         + (f", {count(plan.n_probes)} probes." if plan.n_probes else ".")
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from closedloop import __version__
 from closedloop.artifacts.protocol.attack import Attack
+from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.report.reading import StudyRecord
 from closedloop.report.wording import count
@@ -25,6 +26,7 @@ def facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
         ("Images", images),
         ("Base model" if not record.protocol.ensemble else "Base models", _base_models(record)),
         *_probes(record.protocol.probes),
+        *_population(record.protocol.population),
         ("Attack", _describe_attack(attack)),
         ("Versions", f"study {study.study_id} by closedloop {study.code_version}, page by {__version__}"),
     )
@@ -49,6 +51,14 @@ def _probes(probes: Probes) -> tuple[tuple[str, str], ...]:
     if probes.per_day:
         told.append(f"{count(probes.per_day)} probes at ε {probes.epsilon:g}")
     return (("Shown once a day, never evaluated", ", ".join(told)),) if told else ()
+
+
+def _population(population: Population) -> tuple[tuple[str, str], ...]:
+    """Say what is to mislead a decoder of all sites; nothing where nothing is."""
+    if not population.n_images:
+        return ()
+    epsilons = ", ".join(f"{epsilon:g}" for epsilon in population.epsilons)
+    return (("To mislead a decoder", f"{count(population.n_images)} {population.images} a day, ε {epsilons}"),)
 
 
 def _arrays(record: StudyRecord) -> tuple[str, ...]:

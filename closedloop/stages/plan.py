@@ -21,6 +21,7 @@ from closedloop.artifacts.protocol.rounds import protocol_of_session
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
+from closedloop.stages.population.rows import population_rows
 from closedloop.stages.yesterday import AttackName, yesterdays_attacks
 
 Item = dict[str, str | int | float]
@@ -28,23 +29,29 @@ Item = dict[str, str | int | float]
 
 @dataclass(frozen=True)
 class PlannedRows:
-    """The rows of a day's tables: clean images, attacks and controls, each as often as it is shown; probes, once."""
+    """The rows of a day's tables: what is shown as often as each says, and probes, once."""
 
     images: list[Item]
     attacks: list[Item]
     controls: list[Item]
+    population: list[Item]
     probes: list[Item]
 
     @property
     def n_presentations(self) -> int:
         """Presentations of the day, repetitions included."""
-        repeated = sum(int(row["repetitions"]) for row in [*self.images, *self.attacks, *self.controls])
+        repeated = sum(int(row["repetitions"]) for row in [*self.images, *self.items])
         return repeated + len(self.probes)
 
     @property
     def n_images(self) -> int:
         """Images of the day."""
-        return len(self.images) + len(self.attacks) + len(self.controls) + len(self.probes)
+        return len(self.images) + len(self.items) + len(self.probes)
+
+    @property
+    def items(self) -> list[Item]:
+        """All changed images but probes, in the order of the table of items."""
+        return [*self.attacks, *self.controls, *self.population]
 
 
 def run(context: StageContext) -> None:
@@ -69,7 +76,7 @@ def run(context: StageContext) -> None:
         allowed_hours=protocol.trial.hours_per_day,
     )
     context.write(catalog.PLANNED_IMAGES, as_columns(rows.images, PLANNED_IMAGES))
-    context.write(catalog.PLANNED_ITEMS, as_columns([*rows.attacks, *rows.controls], PLANNED_ITEMS))
+    context.write(catalog.PLANNED_ITEMS, as_columns(rows.items, PLANNED_ITEMS))
     if rows.probes:
         context.write(catalog.PLANNED_PROBES, as_columns(rows.probes, PLANNED_PROBES))
     context.write(
@@ -85,6 +92,7 @@ def run(context: StageContext) -> None:
             n_controls=len(rows.controls),
             n_singles=len(queue.singles),
             n_probes=len(rows.probes),
+            n_population=len(rows.population),
             left_out=said_of_all(not_attacked),
             not_shown_before=queue.not_shown,
         ),
@@ -106,7 +114,7 @@ def plan_rows(
     queue
         Its clean images.
     protocol
-        Its sections images, attack, controls, probes and ensemble decide, with the numbers of the session
+        Its sections images, attack, controls, population, probes and ensemble decide, with the numbers of the session
         (`protocol_of_session`).
     sites
         Outputs of the model that are attacked.
@@ -128,6 +136,7 @@ def plan_rows(
             *_shown_again(attacks, controlled, protocol.controls, was_shown=was_shown),
             *_shams(controlled, protocol.controls),
         ],
+        population=population_rows(queue, protocol.population) if sites else [],
         probes=_probes(queue, protocol, sites=sites, seed_of=seed_of) if queue.day and sites else [],
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.closing import n_not_shown_of
+from closedloop.artifacts.day.population.kinds import POPULATION
 from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage
 from closedloop.artifacts.day_use import FITTED_ROLES
 from closedloop.artifacts.protocol.rounds import clean_of_session, singles_of_session
@@ -122,6 +123,7 @@ def _uses_today(
     attacked = items["kind"] == "attacked"
     bases = sorted(set(zip(items["image_id"][attacked], items["role"][attacked], strict=True)))
     probed = sorted(set(zip(probes["image_id"], probes["role"], strict=True))) if probes is not None else []
+    misled = sorted(set(items["image_id"][items["kind"] == POPULATION]))
     targets = sorted({other for other in items["other_image_id"] if other})
     uses = [
         *((image.image_id, "clean", True) for image in today.clean),
@@ -130,6 +132,7 @@ def _uses_today(
         *((image.image_id, "normalizer", False) for image in today.normalizers),
         *((image_id, "attack_base", role == "clean") for image_id, role in bases),
         *((image_id, "probe_base", role in FITTED_ROLES) for image_id, role in probed),
+        *((image_id, "population_base", False) for image_id in misled),
         *((target, "interpolation_target", False) for target in targets),
     ]
     return [

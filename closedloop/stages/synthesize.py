@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.day.population.kinds import POPULATION_KINDS, POPULATION_NOISE
+from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import PROBE
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS, MODEL_FREE_KINDS
@@ -28,6 +30,8 @@ from closedloop.models.site_model import freeze_for_attack, predict
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
+from closedloop.stages.population.decoder import fit_day_decoder, labelled_responses
+from closedloop.stages.population.images import PlannedPopulation, make_population
 from closedloop.stages.probes import SearchWork, make_probes
 from closedloop.stages.yesterday import AttackName, ShownAttack, images_of, yesterdays_attacks
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
@@ -63,6 +67,13 @@ class _PlannedDay:
         return np.flatnonzero(np.isin(self.items["kind"], kinds))
 
     @property
+    def population(self) -> PlannedPopulation:
+        """What is to mislead a decoder, with the noise beside it."""
+        rows = self.items_of(*POPULATION_KINDS)
+        items = {name: column[rows] for name, column in self.items.items()}
+        return PlannedPopulation(items, self.images, self.clean, self.clean_index(rows))
+
+    @property
     def attacks(self) -> NDArray[np.int64]:
         """Rows of the item table that are attacks."""
         return self.items_of("attacked")
@@ -84,7 +95,10 @@ class _PlannedDay:
 
 
 def run(context: StageContext) -> None:
-    """Write stimuli.parquet, audit.parquet, images.h5, predictions.h5 and, of an ensemble or probes, members.h5."""
+    """Write stimuli.parquet, audit.parquet, images.h5, predictions.h5 and, of an ensemble or probes, members.h5.
+
+    Where a decoder is attacked, decoder.json, decoder.h5 and population.parquet too.
+    """
     planned, items = context.read(catalog.PLANNED_IMAGES), context.read(catalog.PLANNED_ITEMS)
     recorded = context.read(catalog.STUDY_INPUTS)
     has_added = recorded.n_images and context.path(catalog.ADDED_IMAGES).exists()
@@ -120,9 +134,37 @@ def run(context: StageContext) -> None:
         context.write(catalog.MEMBER_PREDICTIONS, {"predicted": of_members})
         if probes is not None:
             columns = _with_probes(columns, plan, probes, images, predicted=of_members.mean(axis=0))
+    audit = _audit_columns(columns, images, attacks, probed)
+    population = plan.population
+    if len(population.items["kind"]):
+        until_today = [one for one in context.so_far if one.day < context.day]
+        n_outputs = model.spec.n_sites
+        sessions = [  # z-scores are the same in whatever window spikes were counted
+            labelled_responses(read_day_responses(context.at(one).read, one.day, window_s=1.0), n_outputs=n_outputs)
+            for one in until_today
+        ]
+        decoder = fit_day_decoder(sessions, seed=context.seed("decoder"), place=str(context.paths.protocol))
+        noise = population.items["item_id"][population.items["kind"] == POPULATION_NOISE]
+        made_population = make_population(
+            population,
+            decoder,
+            model,
+            model_file=model_file,
+            protocol=context.protocol,
+            first_index=len(images),
+            seed=context.seed(),
+            noise_seeds=[context.seed(item_id) for item_id in noise],
+            work=SearchWork(context.workers, context.scratch / "population", context.progress),
+        )
+        columns, audit = made_population.after(columns, audit)
+        images = np.concatenate([images, made_population.images])
+        days = [one.day for one in until_today]
+        context.write(catalog.DECODER, decoder.document(simulated=context.simulated, day=context.day, days=days))
+        context.write(catalog.DECODER_WEIGHTS, decoder.arrays())
+        context.write(catalog.SEALED_POPULATION, made_population.sealed)
     context.write(catalog.IMAGES, {"images": images})
     context.write(catalog.STIMULI, columns)
-    context.write(catalog.AUDIT, _audit_columns(columns, images, attacks, probed))
+    context.write(catalog.AUDIT, audit)
     context.write(catalog.PREDICTIONS, {"predicted": predict(model, plan.clean)})
 
 

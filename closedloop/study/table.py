@@ -257,6 +257,15 @@ def _yesterdays_attacks(protocol: Protocol, paths: StudyPaths, day: int) -> list
     return [paths.at(block).folder("synthesize", block.day) for block in before]
 
 
+def _earlier_days(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]:
+    """Return what is shown again of the day before, and what a decoder of the days before is fitted to."""
+    folders = _yesterdays_attacks(protocol, paths, day)
+    if protocol.population.n_made(day):
+        before = [block for block in paths.sequence.until(paths.block(day)) if block.day < day]
+        folders += [folder for one in before for folder in _today("synthesize", "ingest")(paths.at(one), one.day)]
+    return list(dict.fromkeys(folders))
+
+
 _BEFORE: Place = "before the session"
 _SESSION: Place = "in the session"
 
@@ -273,7 +282,18 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "plan",
         work_of("closedloop.stages.plan"),
-        ("images", "sites", "attack", "controls", "trial", "presentation", "probes", "ensemble", "rounds"),
+        (
+            "images",
+            "sites",
+            "attack",
+            "controls",
+            "trial",
+            "presentation",
+            "population",
+            "probes",
+            "ensemble",
+            "rounds",
+        ),
         _plan,
         _BEFORE,
         decisions=("not_attacked", "anchors_taken_over"),
@@ -282,11 +302,11 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "synthesize",
         work_of("closedloop.stages.synthesize"),
-        ("attack", "probes"),
+        ("attack", "population", "probes"),
         _synthesize,
         _BEFORE,
         opens_inputs=True,
-        asked_inputs=_yesterdays_attacks,
+        asked_inputs=_earlier_days,
     ),
     Stage(
         "schedule",

@@ -38,6 +38,9 @@ class DayPlan(Document):
     n_probes: int = Field(
         default=0, exclude_if=operator.not_, description="images shown once to teach the model, never evaluated"
     )
+    n_population: int = Field(
+        default=0, exclude_if=operator.not_, description="attacks on a decoder of all sites, and the noise beside them"
+    )
     left_out: tuple[str, ...] = Field(
         default=(), exclude_if=operator.not_, description="sites that are attacked no longer, as people decided"
     )
@@ -61,11 +64,11 @@ PLANNED_ITEMS = TableLayout(
     kind="planned_items",
     columns={
         "item_id": Column("string", "", "name of the item; its random start is seeded by it"),
-        "kind": Column("string", "", "attacked, gaussian, linear, yesterday or sham"),
+        "kind": Column("string", "", "attacked, gaussian, linear, yesterday, sham, population or population_noise"),
         "image_id": Column("string", "", "the clean image that is changed"),
         "role": Column("string", "", "anchor or clean: what the changed image is"),
         "other_image_id": Column("string", "", "target of a linear interpolation, else empty"),
-        "site_index": Column("int32", "", "site that is attacked, or was yesterday; -1 for other controls"),
+        "site_index": Column("int32", "", "site that is attacked, or was yesterday; -1 for other kinds"),
         "epsilon": Column("float64", "224-px L2", "budget"),
         "repetitions": Column("int32", "", "showings"),
     },

@@ -9,7 +9,9 @@ STIMULI = TableLayout(
     columns={
         "stimulus_id": Column("string", "", "content hash of the bytes shown"),
         "image_index": Column("int32", "", "row of images.h5 and of the session's images.npy"),
-        "kind": Column("string", "", "clean, attacked, probe, gaussian, linear, yesterday or sham"),
+        "kind": Column(
+            "string", "", "clean, attacked, probe, gaussian, linear, yesterday, sham, population or population_noise"
+        ),
         "role": Column("string", "", "clean, single, anchor or normalizer: what the underlying image is"),
         "image_id": Column("string", "", "underlying image's name in the pool"),
         "category": Column("string", "", "underlying image's category"),
@@ -56,9 +58,11 @@ STIMULUS_AUDIT = TableLayout(
         "stimulus_id": Column("string", "", "content hash of the bytes shown"),
         "image_index": Column("int32", "", "row of images.h5"),
         "clean_index": Column("int32", "", "row of the clean image in images.h5"),
-        "kind": Column("string", "", "attacked, probe, gaussian, linear, yesterday or sham"),
+        "kind": Column(
+            "string", "", "attacked, probe, gaussian, linear, yesterday, sham, population or population_noise"
+        ),
         "category": Column("string", "", "underlying image's category"),
-        "site_index": Column("int32", "", "attacked site, of yesterday's attacks too; -1 for other controls"),
+        "site_index": Column("int32", "", "attacked site, of yesterday's attacks too; -1 for other kinds"),
         "epsilon": Column("float64", "224-px L2", "budget"),
         **AUDIT_COLUMNS,
     },

@@ -16,6 +16,7 @@ from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, Attack, Contr
 from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
 from closedloop.artifacts.protocol.numbers import Days, Rounds, Seed
+from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.artifacts.protocol.session import PresentationTiming, Recording, Trial
 from closedloop.errors import ProtocolError
@@ -53,6 +54,9 @@ class Protocol(Section):
     evaluation: Evaluation
     simulation: Simulation
     gates: Gates = Gates()
+    population: Population = Field(
+        default=Population(), description="attacks on what a decoder reads from all sites; never fitted"
+    )
     rounds: Rounds = Field(
         default=1,
         description="sessions that each day after day 0 is cut into; the model is refitted, and the next one's attacks "
@@ -94,6 +98,18 @@ class Protocol(Section):
             raise ValueError(
                 "probes.disagreement: expected 0, as one model disagrees with none, found "
                 f"{probes.disagreement:g}. Name further members under ensemble, or set it to 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _population_has_images(self) -> Protocol:
+        asked, images = self.population, self.images
+        name = "anchors" if asked.images == "anchors" else "clean_per_day"
+        shown = images.anchors if asked.images == "anchors" else images.clean_per_day // self.rounds
+        if asked.n_images > shown:
+            raise ValueError(
+                f"population.n_images: expected at most images.{name} ({shown} in a session), found {asked.n_images}. "
+                "Show more images or attack fewer"
             )
         return self
 
@@ -228,6 +244,7 @@ def presentations_of(protocol: Protocol, day: int) -> int:
     if day >= protocol.attack.first_day:
         changed += attacked_per_day(protocol) * protocol.attack.repetitions
         changed += controls_of(protocol, day) * protocol.controls.repetitions
+    changed += protocol.population.n_shown(day) * protocol.population.repetitions
     return clean + changed + (probes.n_made if day else 0)
 
 

@@ -123,6 +123,7 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
     if rounds == 1:
         return protocol
     images, attack, controls, probes = protocol.images, protocol.attack, protocol.controls, protocol.probes
+    population = protocol.population
 
     def share(n: int) -> int:
         return share_of_round(n, rounds, min(number, rounds))
@@ -152,5 +153,6 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
                 }
             ),
             "controls": controls.model_copy(update={"n_images": controls.n_images if is_measured else 0}),
+            "population": population.model_copy(update={"n_images": population.n_images if is_measured else 0}),
         }
     )

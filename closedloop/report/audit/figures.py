@@ -18,6 +18,8 @@ _COLOURS = {
     "gaussian": drawing.GAUSSIAN,
     "linear": drawing.LINEAR,
     "yesterday": drawing.YESTERDAY,
+    "population": drawing.PREFERRED,
+    "population_noise": drawing.CROSS,
 }
 
 

@@ -28,6 +28,7 @@ from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows,
 from closedloop.stages.evaluate.white_box import WHITE_BOX, AttackWork, attack_cortex
 from closedloop.stages.from_protocol.attack import white_box_search_of
 from closedloop.stages.from_protocol.recording import response_window_s
+from closedloop.stages.population.effects import SealedPopulationOfDay, population_effects
 
 
 def run(context: StageContext) -> None:
@@ -127,4 +128,9 @@ def run(context: StageContext) -> None:
     slopes = [{"day": context.day, **row} for row in slope_rows(so_far)]
     context.write(catalog.SLOPES, as_columns(slopes, SLOPES))
     context.write(catalog.PAIRS, so_far.table())
+    if context.path(catalog.DECODER).exists():
+        decoder = context.read(catalog.DECODER_WEIGHTS)
+        predictions = context.read(catalog.SEALED_POPULATION)
+        of_day = SealedPopulationOfDay(context.read(catalog.DECODER), predictions=predictions, **decoder)
+        context.write(catalog.POPULATION_EFFECTS, population_effects(day, of_day, true_rates_hz=true_rates_hz))
     context.write(catalog.EVALUATION, report)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from closedloop.artifacts.protocol.analysis import Evaluation
 from closedloop.artifacts.protocol.attack import Attack, Gradient
+from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain, SoftRelu
 from closedloop.attacks.gradients.members import EqualMembers
@@ -31,6 +32,12 @@ def probe_method_of(probes: Probes) -> Method:
     """Return how the day's probes are searched."""
     search = replace(COSINE, steps=probes.steps, step_fraction=probes.step_fraction)
     return Method(search, estimator_of(probes.gradient))
+
+
+def population_method_of(population: Population) -> Method:
+    """Return how the day's attacks on a decoder are searched."""
+    search = replace(COSINE, steps=population.steps, step_fraction=population.step_fraction)
+    return Method(search, estimator_of(population.gradient))
 
 
 def white_box_search_of(evaluation: Evaluation) -> Schedule:

@@ -12,6 +12,7 @@ _MAY_DIFFER: Final = {
     "attack": {"epsilons", "anchors_per_site", "fresh_images_per_site", "repetitions"},
     "images": {"clean_per_day", "clean_repetitions", "anchor_repetitions", "normalizer_repetitions"},
     "controls": {"gaussian", "linear_interpolation", "yesterday", "sham", "n_images", "repetitions"},
+    "population": {"n_images", "epsilons", "repetitions"},
     "presentation": {"twin_separation_min"},
     "probes": {"singles", "per_day", "held_out", "epsilon", "disagreement"},
 }
@@ -26,6 +27,7 @@ _WHY_NOT: Final = {
     "sites": "sites are chosen on day 0, for all days",
     "base_model": "every day's model goes on from the one before",
     "ensemble": "every day's model goes on from the one before",
+    "population": "attacks of another search, or on other images, do not compare between days",
     "probes": "probes of all days are searched alike",
     "attack": "days of another search do not compare",
     "presentation": "responses to another presentation do not compare",
@@ -77,7 +79,7 @@ def _refuse_fixed(key: str, place: str) -> None:
     )
 
 
-_ALL: Final = "of attack, images, controls, presentation, probes, trial or gates"
+_ALL: Final = "of attack, images, controls, population, presentation, probes, trial or gates"
 
 
 def _leaves(values: Mapping[str, Any], *, inside: str = "") -> Iterator[tuple[str, Any]]:

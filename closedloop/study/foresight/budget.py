@@ -67,6 +67,7 @@ def day_budget(protocol: Protocol, *, n_arrays: int, nsx: Sequence[str]) -> DayB
     n_attacks = attacked_per_day(protocol)
     fresh = fresh_images_of(protocol, protocol.days - 1)
     n_made = n_attacks + controls_per_day(protocol) + protocol.probes.n_made
+    n_made += protocol.population.n_shown(protocol.days - 1)
     n_images = fresh + at_first + n_made
     hours = session_hours(protocol)
     return DayBudget(

@@ -184,9 +184,8 @@ def _some_queue(protocol: Protocol, day: int) -> ImageQueue:
 
 
 def _presented(rows: PlannedRows) -> tuple[list[int], list[int]]:
-    """Return each image's clean one and its repetitions, in the stimulus set's order: clean, items, probes."""
+    """Return each image's clean one and its repetitions, in the order of the stimulus set."""
     place = {str(row["image_id"]): number for number, row in enumerate(rows.images)}
-    items = [*rows.attacks, *rows.controls]
-    clean_index = [*range(len(rows.images)), *(place[str(row["image_id"])] for row in [*items, *rows.probes])]
-    repetitions = [int(row["repetitions"]) for row in [*rows.images, *items]]
-    return clean_index, [*repetitions, *[1] * len(rows.probes)]
+    changed = [*rows.attacks, *rows.controls, *rows.probes, *rows.population]
+    clean_index = [*range(len(rows.images)), *(place[str(row["image_id"])] for row in changed)]
+    return clean_index, [int(row.get("repetitions", 1)) for row in [*rows.images, *changed]]

@@ -78,7 +78,7 @@ def work_of_session(
     n_fitted = fresh_images_of(own, block.day) + n_fresh + n_probes
     return SessionWork(
         presentations_of(own, block.day),
-        (attacked_per_day(own) if is_attacked else 0) + n_probes + n_held_out,
+        (attacked_per_day(own) if is_attacked else 0) + own.population.n_made(block.day) + n_probes + n_held_out,
         n_fitted_before + n_fitted,
     )
 

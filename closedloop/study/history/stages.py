@@ -117,6 +117,7 @@ def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
     if stage == "plan" and (place := DAY_PLAN.published(paths, day)).is_file():
         plan = DAY_PLAN.read(place)
         probes = f", {plan.n_probes:,} probes" if plan.n_probes else ""
+        probes += f", {plan.n_population:,} to mislead a decoder or beside it" if plan.n_population else ""
         budget = plan.budget
         yield f"{budget.n_presentations:,} presentations, {budget.hours:.2f} h; {plan.n_attacked:,} attacked{probes}"
     elif stage == "present" and (place := SUMMARY.published(paths, day)).is_file():

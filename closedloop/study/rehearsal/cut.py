@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.artifacts.protocol.protocol import LEAST_CLEAN_OF_ROUND, Protocol, presentations_per_day
 from closedloop.artifacts.records.rehearsal import ChangedValue
@@ -188,6 +189,7 @@ def _fewer_images(protocol: Protocol, total: int) -> Values:
     anchors, normalizers = part(images.anchors), part(images.normalizers, least=_LEAST_NORMALIZERS)
     while total - anchors - normalizers < min(_least_fresh(protocol), images.clean_per_day) and anchors > 1:
         anchors -= 1
+    of_anchors = protocol.population.images == "anchors"
     clean = min(max(total - anchors - normalizers, 1), images.clean_per_day)
     return {
         ("images", "clean_per_day"): clean,
@@ -197,6 +199,7 @@ def _fewer_images(protocol: Protocol, total: int) -> Values:
         ("attack", "fresh_images_per_site"): min(part(attack.fresh_images_per_site), clean),
         ("controls", "n_images"): min(part(protocol.controls.n_images), anchors),
         **_fewer_probes(protocol.probes, part),
+        **_fewer_of_population(protocol.population, part, most=anchors if of_anchors else clean // protocol.rounds),
     }
 
 
@@ -204,6 +207,12 @@ def _fewer_probes(probes: Probes, part: Callable[[int], int]) -> Values:
     """Return what a day shows once, in proportion; what it has none of stays as the file has it, or has it not."""
     numbers = {name: getattr(probes, name) for name in ("singles", "singles_on_day_0", "per_day", "held_out")}
     return {("probes", name): part(number) for name, number in numbers.items() if number}
+
+
+def _fewer_of_population(population: Population, part: Callable[[int], int], *, most: int) -> Values:
+    """Return how many images are to mislead a decoder; what the protocol has none of, it has none of."""
+    n_images = population.n_images
+    return {("population", "n_images"): min(part(n_images), most)} if n_images else {}
 
 
 def _with(protocol: Protocol, values: Mapping[tuple[str, ...], Any]) -> Protocol:

@@ -67,7 +67,8 @@ def _growth(rehearsed: Protocol, whole: Protocol) -> dict[str, float]:
 def _n_images(protocol: Protocol) -> int:
     images = protocol.images
     clean = images.clean_per_day + images.anchors + images.normalizers
-    return clean + attacked_per_day(protocol) + controls_per_day(protocol) + protocol.probes.n_made
+    made = attacked_per_day(protocol) + controls_per_day(protocol) + protocol.probes.n_made
+    return clean + made + protocol.population.n_shown(protocol.days - 1)
 
 
 def whole_day(stages: tuple[RehearsedStage, ...]) -> tuple[float, float, float]:

@@ -97,6 +97,7 @@ def test_presentations_say_what_was_shown_when_and_why_not_used(study: Study) ->
 def test_every_column_is_described_and_no_other(study: Study) -> None:
     tables = {"presentations": study.presentations(), "stimuli": study.stimuli(), "sites": study.sites()}
     tables |= {"sensitivity": study.sensitivity(truth=True), "pairs": study.pairs(truth=True)}
+    tables["population"] = study.population(truth=True)
     assert {name: set(table.columns) for name, table in tables.items()} == {
         name: set(columns) for name, (columns, _) in DATA_FRAMES.items()
     }

@@ -63,6 +63,7 @@ DECIDES = {
     "base_model": {"start"},
     "ensemble": {"start", "plan"},
     "probes": {"start", "plan", "synthesize", "queue"},
+    "population": {"plan", "synthesize"},
     "attack": {"plan", "synthesize", "evaluate"},
     "controls": {"plan"},
     "presentation": {"plan", "schedule"},
@@ -113,3 +114,15 @@ def test_the_day_before_is_the_last_one_that_had_a_session_with_all_of_its_sessi
     assert sequence.of_day_before(Block(3)) == (Block(1), Block(1, 2))
     assert sequence.of_day_before(Block(1, 2)) == (Block(0),)
     assert sequence.of_day_before(FIRST) == ()
+
+
+def test_a_decoder_is_fitted_to_all_days_before_where_there_are_attacks_on_it_and_nothing_else_reads_them() -> None:
+    plain, asked = protocol(), protocol(population={"n_images": 1, "first_day": 2})
+    for stage in STAGE_TABLE.day:
+        for day in (0, 1):
+            usual = stage.reads(PATHS, day, protocol=plain, decided=False)
+            assert stage.reads(PATHS, day, protocol=asked, decided=False) == usual
+        more = set(stage.reads(PATHS, 2, protocol=asked, decided=False))
+        more -= set(stage.reads(PATHS, 2, protocol=plain, decided=False))
+        earlier = {f"day-{day:02d}/{of}" for day in (0, 1) for of in ("synthesize", "ingest")}
+        assert {PATHS.relative(folder) for folder in more} == (earlier if stage.name == "synthesize" else set())

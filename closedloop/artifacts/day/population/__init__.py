@@ -1,0 +1,1 @@
+"""Attacks on a decoder of category: their kinds, and the files that they leave."""
