@@ -47,6 +47,7 @@ def closedloop(*words: str, cwd: Path, missing: list[str] = BLOCKED) -> subproce
         "attack small_resnet_robust images --out attacks",
         "studies coverage",
         "studies unit-sensitivity",
+        "studies population",
         "verify study",
         "replace-recording study --day 0 --from copy --why damaged",
         "recording detect voltage.ns6 --out spikes.h5",
