@@ -19,7 +19,10 @@ from .largest_change import largest_changes as largest_changes
 from .lattice.norms import realised_epsilon as realised_epsilon
 from .lattice.refinement import LatticeSettings as LatticeSettings
 from .lattice.rounding import scale_to_norm as scale_to_norm
+from .layer_attacks import LayerAttacks as LayerAttacks
+from .layer_attacks import layer_attacks as layer_attacks
 from .objectives import DecoderMargin as DecoderMargin
+from .objectives import LayerDisplacement as LayerDisplacement
 from .objectives import Mse1000 as Mse1000
 from .objectives import PopulationVector as PopulationVector
 from .objectives import SignedResponse as SignedResponse
@@ -58,6 +61,8 @@ __all__ = [
     "InMemory",
     "LInf",
     "LatticeSettings",
+    "LayerAttacks",
+    "LayerDisplacement",
     "Method",
     "Mse1000",
     "Noise",
@@ -76,6 +81,7 @@ __all__ = [
     "find",
     "from_bytes",
     "largest_changes",
+    "layer_attacks",
     "paper_attack",
     "radius_at",
     "random_start",

@@ -190,6 +190,33 @@ class TargetPattern:
         return -distance.square().sum(dim=1) / matters.sum(dim=1).clamp_min(1)
 
 
+@dataclass(frozen=True)
+class LayerDisplacement:
+    """``|F(x) - F_0|^2``: move a layer's features as far as can be from where they are (appendix 6.1, criterion C).
+
+    At the clean image, where the features are F_0, its gradient is zero: a search needs a random start.
+
+    Attributes
+    ----------
+    features
+        Of each item's clean image, shape (n_items, n_features): what the model answers to it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import LayerDisplacement
+    >>> features, rows = torch.tensor([[3.0, 4.0]]), torch.tensor([0])
+    >>> LayerDisplacement(features=torch.tensor([[0.0, 0.0]])).value(features, rows).tolist()
+    [25.0]
+    """
+
+    features: Tensor
+
+    def value(self, responses: Tensor, rows: Tensor) -> Tensor:
+        """Return the squared distance from the clean image's features, (n,)."""
+        return (responses - self.features[rows].to(responses.dtype)).square().sum(dim=1)
+
+
 class ValueAndGradient(NamedTuple):
     """An objective's value (n_items,) and its gradient with respect to the images (n_items, 3, height, width)."""
 

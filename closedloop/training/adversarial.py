@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -131,14 +133,44 @@ def train_classifier(
     1
     """
     training, evaluation = _split(pool, recipe)
-    n_classes = int(training.classes.max()) + 1
-    classifier = build_classifier(recipe.architecture, n_classes=n_classes, seed=recipe.seed)
+    classifier, n_classes = _untrained(recipe, pool)
     network = nn.Sequential(normalisation_of(recipe.architecture), classifier)
-    losses = _descend(network, training, recipe=recipe, checkpoint=checkpoint, progress=progress)
+    losses = _descend(
+        network, training, recipe=recipe, n_epochs=recipe.epochs, checkpoint=checkpoint, progress=progress
+    )
     report = TrainingReport(tuple(losses), *_accuracies(network, evaluation, recipe=recipe))
-    details = {"recipe": asdict(recipe), "pool": _portable(pool.description()), **asdict(report)}
+    details = {**described(recipe, pool), **asdict(report)}
     save_classifier(out, classifier, architecture=recipe.architecture, n_classes=n_classes, details=details)
     return report
+
+
+def train_epochs(recipe: TrainingRecipe, pool: ImagePool, *, n_epochs: int, checkpoint: Path) -> None:
+    """Train the first epochs of a recipe and leave their state, from which `train_classifier` goes on.
+
+    Parameters
+    ----------
+    recipe
+        How to train.
+    pool
+        Images with categories.
+    n_epochs
+        Epochs that the state holds at the end, at most the recipe's; those that it holds already are not trained again.
+    checkpoint
+        File of the state.
+
+    Raises
+    ------
+    ProtocolError, ImageError, StorageError
+        As for `train_classifier`.
+    """
+    training, _ = _split(pool, recipe)
+    network = nn.Sequential(normalisation_of(recipe.architecture), _untrained(recipe, pool)[0])
+    _descend(network, training, recipe=recipe, n_epochs=n_epochs, checkpoint=checkpoint, progress=None)
+
+
+def described(recipe: TrainingRecipe, pool: ImagePool) -> dict[str, Any]:
+    """Return what a weight file says of its training; no path of somebody's computer, for weights travel."""
+    return {"recipe": asdict(recipe), "pool": _portable(pool)}
 
 
 def l2_attack(
@@ -178,13 +210,14 @@ def _descend(
     training: _Examples,
     *,
     recipe: TrainingRecipe,
+    n_epochs: int,
     checkpoint: Path | None,
     progress: Callable[[TrainingProgress], None] | None,
 ) -> list[float]:
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     identity = fingerprint(f"{recipe} {training.pool.description()} {training.image_ids}", [])
     losses = resume_training(checkpoint, identity=identity, module=network, optimizer=optimizer)
-    for epoch in range(len(losses), recipe.epochs):
+    for epoch in range(len(losses), n_epochs):
         losses.append(_epoch(network, training, optimizer=optimizer, recipe=recipe, epoch=epoch, progress=progress))
         save_training(checkpoint, identity=identity, module=network, optimizer=optimizer, losses=losses)
     return losses
@@ -258,6 +291,12 @@ def _n_right(network: nn.Module, images: Tensor, classes: Tensor) -> int:
     return int((network(images).argmax(dim=1) == classes).sum())
 
 
+def _untrained(recipe: TrainingRecipe, pool: ImagePool) -> tuple[nn.Sequential, int]:
+    """Return a classifier of the pool's categories before its training, and how many there are."""
+    n_classes = len(images_by_category(pool))
+    return build_classifier(recipe.architecture, n_classes=n_classes, seed=recipe.seed), n_classes
+
+
 def _split(pool: ImagePool, recipe: TrainingRecipe) -> tuple[_Examples, _Examples]:
     """Images for training and, never more than a fifth of the pool, for evaluation."""
     categories = {category: index for index, category in enumerate(images_by_category(pool))}
@@ -301,6 +340,10 @@ def _into_ball(change: Tensor, radius: float) -> Tensor:
     return shortened
 
 
-def _portable(description: dict[str, str | int]) -> dict[str, str | int]:
-    """Drop the path of a folder on somebody's computer from a pool's description: weights are to travel."""
-    return {key: value for key, value in description.items() if key != "folder"}
+def _portable(pool: ImagePool) -> dict[str, str | int]:
+    """Describe a pool without the path of a folder on somebody's computer; its images' names tell it from another."""
+    description = dict(pool.description())
+    if description.pop("folder", None) is None:
+        return description
+    names = "\n".join(image.image_id for image in pool.images())
+    return {**description, "images_sha256": hashlib.sha256(names.encode()).hexdigest()}

@@ -102,6 +102,9 @@ LINES = (
     "closedloop studies coverage --experiments 2 --repetitions 2 --sites 6 --images-per-site 2 --anchors 6 --out new"
     " --workers 2",
     "closedloop studies recipe --recipe paper --days 2 --sites 1 --out new --workers 2",
+    "closedloop studies screening --network small_resnet_vanilla:fc --clean-images 60 --attacked-images 4"
+    " --repetitions 2 --out new --workers 2",
+    "closedloop base-model train-family --epsilons 0,1 --epochs 1 --images-per-epoch 128 --out new --workers 2",
     "closedloop attack small_resnet_vanilla {photographs}/0 --out new --layer layer3.0 --outputs 0 --epsilon 1"
     " --steps 2 --workers 2",
     "rig check {done}/day-00/schedule",
@@ -129,7 +132,7 @@ BY_DASK = (
     "closedloop attack small_resnet_vanilla {photographs}/0 --out new --layer layer3.0 --outputs 0 --epsilon 1"
     " --steps 2 --workers dask:1",
 )
-STOPPED = ("closedloop base-model train",)  # minutes: interrupted when it is at its work
+STOPPED = ("closedloop base-model train new",)  # minutes: interrupted when it is at its work
 AT_WORK_S = 10.0  # of processor time
 ENDS_WITH_1 = ("closedloop doctor", "rig check", "rig rehearse", "rig tell", "rig calibrate gaze", "rig firmware")
 """No screen, no rig at work, nobody at a terminal to take points, a fake board with less than the firmware's care."""

@@ -24,7 +24,7 @@ from closedloop.models.site_model import freeze_for_attack, images_to_tensor
 from closedloop.simulation.chosen_electrodes import model_of_electrodes
 from closedloop.stages.from_protocol.attack import estimator_of
 from closedloop.studies.recipe.recipes import FollowedGradient
-from closedloop.studies.recipe.subject import StudySubject
+from closedloop.studies.simulated_subject import StudySubject
 
 Floats = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from closedloop.models.site_model import SiteModel, build_site_model, calibrate_
 from closedloop.stages.from_protocol.model import recipe_of
 from closedloop.studies.recipe.probes import make_probes
 from closedloop.studies.recipe.recipes import Recipe
-from closedloop.studies.recipe.subject import Bytes, StudySubject
+from closedloop.studies.simulated_subject import Bytes, StudySubject
 from closedloop.training.closed_form import start_readout
 from closedloop.training.end_to_end import Responses, refit
 

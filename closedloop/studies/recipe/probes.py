@@ -21,7 +21,7 @@ from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.models.ensemble import pairs_of_members
 from closedloop.models.site_model import images_to_tensor
 from closedloop.studies.recipe.recipes import RecipeProbes
-from closedloop.studies.recipe.subject import Bytes, Integers
+from closedloop.studies.simulated_subject import Bytes, Integers
 
 _BATCH = 64
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from closedloop.errors import ProtocolError
 from closedloop.studies.files import ResultsFolder
 from closedloop.studies.recipe.recipes import Recipe
-from closedloop.studies.recipe.subject import StudySubject
+from closedloop.studies.simulated_subject import StudySubject
 
 
 @dataclass(frozen=True)

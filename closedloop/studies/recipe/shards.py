@@ -21,7 +21,7 @@ from closedloop.storage import sha256_file
 from closedloop.studies.recipe.judge import JudgedModel, Truth, judge, read_truth
 from closedloop.studies.recipe.loop import FittedDays
 from closedloop.studies.recipe.recipes import Recipe
-from closedloop.studies.recipe.subject import StudySubject
+from closedloop.studies.simulated_subject import StudySubject
 
 _FORMAT = "recipe study 1"
 _TRUTH = ("gradient", "white_box", "sigma_hz")

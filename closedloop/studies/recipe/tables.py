@@ -15,7 +15,7 @@ from closedloop.artifacts.tables import Columns
 from closedloop.studies.recipe.documents import RECIPE_DAYS
 from closedloop.studies.recipe.judge import EPSILONS, JudgedModel, Truth
 from closedloop.studies.recipe.recipes import Recipe
-from closedloop.studies.recipe.subject import Integers
+from closedloop.studies.simulated_subject import Integers
 
 ALL_SUBJECTS = "all"
 COSINE = 0.0

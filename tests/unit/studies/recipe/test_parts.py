@@ -11,7 +11,7 @@ from closedloop.attacks.lattice import realised_epsilon
 from closedloop.studies.recipe.judge import judge, read_truth
 from closedloop.studies.recipe.probes import Contrasts, make_probes
 from closedloop.studies.recipe.recipes import FollowedGradient, RecipeProbes
-from closedloop.studies.recipe.subject import StudySubject
+from closedloop.studies.simulated_subject import StudySubject
 
 SUBJECT = StudySubject("simulated", 2022, n_sites=2, n_anchors=3, anchors_a_site=2)
 

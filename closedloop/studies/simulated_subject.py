@@ -1,4 +1,4 @@
-"""A simulated subject of the study: its cortex, its sites, the images it is shown, and what its sites answer."""
+"""A simulated subject in memory: its cortex, its sites, the images it is shown, and what its sites answer."""
 
 from __future__ import annotations
 
@@ -104,10 +104,32 @@ class StudySubject:
         block
             Part of the day: another one has another order and other noise.
         """
+        rates, order = self.presentations(images, repetitions, day=day, block=block)
+        return mean_response(rates, order, n_images=len(images))
+
+    def presentations(self, images: Bytes, repetitions: Integers, *, day: int, block: str) -> tuple[Floats, Integers]:
+        """Show images in a shuffled order, and return every presentation's rates and which image it showed.
+
+        Parameters
+        ----------
+        images
+            uint8, (n_images, side, side, 3).
+        repetitions
+            How often each is shown, (n_images,).
+        day
+            Whose tuning and gains.
+        block
+            Part of the day: another one has another order and other noise.
+
+        Returns
+        -------
+        tuple of ndarray
+            Hz, (n_presentations, n_sites), counted in the window, and (n_presentations,).
+        """
         index = np.repeat(np.arange(len(images)), repetitions)
         order = index[np.random.default_rng(self.seed_of("order", day, block)).permutation(len(index))]
         rates = self._counts(self.cortex.rates_hz(images, day=day), order, day=day, block=block)
-        return mean_response(rates[:, self.sites], order, n_images=len(images))
+        return np.asarray(rates[:, self.sites]), order
 
     def true_rates_hz(self, images: Bytes, *, day: int) -> Floats:
         """Return the sites' hidden rates, (n_images, n_sites)."""

@@ -1,0 +1,197 @@
+"""A small screening end to end: what ranks where, what is resumed, and what a laboratory's files give."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from closedloop.artifacts.tables import Columns, read_table
+from closedloop.errors import DocumentError, StudyError
+from closedloop.execution.workers import HERE, Workers
+from closedloop.studies.screening.asked import ScreenedNetwork
+from closedloop.studies.screening.documents import SCREENING_CELLS, SCREENING_NETWORKS, TRANSFER_IMAGES
+from closedloop.studies.screening.measure import Screening, screen
+from closedloop.studies.screening.responses import ImageResponses, complete_responses, simulated_responses
+from closedloop.studies.screening.settings import ScreeningFiles, ScreeningSettings
+from closedloop.studies.screening.shards import LikenessShard, leave_likeness, read_likeness
+from closedloop.studies.screening.systems import cells_of
+from closedloop.studies.simulated_subject import StudySubject
+
+NETWORKS = (
+    ScreenedNetwork("vanilla", "small_resnet_vanilla", ("layer3.0",), None, 0.0),
+    ScreenedNetwork("robust", "small_resnet_robust", ("layer3.0", "fc"), None, 2.0),
+)
+SETTINGS = ScreeningSettings(n_clean=120, n_folds=3, n_halvings=6, n_attacked=8, repetitions=20)
+SCREENING = Screening(NETWORKS, None, None, None, StudySubject("simulated", 2022, n_sites=8), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def screened(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("screening")
+    screen(SCREENING, folder)
+    return folder
+
+
+def rows_of(table: Columns, **values: object) -> list[dict[str, object]]:
+    columns = {name: column.tolist() for name, column in table.items()}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return [row for row in rows if all(row[name] == value for name, value in values.items())]
+
+
+def test_trained_networks_rank_above_a_random_one_and_the_pixels_by_clean_images(screened: Path) -> None:
+    table = read_table(ScreeningFiles(screened).networks, SCREENING_NETWORKS)
+    for criterion in ("cka", "ridge"):
+        order = [row["network"] for row in rows_of(table, criterion=criterion)]
+        assert set(order[:2]) == {"robust", "vanilla"}
+        (second,) = rows_of(table, criterion=criterion, rank=2)
+        assert second["difference_low"] > 0
+
+
+def test_every_cell_has_a_row_a_criterion_and_one_is_the_best(screened: Path) -> None:
+    table = read_table(ScreeningFiles(screened).cells, SCREENING_CELLS)
+    for criterion, epsilon in (("cka", 0.0), ("ridge", 0.0), ("pls", 0.0), ("transfer", 10.0)):
+        rows = rows_of(table, criterion=criterion, epsilon=epsilon)
+        named = [(row["network"], row["layer"]) for row in rows]
+        assert named == [
+            *(("vanilla", "layer3.0"), ("robust", "layer3.0"), ("robust", "fc")),
+            *(("untrained", "layer3.0"), ("untrained", "fc"), ("pixels", "pixels")),
+        ]
+        (best,) = [row for row in rows if row["best"]]
+        assert best["value"] == max(row["value"] for row in rows)
+        assert best["alike_best"]
+        assert all(row["low"] <= row["value"] <= row["high"] for row in rows)
+
+
+def test_what_is_lost_is_made_again_with_the_same_bytes_by_other_workers(screened: Path) -> None:
+    files = ScreeningFiles(screened)
+    outputs = [files.settings, files.cells, files.networks, files.cells.with_suffix(".csv")]
+    before = [path.read_bytes() for path in outputs]
+    lost = sorted(files.shards.iterdir())[::3]
+    shards = {path: path.read_bytes() for path in lost}
+    for path in (*lost, *outputs):
+        path.unlink()
+    told: list[tuple[int, int]] = []
+    screen(SCREENING, screened, workers=Workers("local", 2), progress=lambda done, total: told.append((done, total)))
+    assert [path.read_bytes() for path in outputs] == before
+    assert {path: path.read_bytes() for path in lost} == shards
+    assert told[-1][0] == told[-1][1]
+    assert 0 < told[0][0] < told[0][1]
+
+
+def test_shuffled_responses_are_like_no_layer() -> None:
+    found = complete_responses(simulated_responses(SCREENING.subject, SETTINGS), SETTINGS).kept
+    order = np.random.default_rng(0).permutation(found.n_images)
+    shuffled = replace(found, pixels=found.pixels[order])
+    (cell, *_) = cells_of(NETWORKS[1:], side_px=32, seed=0)
+
+    def likeness(responses: ImageResponses, folder: Path) -> np.ndarray:
+        shard = LikenessShard(cell.source, responses, SETTINGS, "cpu", folder)
+        leave_likeness(shard)
+        likeness = read_likeness(shard)
+        error = np.sqrt((((likeness.halves[:, 0] - likeness.halves[:, 1]) / 2) ** 2).mean(axis=0))
+        return likeness.values / error
+
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        assert (np.abs(likeness(shuffled, Path(folder))) < 3.7).all()  # Student's t with 6 degrees of freedom, 99 %
+        assert (likeness(found, Path(folder)) > 6).all()
+
+
+def test_sites_and_images_without_two_repetitions_are_left_out_and_counted() -> None:
+    random = np.random.default_rng(0)
+    true = random.normal(size=(60, 3))
+    rates = np.concatenate([true, true]) + 0.1 * random.normal(size=(120, 3))
+    rates[60:, 2] = np.nan  # a site that was lost before the second repetitions
+    rates[3, 0] = np.nan  # and an image that has one repetition at another
+    index = np.tile(np.arange(60), 2)
+    pixels = np.zeros((60, 8, 8, 3), dtype=np.uint8)
+    names = tuple(map(str, range(60)))
+    found = ImageResponses(names, pixels, rates, index, ("a", "b", "c"), simulated=True, origin="here")
+    complete = complete_responses(found, SETTINGS)
+    assert (complete.n_sites_left_out, complete.n_images_left_out) == (1, 1)
+    assert complete.kept.sites == ("a", "b")
+    assert "3" not in complete.kept.names
+    assert np.isfinite(complete.kept.means).all()
+    silent = replace(found, rates=np.abs(random.normal(size=(120, 3))))
+    object.__setattr__(silent, "rates", np.concatenate([true, -true]))
+    with pytest.raises(StudyError, match="do not correlate"):
+        complete_responses(silent, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Screening:
+    """A folder of images with a table of responses that follow the robust network's subject."""
+    folder = tmp_path_factory.mktemp("laboratory")
+    found = simulated_responses(SCREENING.subject, replace(SETTINGS, n_clean=60))
+    with (folder / "responses.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("image", "repetition", *found.sites))
+        counts = np.zeros(60, dtype=int)
+        for image, rates in zip(found.image_index, found.rates, strict=True):
+            writer.writerow((f"images/{image}.png", counts[image], *rates))
+            counts[image] += 1
+    (folder / "images").mkdir()
+    for place, pixels in enumerate(found.pixels):
+        Image.fromarray(pixels).save(folder / "images" / f"{place}.png")
+    settings = replace(SETTINGS, n_clean=60, n_halvings=3, n_attacked=4)
+    return replace(SCREENING, networks=NETWORKS[1:], responses=folder / "responses.csv", settings=settings)
+
+
+def test_a_laboratory_gets_the_images_to_show_and_no_transfer_before_they_were(
+    laboratory: Screening, tmp_path: Path
+) -> None:
+    document = screen(laboratory, tmp_path)
+    assert (document.transfer, document.simulated) == ("not shown", False)
+    files = ScreeningFiles(tmp_path)
+    table = read_table(files.stimulus_table, TRANSFER_IMAGES)
+    assert len(table["image"]) == 4 * (1 + 2 + 2 + 1)  # clean, two layers of two networks, the pixels
+    assert (table["realised_epsilon"][4:] <= 10).all()
+    assert (table["realised_epsilon"][4:] > 9).all()
+    for name in table["image"]:
+        with Image.open(files.stimuli / name) as image:
+            assert image.size == (32, 32)
+    assert "transfer" not in read_table(files.cells, SCREENING_CELLS)["criterion"]
+
+
+def transfer_table(folder: Path, images: list[str], *, sites: tuple[str, ...], change: dict[str, float]) -> Path:
+    """Write responses without noise: 10, and more where a name begins with one of the changed."""
+    path = folder / "transfer.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("image", "repetition", *sites))
+        for name in images:
+            rate = 10 + sum(size for start, size in change.items() if name.startswith(start))
+            writer.writerows((name, repetition, *[rate] * len(sites)) for repetition in (1, 2))
+    return path
+
+
+def test_a_laboratorys_transfer_is_the_change_that_its_table_says_in_sds(laboratory: Screening, tmp_path: Path) -> None:
+    screen(laboratory, tmp_path)
+    files = ScreeningFiles(tmp_path)
+    images = read_table(files.stimulus_table, TRANSFER_IMAGES)["image"].tolist()
+    found = simulated_responses(SCREENING.subject, laboratory.settings)
+    table = transfer_table(tmp_path, images, sites=found.sites, change={"robust_fc": 5.0})
+    document = screen(replace(laboratory, transfer=table), tmp_path, workers=HERE)
+    assert document.transfer == "measured"
+    rows = rows_of(read_table(files.cells, SCREENING_CELLS), criterion="transfer")
+    by_layer = {(row["network"], row["layer"]): row["value"] for row in rows}
+    expected = np.sqrt((25 / found.sigma**2).mean())
+    assert by_layer["robust", "fc"] == pytest.approx(expected, rel=1e-6)
+    assert by_layer["robust", "layer3.0"] == 0
+
+
+def test_a_table_of_other_images_or_sites_is_refused(laboratory: Screening, tmp_path: Path) -> None:
+    screen(laboratory, tmp_path)
+    found = simulated_responses(SCREENING.subject, laboratory.settings)
+    other = transfer_table(tmp_path, ["photograph.png"], sites=found.sites, change={})
+    with pytest.raises(DocumentError, match=r"found photograph\.png"):
+        screen(replace(laboratory, transfer=other), tmp_path)
+    fewer = transfer_table(tmp_path, ["photograph.png"], sites=found.sites[1:], change={})
+    with pytest.raises(DocumentError, match="a column for every site"):
+        screen(replace(laboratory, transfer=fewer), tmp_path)
