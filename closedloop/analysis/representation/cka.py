@@ -11,7 +11,10 @@ systems as it is. It does inflate a recorded system's HSIC with itself, which th
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from closedloop.analysis.estimate import Floats
 
@@ -19,7 +22,7 @@ _FEATURES_AT_ONCE = 8192  # a layer of a large network has a million: in double 
 _LEAST_IMAGES = 4  # an estimate of HSIC is over four different images
 
 
-def linear_kernel(features: Floats) -> Floats:
+def linear_kernel(features: NDArray[np.floating[Any]]) -> Floats:
     """Return the products of all images' features, each feature's mean over the images taken out.
 
     Parameters

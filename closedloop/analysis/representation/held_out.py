@@ -242,30 +242,28 @@ def _left_out_error(values: Floats, vectors: Floats, turned: Floats, responses: 
 
 
 def _pls_weights(kernel: Floats, responses: Floats, n_components: int) -> Floats:
-    left, remaining = kernel.copy(), responses.copy()
-    scores, directions = [], []
+    """Return a weight for each training image and site, (n_seen, n_sites).
+
+    What is left of the features is never written down: it is only ever seen from what is left of the responses, out of
+    which the same scores were taken.
+    """
+    remaining, seen = responses, kernel @ responses
+    scores, directions = np.empty((0, len(kernel))), []
     largest = 0.0
     for _ in range(min(n_components, len(kernel) - 1)):
-        values, vectors = np.linalg.eigh(remaining.T @ left @ remaining)
+        values, vectors = np.linalg.eigh(remaining.T @ seen)
         largest = max(largest, float(values[-1]))
         if values[-1] <= _NO_COVARIANCE * largest:
             break
-        direction = remaining @ vectors[:, -1]
-        score = left @ direction
+        directions.append(remaining @ vectors[:, -1])
+        score = seen @ vectors[:, -1]
+        for _ in range(2):  # a second time, for what rounding left
+            score = score - scores.T @ (scores @ score)
         score /= np.linalg.norm(score)
-        scores.append(score)
-        directions.append(direction)
-        left = _taken_out(left, score)
-        remaining = remaining - np.outer(score, score @ remaining)
-    if not scores:
+        along = score @ remaining
+        scores = np.vstack([scores, score])
+        remaining, seen = remaining - np.outer(score, along), seen - np.outer(kernel @ score, along)
+    if not directions:
         return np.zeros_like(responses)
-    t, u = np.array(scores).T, np.array(directions).T
-    return np.asarray(u @ np.linalg.solve(t.T @ kernel @ u, t.T @ responses))
-
-
-def _taken_out(kernel: Floats, score: Floats) -> Floats:
-    """Return the kernel of features from which a unit score was taken out, on both sides."""
-    along = kernel @ score
-    return np.asarray(
-        kernel - np.outer(score, along) - np.outer(along, score) + (score @ along) * np.outer(score, score)
-    )
+    u = np.array(directions).T
+    return np.asarray(u @ np.linalg.solve(scores @ kernel @ u, scores @ responses))

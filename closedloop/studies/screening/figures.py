@@ -96,7 +96,7 @@ def every_cell(document: ScreeningStudy, cells: Columns) -> Figure:
             )
         axes.set_title(f"{TITLES[name]}, ε = {epsilon:g}" if epsilon else TITLES[name])
         axes.set_xlabel("σ, root mean square" if name == TRANSFER else "")
-        axes.set_yticks(place, [_label(own, row) for row in place])
+        axes.set_yticks(place, [_label(own, row) for row in range(n_rows)])
         axes.set_ylim(n_rows - 0.4, -0.6)
     return figure
 
