@@ -43,6 +43,14 @@ class LayerAttacks:
         Distance of the layer's features from those of the clean image, in the layer's unit, (n_images,).
     realised_epsilon
         L2 norm of the change from the bytes, at 224 px, (n_images,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from closedloop.attacks import LayerAttacks
+    >>> found = LayerAttacks(np.zeros((2, 8, 8, 3), np.uint8), np.array([3.1, 2.8]), np.array([9.99, 9.98]))
+    >>> found.displacement.max()
+    np.float64(3.1)
     """
 
     attacked: NDArray[np.uint8]

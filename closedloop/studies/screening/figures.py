@@ -55,7 +55,7 @@ def figure_6(document: ScreeningStudy, cells: Columns, *, which: Sequence[str] =
     """
     shown = [(name, largest_epsilon(cells, name)) for name in which if (cells["criterion"] == name).any()]
     grid = _grid(document)
-    width = 1.5 + 0.78 * max(len(grid.columns), 4)
+    width = 1.2 + 0.64 * max(len(grid.columns), 4)
     figure, panels = drawing.new_figure(len(shown), width=width * len(shown), height=1.6 + 0.42 * len(grid.rows))
     for axes, (name, epsilon) in zip(panels, shown, strict=True):
         own = _of(cells, name, epsilon)
@@ -112,7 +112,7 @@ def largest_epsilon(cells: Columns, criterion: str) -> float:
 
 
 @dataclass(frozen=True)
-class _Grid:
+class _HeatMapGrid:
     """Where each cell stands: rows from the bottom up, columns from left to right."""
 
     rows: tuple[str, ...]
@@ -120,7 +120,7 @@ class _Grid:
     labels: dict[str, str]
 
 
-def _grid(document: ScreeningStudy) -> _Grid:
+def _grid(document: ScreeningStudy) -> _HeatMapGrid:
     networks = [network for network in document.networks if network.kind != "pixels"]
     layers = list(dict.fromkeys(layer for network in networks for layer in network.layers))
     columns: dict[str, float] = {}
@@ -134,10 +134,10 @@ def _grid(document: ScreeningStudy) -> _Grid:
         network.name: column_label(network) if same.count(column_label(network)) == 1 else network.name
         for network in networks
     }
-    return _Grid(("pixels", *layers), columns, labels)
+    return _HeatMapGrid(("pixels", *layers), columns, labels)
 
 
-def _heat_map(axes: Axes, own: Columns, grid: _Grid) -> None:
+def _heat_map(axes: Axes, own: Columns, grid: _HeatMapGrid) -> None:
     top = float(own["value"].max())
     norm, colours = Normalize(0.0, top if top > 0 else 1.0), _colour_map()
     right = max(grid.columns.values()) + 1

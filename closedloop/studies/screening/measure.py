@@ -52,8 +52,8 @@ from closedloop.studies.screening.responses import (
 )
 from closedloop.studies.screening.settings import ScreeningFiles, ScreeningSettings
 from closedloop.studies.screening.shards import (
-    AttackShard,
-    LikenessShard,
+    LayerAttackShard,
+    LayerLikenessShard,
     halvings_of,
     leave_attacks,
     leave_likeness,
@@ -136,12 +136,12 @@ def screen(
     found = complete_responses(_responses(screening), settings)
     kept = found.kept
     cells = cells_of(screening.networks, side_px=kept.pixels.shape[1], seed=settings.seed_of("random weights"))
-    likeness = [LikenessShard(cell.source, kept, settings, device, shards) for cell in cells]
+    likeness = [LayerLikenessShard(cell.source, kept, settings, device, shards) for cell in cells]
     attacked = np.random.default_rng(settings.seed_of("attacked")).permutation(kept.n_images)[: settings.n_attacked]
     names, pixels = tuple(kept.names[place] for place in attacked), kept.pixels[attacked]
     attacks = [
         [
-            AttackShard(cell.source, names, pixels, epsilon, settings, device, max(workers.n, 1), shards)
+            LayerAttackShard(cell.source, names, pixels, epsilon, settings, device, max(workers.n, 1), shards)
             for epsilon in settings.epsilons
         ]
         for cell in cells
@@ -176,8 +176,8 @@ def _responses(screening: Screening) -> ImageResponses:
 
 
 def _run(
-    likeness: Sequence[LikenessShard],
-    attacks: Sequence[AttackShard],
+    likeness: Sequence[LayerLikenessShard],
+    attacks: Sequence[LayerAttackShard],
     workers: Workers,
     progress: ProgressCallback | None,
 ) -> Callable[[], None]:

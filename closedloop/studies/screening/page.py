@@ -35,7 +35,12 @@ def screening_page(document: ScreeningStudy, cells: Columns, networks: Columns, 
     """
     with drawing.style():
         sections = (
-            PageSection("headline", "In short", cards=tuple(_card(cells, name) for name in _shown(cells))),
+            PageSection(
+                "headline",
+                "In short",
+                intro=agreement(document, cells),
+                cards=tuple(_card(document, cells, name) for name in _shown(cells)),
+            ),
             _maps(document, cells),
             _order(networks),
             PageSection("paper", "Beside the paper", tables=(_beside_the_paper(document, cells, networks),)),
@@ -72,22 +77,49 @@ def best_set(cells: Columns, criterion: str) -> list[tuple[str, str]]:
     return [(row["network"], row["layer"]) for row in alike]
 
 
-def _card(cells: Columns, criterion: str) -> Card:
+def agreement(document: ScreeningStudy, cells: Columns) -> str:
+    """Return in a sentence what all criteria together say: of a network, and of a layer.
+
+    Parameters
+    ----------
+    document
+        What was compared.
+    cells
+        Table ``SCREENING_CELLS``.
+    """
+    sets = [best_set(cells, name) for name in _CRITERIA if (cells["criterion"] == name).any()]
+    networks = list(dict.fromkeys(network for alike in sets for network, _ in alike))
+    shared = [one for one in sets[0] if all(one in alike for alike in sets)]
+    words = f"All {len(sets)} criteria" if len(sets) > 2 else "Both criteria"
+    if len(networks) > 1:
+        return f"{words} together name no single network: {', '.join(networks)} may each be the best by one."
+    named = f"{words} choose {networks[0]} ({_label(document, networks[0])})"
+    if not shared:
+        return f"{named}, each another layer of it: no layer may be the best by all."
+    if len(shared) == 1 and all(len(alike) == 1 for alike in sets):
+        return f"{named}, and one layer of it: {shared[0][1]}."
+    return f"{named}; which layer of it, they do not say: {', '.join(layer for _, layer in shared)} may be."
+
+
+def _card(document: ScreeningStudy, cells: Columns, criterion: str) -> Card:
     best = next(row for row in _rows(cells, criterion) if row["best"])
     alike = best_set(cells, criterion)
     networks = list(dict.fromkeys(network for network, _ in alike))
     if len(alike) == 1:
-        value, told = _named(*alike[0]), "told from all others"
+        network, layer = alike[0]
+        value, told = f"{layer}, {_label(document, network)}", f"{network}, told from all others"
     elif len(networks) == 1:
-        value, told = (
-            networks[0],
-            f"which of its {len(alike)} layers {', '.join(layer for _, layer in alike)} is not told",
-        )
+        value = _label(document, networks[0])
+        told = f"{networks[0]}; which of its {len(alike)} layers {', '.join(layer for _, layer in alike)} is not told"
     else:
         value, told = "not told", f"{len(alike)} cells of {len(networks)} networks cannot be told from the best"
     interval, where = span((best["low"], best["high"])), _named(best["network"], best["layer"])
-    found = f"largest: {number(best['value'])} ({interval}) at {where}"
-    return Card(_title(cells, criterion), value, f"{told}; {found}")
+    return Card(_title(cells, criterion), value, f"{told}; largest: {number(best['value'])} ({interval}) at {where}")
+
+
+def _label(document: ScreeningStudy, name: str) -> str:
+    """Return a network's training epsilon, or its name where that is not known."""
+    return next(_epsilon_of(network) for network in document.networks if network.name == name)
 
 
 def _maps(document: ScreeningStudy, cells: Columns) -> PageSection:
@@ -272,7 +304,8 @@ def _definitions(document: ScreeningStudy) -> Table:
             (
                 "intervals",
                 "not in the paper",
-                f"95 %, over images: {document.n_halvings} random halvings, all done anew in both halves",
+                f"95 %, over images: {document.n_halvings} random halvings, all done anew in both halves. They are of "
+                "these sites: others may choose otherwise",
             ),
             (
                 f"{BEST} {ALIKE}",

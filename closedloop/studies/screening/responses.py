@@ -144,7 +144,7 @@ def simulated_responses(subject: StudySubject, settings: ScreeningSettings) -> I
         order,
         tuple(f"electrode {site}" for site in subject.sites),
         simulated=True,
-        origin=f"simulated subject {subject.name}, shown {len(pixels)} computed images twice",
+        origin=f"simulated subject “{subject.name}”, shown {len(pixels)} computed images twice",
     )
 
 

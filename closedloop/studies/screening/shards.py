@@ -39,7 +39,7 @@ _ATTACKS = ("attacked", "displacement", "realised_epsilon")
 
 
 @dataclass(frozen=True)
-class Likeness:
+class LayerLikeness:
     """What clean images say of a layer.
 
     Attributes
@@ -61,7 +61,7 @@ class Likeness:
 
 
 @dataclass(frozen=True)
-class LikenessShard:
+class LayerLikenessShard:
     """A layer and the clean images it is compared on.
 
     Attributes
@@ -102,7 +102,7 @@ class LikenessShard:
 
 
 @dataclass(frozen=True)
-class AttackShard:
+class LayerAttackShard:
     """A layer and the clean images that its perturbations are made of.
 
     Attributes
@@ -141,12 +141,12 @@ class AttackShard:
         return self.folder / f"{name}.npz"
 
 
-def leave_likeness(shard: LikenessShard) -> None:
+def leave_likeness(shard: LayerLikenessShard) -> None:
     """Compare a layer with the sites, unless its file is there, and leave the file."""
     made_once(shard.path, partial(_write_likeness, shard))
 
 
-def read_likeness(shard: LikenessShard) -> Likeness:
+def read_likeness(shard: LayerLikenessShard) -> LayerLikeness:
     """Read what `leave_likeness` left.
 
     Raises
@@ -154,15 +154,15 @@ def read_likeness(shard: LikenessShard) -> Likeness:
     DocumentError
         The file is missing or another.
     """
-    return Likeness(**read_shard(shard.path, names=_LIKENESS))
+    return LayerLikeness(**read_shard(shard.path, names=_LIKENESS))
 
 
-def leave_attacks(shard: AttackShard) -> None:
+def leave_attacks(shard: LayerAttackShard) -> None:
     """Move a layer as far as can be, unless its file is there, and leave the file."""
     made_once(shard.path, partial(_write_attacks, shard))
 
 
-def read_attacks(shard: AttackShard) -> LayerAttacks:
+def read_attacks(shard: LayerAttackShard) -> LayerAttacks:
     """Read what `leave_attacks` left.
 
     Raises
@@ -188,7 +188,7 @@ def halvings_of(n_images: int, settings: ScreeningSettings, *, of: str) -> NDArr
     return image_halves(n_images, seed=settings.seed_of("halves", of), n_halvings=settings.n_halvings)
 
 
-def _write_likeness(shard: LikenessShard, path: Path) -> None:
+def _write_likeness(shard: LayerLikenessShard, path: Path) -> None:
     found = shard.responses
     features = features_of(shard.source, found.pixels, device=own_device(shard.device))
     kernel = linear_kernel(features)
@@ -226,7 +226,7 @@ def _or_none(alignment: float) -> float:
     return alignment if math.isfinite(alignment) else 0.0
 
 
-def _write_attacks(shard: AttackShard, path: Path) -> None:
+def _write_attacks(shard: LayerAttackShard, path: Path) -> None:
     device = own_device(shard.device)
     model, method = shard.source.load(device), Method(search=shard.settings.search)
     side_px = shard.pixels.shape[1]

@@ -14,7 +14,7 @@ from closedloop.artifacts.tables import Columns
 from closedloop.studies.screening.documents import SCREENING_CELLS, SCREENING_NETWORKS
 from closedloop.studies.screening.responses import Floats
 from closedloop.studies.screening.settings import CRITERIA, PLS, RIDGE, TRANSFER
-from closedloop.studies.screening.shards import Likeness
+from closedloop.studies.screening.shards import LayerLikeness
 from closedloop.studies.screening.systems import Cell
 
 
@@ -52,7 +52,7 @@ class Criterion:
         return float(np.sign(value) * np.sqrt(abs(value))) if self.name == TRANSFER else value
 
 
-def likeness_criteria(found: Sequence[Likeness], *, n_images: int) -> list[Criterion]:
+def likeness_criteria(found: Sequence[LayerLikeness], *, n_images: int) -> list[Criterion]:
     """Return the criteria that clean images decide.
 
     Parameters

@@ -178,7 +178,17 @@ def write_images(
 
 
 def image_columns(images: TransferImages, cells: Sequence[Cell], *, epsilons: Sequence[float]) -> Columns:
-    """Return what each image is, as the columns of `TRANSFER_IMAGES`."""
+    """Return what each image is, as the columns of `TRANSFER_IMAGES`.
+
+    Parameters
+    ----------
+    images
+        Clean and changed.
+    cells
+        Whose they are.
+    epsilons
+        Of the changed ones.
+    """
     n = len(images.names)
     kinds = [("clean", "", "", 0.0), *((PERTURBED, c.network, c.layer, e) for c in cells for e in epsilons)]
     made = [one for of_cell in images.changed for one in of_cell]
@@ -197,7 +207,17 @@ def image_columns(images: TransferImages, cells: Sequence[Cell], *, epsilons: Se
 
 
 def file_names(images: TransferImages, cells: Sequence[Cell], *, epsilons: Sequence[float]) -> list[str]:
-    """Return the names of all images' files, in the order of `TransferImages.all_pixels`."""
+    """Return the names of all images' files, in the order of `TransferImages.all_pixels`.
+
+    Parameters
+    ----------
+    images
+        Clean and changed.
+    cells
+        Whose they are.
+    epsilons
+        Of the changed ones.
+    """
     stems = ["clean", *(f"{cell.name.replace(' ', '_')}_eps{epsilon:g}" for cell in cells for epsilon in epsilons)]
     return [f"{stem}_{place:04d}.png" for stem in stems for place in range(len(images.names))]
 

@@ -19,7 +19,7 @@ from closedloop.studies.screening.documents import SCREENING_CELLS, SCREENING_NE
 from closedloop.studies.screening.measure import Screening, screen
 from closedloop.studies.screening.responses import ImageResponses, complete_responses, simulated_responses
 from closedloop.studies.screening.settings import ScreeningFiles, ScreeningSettings
-from closedloop.studies.screening.shards import LikenessShard, leave_likeness, read_likeness
+from closedloop.studies.screening.shards import LayerLikenessShard, leave_likeness, read_likeness
 from closedloop.studies.screening.systems import cells_of
 from closedloop.studies.simulated_subject import StudySubject
 
@@ -91,7 +91,7 @@ def test_shuffled_responses_are_like_no_layer(tmp_path: Path) -> None:
     (cell, *_) = cells_of(NETWORKS[1:], side_px=32, seed=0)
 
     def likeness(responses: ImageResponses, folder: Path) -> np.ndarray:
-        shard = LikenessShard(cell.source, responses, SETTINGS, "cpu", folder)
+        shard = LayerLikenessShard(cell.source, responses, SETTINGS, "cpu", folder)
         leave_likeness(shard)
         likeness = read_likeness(shard)
         error = np.sqrt((((likeness.halves[:, 0] - likeness.halves[:, 1]) / 2) ** 2).mean(axis=0))

@@ -6,7 +6,7 @@ import numpy as np
 
 from closedloop.artifacts.tables import Columns
 from closedloop.studies.screening.documents import ScreenedLayers, ScreeningStudy
-from closedloop.studies.screening.page import best_set, screening_page
+from closedloop.studies.screening.page import agreement, best_set, screening_page
 from closedloop.studies.screening.systems import Cell, LayerSource
 from closedloop.studies.screening.tables import Criterion, cell_table, network_table, transfer_criteria
 
@@ -82,6 +82,7 @@ def test_where_two_layers_cannot_be_told_apart_the_page_names_the_network_and_no
     page = screening_page(study(transfer="not shown"), cells, networks, command="x").decode()
     assert "which of its 2 layers layer3.0, layer2.0 is not told" in page
     assert "told from all others" not in page
+    assert "Both criteria choose robust (ε 2); which layer of it, they do not say: layer3.0, layer2.0 may be." in page
     assert "Criterion C is left out" in page
     assert "3 clean images were left out" in page
 
@@ -93,9 +94,23 @@ def test_where_one_layer_stands_out_the_page_says_so() -> None:
     )
     page = screening_page(study(), cells, networks, command="x").decode()
     assert page.count("told from all others") == 4
+    assert "All 3 criteria choose robust (ε 2), and one layer of it: layer3.0." in page
     assert "Criterion C is left out" not in page
     assert "in complete agreement" in page
     assert "SIMULATED" in page
+
+
+def test_where_criteria_choose_other_layers_or_networks_no_agreement_is_claimed() -> None:
+    other_layers, _ = tables(
+        criterion("cka", [0.5, 0.1, 0.1, 0.1, 0.0], error=0.01),
+        criterion("ridge", [0.1, 0.5, 0.1, 0.1, 0.0], error=0.01),
+    )
+    assert agreement(study(), other_layers).endswith("each another layer of it: no layer may be the best by all.")
+    other_networks, _ = tables(
+        criterion("cka", [0.5, 0.1, 0.1, 0.1, 0.0], error=0.01),
+        criterion("ridge", [0.1, 0.1, 0.5, 0.1, 0.0], error=0.01),
+    )
+    assert "name no single network: robust, untrained" in agreement(study(), other_networks)
 
 
 def test_a_transfer_is_shown_as_the_root_of_its_mean_square_with_its_sign() -> None:
