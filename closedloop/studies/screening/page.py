@@ -95,7 +95,7 @@ def agreement(document: ScreeningStudy, cells: Columns) -> str:
         return f"{words} together name no single network: {', '.join(networks)} may each be the best by one."
     named = f"{words} choose {networks[0]} ({_label(document, networks[0])})"
     if not shared:
-        return f"{named}, each another layer of it: no layer may be the best by all."
+        return f"{named}; on a layer of it they do not agree: none may be the best by all."
     if len(shared) == 1 and all(len(alike) == 1 for alike in sets):
         return f"{named}, and one layer of it: {shared[0][1]}."
     return f"{named}; which layer of it, they do not say: {', '.join(layer for _, layer in shared)} may be."

@@ -105,7 +105,7 @@ def test_where_criteria_choose_other_layers_or_networks_no_agreement_is_claimed(
         criterion("cka", [0.5, 0.1, 0.1, 0.1, 0.0], error=0.01),
         criterion("ridge", [0.1, 0.5, 0.1, 0.1, 0.0], error=0.01),
     )
-    assert agreement(study(), other_layers).endswith("each another layer of it: no layer may be the best by all.")
+    assert agreement(study(), other_layers).endswith("on a layer of it they do not agree: none may be the best by all.")
     other_networks, _ = tables(
         criterion("cka", [0.5, 0.1, 0.1, 0.1, 0.0], error=0.01),
         criterion("ridge", [0.1, 0.1, 0.5, 0.1, 0.0], error=0.01),
