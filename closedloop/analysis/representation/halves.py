@@ -8,9 +8,9 @@ difference of what they find has the variance of their mean; where more images a
 than that of all images together, never smaller. One set of halvings serves all that is compared, so that differences
 are paired.
 
-On known cases (`tests/unit/analysis`) 95 % intervals of CKA and of ridge and PLS predictivity hold the truth in 93 to 98 %
-of experiments. Weighing held-out predictions that are made once, which costs a hundredth, holds it in 75 to 91 %: it
-forgets that other images would have fitted other weights.
+On known cases (`tests/unit/analysis`) 95 % intervals of CKA and of ridge and PLS predictivity hold the truth in 93 to
+98 % of experiments. Weighing held-out predictions that are made once, which costs a hundredth, holds it in 75 to 91 %:
+it forgets that other images would have fitted other weights.
 """
 
 from __future__ import annotations
