@@ -87,9 +87,10 @@ class Study(StudyDocuments):
         -------
         DataFrame
             Index ``ordinal`` (count of the presentations begun in the session). Columns: ``kind`` (clean, attacked,
-            gaussian, linear, yesterday, sham), ``role``, ``category``, ``image_id`` and ``clean_index`` of the clean
-            image beneath, ``attacked_site`` ("" for other kinds), ``epsilon``; ``outcome`` at the rig; ``used`` and, if
-            not, the ``reason``; ``onset_s``, the onset on the recorder's clock; ``rig_onset_s``; and others.
+            repeated, gaussian, linear, yesterday, sham), ``role``, ``category``, ``image_id`` and ``clean_index`` of
+            the clean image beneath, ``attacked_site`` ("" for other kinds), ``epsilon``; ``outcome`` at the rig;
+            ``used`` and, if not, the ``reason``; ``onset_s``, the onset on the recorder's clock; ``rig_onset_s``; and
+            others.
 
         Examples
         --------

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from closedloop.artifacts.day.evaluation import IMAGE_CURVES as IMAGE_CURVES_LAYOUT
 from closedloop.artifacts.day.evaluation import INTERVALS as INTERVALS_LAYOUT
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_LAYOUT
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_LAYOUT
@@ -191,7 +192,14 @@ SLOPES = TableFile(
     optional=True,  # versions before December 2026 wrote none
     layout=SLOPES_LAYOUT,
 )
-OF_THE_DAY_SO_FAR = (SENSITIVITY, PAIRS, INTERVALS, SLOPES)
+IMAGE_CURVES = TableFile(
+    "evaluate",
+    "image_curves.parquet",
+    holds="single images of a few sites, shown many times",
+    optional=True,  # where a day shows none
+    layout=IMAGE_CURVES_LAYOUT,
+)
+OF_THE_DAY_SO_FAR = (SENSITIVITY, PAIRS, INTERVALS, SLOPES, IMAGE_CURVES)
 """What `evaluate` estimates over a day's sessions up to its own: of a whole day the last one's are read."""
 POPULATION_EFFECTS = TableFile(
     "evaluate",

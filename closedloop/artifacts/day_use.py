@@ -1,9 +1,9 @@
 """What of a day may be fitted and what may be evaluated: by a stimulus' role, and by what people left out.
 
 The one place that says so: fit, evaluation and report ask here. Anchors, the attacks on them and the probes made from
-them, normalizers, controls and attacks on a decoder are never fitted: on the anchors days are compared, so a model must
-not have seen them. Probes and images that are shown once are fitted and never evaluated. What people left out keeps its
-place in every table and has no response there.
+them, normalizers, controls, attacks on a decoder and the images that a few sites share (`REPEATED`) are never fitted: on
+the anchors days are compared, so a model must not have seen them. Probes and images that are shown once are fitted and
+never evaluated. What people left out keeps its place in every table and has no response there.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from closedloop.artifacts.amended.exclusions import Exclusion, said
 from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS
+from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.artifacts.stimulus_set import StimulusSet
 
 Rows = NDArray[np.int64]
@@ -59,6 +60,11 @@ def evaluated_clean_rows(stimuli: StimulusSet) -> Rows:
 def attacked_rows(stimuli: StimulusSet) -> Rows:
     """Return the day's attacks, each evaluated at the site that it was made for; at the others it is a control."""
     return stimuli.rows(kind="attacked")
+
+
+def repeated_rows(stimuli: StimulusSet) -> Rows:
+    """Return the attacks that are shown many times, for a few sites: evaluated by themselves, image by image."""
+    return stimuli.rows(kind=REPEATED)
 
 
 def attacked_again_rows(stimuli: StimulusSet) -> Rows:

@@ -19,6 +19,7 @@ from closedloop.artifacts.amended.uncounted import Uncounted
 from closedloop.artifacts.catalog import COUNTS, RESPONSES, SITES, STIMULI
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.naming import derive_seed
+from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.gates.context import GateContext
 
 Floats = NDArray[np.float64]
@@ -167,7 +168,8 @@ def _without_presentations(context: GateContext, sites: Sequence[Site]) -> tuple
     """Describe sites again by the presentations that count, as ingest describes them by all."""
     stimuli, rates_hz = context.read(STIMULI), counted_rates_hz(context)
     image_index = np.asarray(context.read(RESPONSES)["image_index"], dtype=np.int64)
-    is_clean, is_fresh = stimuli["kind"] == "clean", (stimuli["kind"] == "clean") & (stimuli["role"] == "clean")
+    is_clean = (stimuli["kind"] == "clean") & (stimuli["role"] != REPEATED)
+    is_fresh = is_clean & (stimuli["role"] == "clean")
     shown = is_clean[image_index]
     seed = derive_seed(context.protocol.seed, context.study.subject, context.block.seed_name, "ingest", "reliability")
     reliability = split_half_reliability(rates_hz[shown], image_index[shown], seed=seed)

@@ -9,6 +9,7 @@ import numpy as np
 
 from closedloop.analysis.expected.error import PlannedPairs
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
+from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.rounds import protocol_of_session
 from closedloop.stages.plan import Item, PlannedRows, plan_rows
@@ -132,13 +133,15 @@ def design_day(
         "clean": images.clean_per_day * images.clean_repetitions,
         "anchors": images.anchors * images.anchor_repetitions,
         "normalizers": images.normalizers * images.normalizer_repetitions,
-        "attacked": sum(int(row["repetitions"]) for row in rows.attacks),
+        "attacked": sum(int(row["repetitions"]) for row in rows.attacks if row["kind"] == "attacked"),
         "controls": sum(int(row["repetitions"]) for row in rows.controls),
     }
     if rows.population:
         presentations["decoder"] = sum(int(row["repetitions"]) for row in rows.population)
     if taught := protocol.probes.singles_of(day) + len(rows.probes):
         presentations["singles and probes"] = taught
+    if repeated := sum(int(row["repetitions"]) for row in [*rows.images, *rows.attacks] if row["role"] == REPEATED):
+        presentations["single images of a few sites"] = repeated
     return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows, counted)
 
 
@@ -155,4 +158,5 @@ def _queue_of_numbers(protocol: Protocol, day: int) -> ImageQueue:
         normalizers=queued("normalizer", images.normalizers),
         clean=queued("clean", images.clean_per_day),
         singles=queued("single", protocol.probes.singles_of(day)),
+        repeated=queued("repeated", protocol.image_sensitivity.images_of(day)),
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.report import drawing
 from closedloop.report.reading import SensitivityRow
+from closedloop.report.single_images.marks import LINES, Mark
 
 _FLOOR = 0.7  # a logarithmic axis ends at this part of its smallest positive mean
 _STRIP = 0.16  # height of the strip for what is not above zero, as a part of the axis above it
@@ -24,6 +26,7 @@ _DRAWN_CONTROLS = tuple(kind for kind in CONTROL_KINDS if kind != "sham")  # a s
 _OVER_DAYS = ("paper", "cross_fitted", "true", "white_box", *_DRAWN_CONTROLS)
 _DAY_SPREAD = 0.36  # days between the first and the last of these
 _MOST_PANELS_A_ROW = 4
+_UNMARKED: Final[Mapping[str, Mark]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -152,13 +155,26 @@ def growth(rows: Sequence[SensitivityRow], *, days: Sequence[int]) -> Figure:
     return figure
 
 
-def sites(rows: Sequence[SensitivityRow], *, mean: Sequence[SensitivityRow]) -> Figure:
-    """Draw Figure 3A: a line a site and their mean, on a linear axis: single sites may be measured below zero."""
+def sites(
+    rows: Sequence[SensitivityRow], *, mean: Sequence[SensitivityRow], marks: Mapping[str, Mark] = _UNMARKED
+) -> Figure:
+    """Draw Figure 3A: a line a site and their mean, on a linear axis: single sites may be measured below zero.
+
+    Parameters
+    ----------
+    rows
+        Of single sites.
+    mean
+        Over them.
+    marks
+        By site, how sure its slope is; a site without one is drawn solid.
+    """
     figure, (axes,) = drawing.new_figure(width=6.4, height=4.2)
     names = sorted({row.site for row in rows})
     for name in names:
         line = curve(row for row in rows if row.site == name)
-        axes.plot(line.epsilon, line.mean, color=drawing.SITE_LIGHT, linewidth=1.1)
+        style = LINES[marks[name]] if name in marks else "-"
+        axes.plot(line.epsilon, line.mean, color=drawing.SITE_LIGHT, linewidth=1.1, linestyle=style)
         drawing.note_numbers(axes, name, line.epsilon, line.mean, low=line.low, high=line.high)
     average = curve(mean)
     axes.errorbar(average.epsilon, average.mean, yerr=_bars(average), color=drawing.SITE, marker="o", label="mean")

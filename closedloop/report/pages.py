@@ -26,8 +26,11 @@ from closedloop.report.identity.section import identity_over_days
 from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.model.sections import model_of_day, model_over_days
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
+from closedloop.report.perturbations.section import perturbations_of_day
+from closedloop.report.quoted import origin_of
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
 from closedloop.report.signs import count_signs, sign_note
+from closedloop.report.single_images.section import single_images_of_day
 from closedloop.report.study_facts import facts
 from closedloop.report.wording import count, number, plus_minus, share
 from closedloop.storage import write_bytes
@@ -90,7 +93,14 @@ def _numbers_file(page_name: str) -> str:
 
 def _day_sections(record: StudyRecord, day: DayRecord) -> tuple[PageSection | None, ...]:
     """Draw what a day's page and, for the last day, the study's page show; figures are most of a report's time."""
-    return (sections.sensitivity_of_day(record, day), sections.pictures(day), sections.rasters(record, day))
+    origin = origin_of(simulated=record.study.simulated)
+    return (
+        sections.sensitivity_of_day(record, day),
+        single_images_of_day(day, origin=origin),
+        perturbations_of_day(day),
+        sections.pictures(day),
+        sections.rasters(record, day),
+    )
 
 
 def _study_page(
@@ -284,6 +294,7 @@ def _planned(day: DayRecord) -> str:
         f"{count(plan.n_controls)} controls"
         + (f", {count(plan.n_singles)} clean images shown once" if plan.n_singles else "")
         + (f", {count(plan.n_population)} to mislead a decoder or beside it" if plan.n_population else "")
+        + (f", {count(plan.n_repeated)} attacked for a few sites and shown many times" if plan.n_repeated else "")
         + (f", {count(plan.n_probes)} probes." if plan.n_probes else ".")
     )
 

@@ -85,6 +85,10 @@ class DayRecord:
     intervals, slopes
         Columns of `day.evaluation.INTERVALS` and `SLOPES`; None before *evaluate*, and for a day that an older version
         evaluated.
+    image_curves
+        Columns of `day.evaluation.IMAGE_CURVES`; None of a day that shows no image many times.
+    stimuli
+        Columns of `day.stimuli.STIMULI`; None before *synthesize*.
     decided
         That the day was skipped or the session added, by whom and why; empty where nobody decided that.
     is_skipped
@@ -110,6 +114,8 @@ class DayRecord:
     identity: IdentityTable | None = None
     intervals: Columns | None = None
     slopes: Columns | None = None
+    image_curves: Columns | None = None
+    stimuli: Columns | None = None
 
     @property
     def session(self) -> Block:
@@ -219,6 +225,8 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         identity=day.document(catalog.IDENTITY),
         intervals=day.table(catalog.INTERVALS),
         slopes=day.table(catalog.SLOPES),
+        image_curves=day.table(catalog.IMAGE_CURVES),
+        stimuli=day.table(catalog.STIMULI),
     )
 
 

@@ -14,6 +14,7 @@ from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.numbers import day_rows, summary_rows
 from closedloop.report.pictures import shown, triples
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord
+from closedloop.report.single_images.marks import Mark, marks_of_sites, said_of_marks
 from closedloop.report.wording import number
 
 _WIDE_PX = 640  # a narrow screen scrolls: smaller, its print could not be read
@@ -74,7 +75,7 @@ def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | Non
             ),
             *_rate_plates(day),
         ),
-        plates=_site_plates(single, paper),
+        plates=_site_plates(single, paper, marks_of_sites(day.slopes)),
         folded=(
             ("Every number of this day", tables.every_number(day.sensitivity)),
             *sections_of_intervals(day),
@@ -84,15 +85,17 @@ def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | Non
     )
 
 
-def _site_plates(single: Sequence[SensitivityRow], paper: Sequence[SensitivityRow]) -> tuple[Plate, ...]:
+def _site_plates(
+    single: Sequence[SensitivityRow], paper: Sequence[SensitivityRow], marks: dict[str, Mark]
+) -> tuple[Plate, ...]:
     if not single:
         return ()
     return (
         plate(
-            curves.sites(single, mean=paper),
+            curves.sites(single, mean=paper, marks=marks),
             "Site by site",
             caption="As the paper's Figure 3A. Light: single sites by the paper's estimator, which noise can push "
-            f"below zero. Dark: their mean. {_BARS}",
+            f"below zero. Dark: their mean. {_BARS} {said_of_marks(marks, of='sites')}",
         ),
     )
 

@@ -14,6 +14,7 @@ from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, PLANNED
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, SHAM_EPSILON, Attack, Controls
+from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.artifacts.protocol.images import Images
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.artifacts.protocol.protocol import Protocol, session_hours
@@ -22,6 +23,7 @@ from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
 from closedloop.stages.population.rows import population_rows
+from closedloop.stages.single_images import repeated_attacks, repeated_images
 from closedloop.stages.yesterday import AttackName, yesterdays_attacks
 
 Item = dict[str, str | int | float]
@@ -88,11 +90,12 @@ def run(context: StageContext) -> None:
             n_clean=len(queue.clean),
             n_anchors=sum(row["role"] == "anchor" for row in rows.images),
             n_normalizers=len(queue.normalizers),
-            n_attacked=len(rows.attacks),
+            n_attacked=len(rows.attacks) - (n_repeated := sum(row["kind"] == REPEATED for row in rows.attacks)),
             n_controls=len(rows.controls),
             n_singles=len(queue.singles),
             n_probes=len(rows.probes),
             n_population=len(rows.population),
+            n_repeated=n_repeated,
             left_out=said_of_all(not_attacked),
             not_shown_before=queue.not_shown,
         ),
@@ -114,8 +117,8 @@ def plan_rows(
     queue
         Its clean images.
     protocol
-        Its sections images, attack, controls, population, probes and ensemble decide, with the numbers of the session
-        (`protocol_of_session`).
+        Its sections images, attack, controls, population, probes, ensemble and image_sensitivity decide, with the
+        numbers of the session (`protocol_of_session`).
     sites
         Outputs of the model that are attacked.
     seed_of
@@ -129,8 +132,8 @@ def plan_rows(
     seeds = {image.image_id: seed_of("interpolation", image.image_id) for image in controlled}
     targets = {image_id: _other_category(queue, image_id, seed=seed) for image_id, seed in seeds.items()}
     return PlannedRows(
-        images=_planned_images(queue, protocol.images),
-        attacks=attacks,
+        images=[*_planned_images(queue, protocol.images), *repeated_images(queue, protocol.image_sensitivity)],
+        attacks=[*attacks, *repeated_attacks(queue, protocol, sites=sites)],
         controls=[
             *_controls(controlled, protocol.controls, epsilons=protocol.attack.epsilons, targets=targets),
             *_shown_again(attacks, controlled, protocol.controls, was_shown=was_shown),

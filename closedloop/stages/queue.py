@@ -17,7 +17,9 @@ from closedloop.artifacts.amended.closing import n_not_shown_of
 from closedloop.artifacts.day.population.kinds import POPULATION
 from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage
 from closedloop.artifacts.day_use import FITTED_ROLES
-from closedloop.artifacts.protocol.rounds import clean_of_session, singles_of_session
+from closedloop.artifacts.protocol.attack import ATTACK_KINDS
+from closedloop.artifacts.protocol.image_sensitivity import REPEATED
+from closedloop.artifacts.protocol.rounds import clean_of_session, repeated_of_session, singles_of_session
 from closedloop.artifacts.records.sequence import START
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
@@ -59,7 +61,14 @@ def run(context: StageContext) -> None:
         seed=context.seed("singles"),
         place=f"day {tomorrow}",
     )
-    check_drawn(pool, [image.image_id for image in (*clean, *singles)])
+    repeated = draw(
+        pool.images(),
+        repeated_of_session(context.protocol, day=shows.day, number=shows.number),
+        used={*uses["image_id"], *(image.image_id for image in (*clean, *singles))},
+        seed=context.seed(REPEATED),
+        place=f"day {tomorrow}",
+    )
+    check_drawn(pool, [image.image_id for image in (*clean, *singles, *repeated)])
     context.write(catalog.USES, uses)
     not_shown = None
     if missed:
@@ -72,7 +81,15 @@ def run(context: StageContext) -> None:
         )
     context.write(
         catalog.QUEUE,
-        today.model_copy(update={"day": tomorrow, "clean": clean, "singles": singles, "not_shown": not_shown}),
+        today.model_copy(
+            update={
+                "day": tomorrow,
+                "clean": clean,
+                "singles": singles,
+                "repeated": repeated,
+                "not_shown": not_shown,
+            }
+        ),
     )
 
 
@@ -120,7 +137,7 @@ def _uses_today(
     left
         Images that were never shown.
     """
-    attacked = items["kind"] == "attacked"
+    attacked = np.isin(items["kind"], ATTACK_KINDS)
     bases = sorted(set(zip(items["image_id"][attacked], items["role"][attacked], strict=True)))
     probed = sorted(set(zip(probes["image_id"], probes["role"], strict=True))) if probes is not None else []
     misled = sorted(set(items["image_id"][items["kind"] == POPULATION]))
@@ -128,6 +145,7 @@ def _uses_today(
     uses = [
         *((image.image_id, "clean", True) for image in today.clean),
         *((image.image_id, "single", True) for image in today.singles),
+        *((image.image_id, REPEATED, False) for image in today.repeated),
         *((image.image_id, "anchor", False) for image in today.anchors),
         *((image.image_id, "normalizer", False) for image in today.normalizers),
         *((image_id, "attack_base", role == "clean") for image_id, role in bases),

@@ -15,7 +15,7 @@ from closedloop.artifacts.day.population.kinds import POPULATION_KINDS, POPULATI
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import PROBE
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.artifacts.protocol.attack import CONTROL_KINDS, MODEL_FREE_KINDS
+from closedloop.artifacts.protocol.attack import ATTACK_KINDS, CONTROL_KINDS, MODEL_FREE_KINDS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.tables import Columns
 from closedloop.attacks.audit import audit_columns
@@ -76,7 +76,7 @@ class _PlannedDay:
     @property
     def attacks(self) -> NDArray[np.int64]:
         """Rows of the item table that are attacks."""
-        return self.items_of("attacked")
+        return self.items_of(*ATTACK_KINDS)
 
     @property
     def controls(self) -> NDArray[np.int64]:
@@ -248,7 +248,9 @@ def _make_noise(plan: _PlannedDay, attacks: SynthesisResult, *, seeds: Sequence[
         [_direction(plan, int(row), image, seed) for row, image, seed in zip(plan.noise, clean, seeds, strict=True)]
     )
     attack_norm = realised_norm(plan.clean[plan.clean_index(plan.attacks)], attacks.attacked)
-    attack_epsilon = plan.items["epsilon"][plan.attacks]
+    attack_epsilon = np.where(  # of the day's own attacks; those on single images are of a few sites alone
+        plan.items["kind"][plan.attacks] == "attacked", plan.items["epsilon"][plan.attacks], np.nan
+    )
     norm = np.array([attack_norm[attack_epsilon == epsilon].mean() for epsilon in plan.items["epsilon"][plan.noise]])
     return scale_to_norm(clean, direction, norm=norm)
 

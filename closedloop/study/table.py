@@ -293,6 +293,7 @@ _DAY: tuple[Stage, ...] = (
             "probes",
             "ensemble",
             "rounds",
+            "image_sensitivity",
         ),
         _plan,
         _BEFORE,
@@ -344,7 +345,7 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "queue",
         work_of("closedloop.stages.queue"),
-        ("images", "probes", "rounds"),
+        ("images", "probes", "rounds", "image_sensitivity"),
         _queue,
         opens_inputs=True,
         for_next_day=True,

@@ -48,8 +48,8 @@ PAIRS = TableLayout(
     kind="attack_pairs",
     columns={
         "stimulus_id": Column("string", "", "attacked or control stimulus"),
-        "kind": Column("string", "", "attacked, gaussian, linear, other_site, yesterday or sham"),
-        "role": Column("string", "", "anchor or clean"),
+        "kind": Column("string", "", "attacked, gaussian, linear, other_site, yesterday, sham or repeated"),
+        "role": Column("string", "", "anchor, clean or repeated"),
         "image_id": Column("string", "", "underlying clean image"),
         "neuroid_id": Column("string", "", "site"),
         "epsilon": Column("float64", "224-px L2", "budget; 0 of a sham"),
@@ -110,6 +110,28 @@ SLOPES = TableLayout(
         "degrees": Column("int32", "", "of freedom"),
         "p": Column("float64", "", "two-sided, of no slope; NaN where the error is not known"),
         "p_corrected": Column("float64", "", "by Holm, over the day's sites, or over its images"),
+    },
+)
+
+
+IMAGE_CURVES = TableLayout(
+    kind="image_curves",
+    columns={
+        "day": Column("int32", "", "recording day"),
+        "neuroid_id": Column("string", "", "site"),
+        "image_id": Column("string", "", "clean image's name in the pool"),
+        "epsilon": Column("float64", "224-px L2", "budget"),
+        "sensitivity": Column("float64", "sigma", "of this image at this site: sealed sign times changed minus clean"),
+        "standard_error": Column("float64", "sigma", "by the repetitions of both images"),
+        "interval_low": Column("float64", "sigma", "95 % interval by the same"),
+        "interval_high": Column("float64", "sigma", "its upper end"),
+        "n_clean": Column("int32", "", "usable showings of the clean image"),
+        "n_changed": Column("int32", "", "and of the attacked one"),
+        "slope": Column("float64", "sigma", "of this image and site over its epsilons, for a unit of epsilon"),
+        "slope_error": Column("float64", "sigma", "by the noise of the repetitions"),
+        "degrees": Column("int32", "", "of freedom"),
+        "p": Column("float64", "", "two-sided, of no slope; NaN where the error is not known"),
+        "p_corrected": Column("float64", "", "by Holm, over the images of this site"),
     },
 )
 

@@ -41,6 +41,11 @@ class DayPlan(Document):
     n_population: int = Field(
         default=0, exclude_if=operator.not_, description="attacks on a decoder of all sites, and the noise beside them"
     )
+    n_repeated: int = Field(
+        default=0,
+        exclude_if=operator.not_,
+        description="attacks for a few sites on many images, shown many times; not among n_attacked",
+    )
     left_out: tuple[str, ...] = Field(
         default=(), exclude_if=operator.not_, description="sites that are attacked no longer, as people decided"
     )
@@ -54,7 +59,7 @@ PLANNED_IMAGES = TableLayout(
     columns={
         "image_id": Column("string", "", "name in the pool"),
         "category": Column("string", "", "category in the pool"),
-        "role": Column("string", "", "clean, single, anchor or normalizer"),
+        "role": Column("string", "", "clean, single, repeated, anchor or normalizer"),
         "repetitions": Column("int32", "", "showings"),
     },
 )
@@ -64,9 +69,11 @@ PLANNED_ITEMS = TableLayout(
     kind="planned_items",
     columns={
         "item_id": Column("string", "", "name of the item; its random start is seeded by it"),
-        "kind": Column("string", "", "attacked, gaussian, linear, yesterday, sham, population or population_noise"),
+        "kind": Column(
+            "string", "", "attacked, repeated, gaussian, linear, yesterday, sham, population or population_noise"
+        ),
         "image_id": Column("string", "", "the clean image that is changed"),
-        "role": Column("string", "", "anchor or clean: what the changed image is"),
+        "role": Column("string", "", "anchor, clean or repeated: what the changed image is"),
         "other_image_id": Column("string", "", "target of a linear interpolation, else empty"),
         "site_index": Column("int32", "", "site that is attacked, or was yesterday; -1 for other kinds"),
         "epsilon": Column("float64", "224-px L2", "budget"),

@@ -37,6 +37,11 @@ class ImageQueue(Document):
     singles: tuple[QueuedImage, ...] = Field(
         default=(), exclude_if=operator.not_, description="fresh clean images that are shown once and never evaluated"
     )
+    repeated: tuple[QueuedImage, ...] = Field(
+        default=(),
+        exclude_if=operator.not_,
+        description="fresh clean images that are attacked for a few sites and shown many times, never fitted",
+    )
     anchors: tuple[QueuedImage, ...]
     normalizers: tuple[QueuedImage, ...]
     not_shown: NotShown | None = Field(
@@ -50,7 +55,7 @@ USES = TableLayout(
         "image_id": Column("string", "", "name in the pool"),
         "day": Column("int32", "", "day of the use"),
         "use": Column(
-            "string", "", "clean, single, anchor, normalizer, attack_base, probe_base or interpolation_target"
+            "string", "", "clean, single, repeated, anchor, normalizer, attack_base, probe_base or interpolation_target"
         ),
         "fitted": Column("bool", "", "whether its responses entered a fit"),
     },

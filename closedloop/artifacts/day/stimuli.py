@@ -10,9 +10,11 @@ STIMULI = TableLayout(
         "stimulus_id": Column("string", "", "content hash of the bytes shown"),
         "image_index": Column("int32", "", "row of images.h5 and of the session's images.npy"),
         "kind": Column(
-            "string", "", "clean, attacked, probe, gaussian, linear, yesterday, sham, population or population_noise"
+            "string",
+            "",
+            "clean, attacked, repeated, probe, gaussian, linear, yesterday, sham, population or population_noise",
         ),
-        "role": Column("string", "", "clean, single, anchor or normalizer: what the underlying image is"),
+        "role": Column("string", "", "clean, single, repeated, anchor or normalizer: what the underlying image is"),
         "image_id": Column("string", "", "underlying image's name in the pool"),
         "category": Column("string", "", "underlying image's category"),
         "item_id": Column("string", "", "planned item; empty for clean images"),
@@ -59,7 +61,9 @@ STIMULUS_AUDIT = TableLayout(
         "image_index": Column("int32", "", "row of images.h5"),
         "clean_index": Column("int32", "", "row of the clean image in images.h5"),
         "kind": Column(
-            "string", "", "attacked, probe, gaussian, linear, yesterday, sham, population or population_noise"
+            "string",
+            "",
+            "attacked, repeated, probe, gaussian, linear, yesterday, sham, population or population_noise",
         ),
         "category": Column("string", "", "underlying image's category"),
         "site_index": Column("int32", "", "attacked site, of yesterday's attacks too; -1 for other kinds"),

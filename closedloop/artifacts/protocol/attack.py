@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section
+from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.artifacts.protocol.numbers import (
     BatchSize,
     CountOrNone,
@@ -101,6 +102,9 @@ class Attack(Section):
             )
         return self
 
+
+ATTACK_KINDS = ("attacked", REPEATED)
+"""The kinds that a search makes for a site, with a sealed sign; the estimators of all sites count the first alone."""
 
 ControlKind = Literal["gaussian", "linear", "other_site", "yesterday", "sham"]
 CONTROL_KINDS: tuple[ControlKind, ...] = get_args(ControlKind)

@@ -14,6 +14,7 @@ from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.protocol.analysis import Evaluation, Fit, Simulation
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, Attack, Controls
 from closedloop.artifacts.protocol.gates import Gates
+from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
 from closedloop.artifacts.protocol.numbers import Days, Rounds, Seed
 from closedloop.artifacts.protocol.population import Population
@@ -46,6 +47,9 @@ class Protocol(Section):
     )
     probes: Probes = Field(default=Probes(), description="shown once to teach the model, never evaluated")
     attack: Attack
+    image_sensitivity: ImageSensitivity = Field(
+        default=ImageSensitivity(), description="a few sites on many images, shown many times (Figure 3B)"
+    )
     controls: Controls
     presentation: PresentationTiming
     trial: Trial
@@ -110,6 +114,20 @@ class Protocol(Section):
             raise ValueError(
                 f"population.n_images: expected at most images.{name} ({shown} in a session), found {asked.n_images}. "
                 "Show more images or attack fewer"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _single_images_can_be_shown(self) -> Protocol:
+        section = self.image_sensitivity
+        if beyond := [day for day in section.days if day >= self.days]:
+            raise ValueError(
+                f"image_sensitivity.days: expected days below {self.days}, found {beyond[0]}. Correct it, or raise days"
+            )
+        if section.days and section.n_sites > self.sites.n_sites:
+            raise ValueError(
+                f"image_sensitivity.n_sites: expected at most sites.n_sites ({self.sites.n_sites}), found "
+                f"{section.n_sites}. Lower it"
             )
         return self
 
@@ -204,7 +222,8 @@ def controls_of(protocol: Protocol, day: int) -> int:
 
 def fresh_images_of(protocol: Protocol, day: int) -> int:
     """Count the clean images that a day shows for the first time, however often each."""
-    return protocol.images.clean_per_day + protocol.probes.singles_of(day)
+    own = protocol.images.clean_per_day + protocol.probes.singles_of(day)
+    return own + protocol.image_sensitivity.images_of(day)
 
 
 def fresh_images_until(protocol: Protocol, n_days: int) -> int:
@@ -245,12 +264,15 @@ def presentations_of(protocol: Protocol, day: int) -> int:
         changed += attacked_per_day(protocol) * protocol.attack.repetitions
         changed += controls_of(protocol, day) * protocol.controls.repetitions
     changed += protocol.population.n_shown(day) * protocol.population.repetitions
-    return clean + changed + (probes.n_made if day else 0)
+    repeated = protocol.image_sensitivity.presentations_of(
+        day, epsilons=protocol.attack.epsilons, n_sites=protocol.sites.n_sites
+    )
+    return clean + changed + (probes.n_made if day else 0) + repeated
 
 
 def presentations_per_day(protocol: Protocol) -> int:
     """Count the presentations of the day that has most, of all its rounds, repetitions included."""
-    return max(presentations_of(protocol, day) for day in {0, protocol.days - 1})
+    return max(presentations_of(protocol, day) for day in {0, protocol.days - 1, *protocol.image_sensitivity.days})
 
 
 def session_hours(protocol: Protocol, *, n_presentations: int | None = None) -> float:

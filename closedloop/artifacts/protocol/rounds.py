@@ -8,6 +8,7 @@ Day 0 has no rounds, because sites are chosen in it.
 
 from __future__ import annotations
 
+from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
 from closedloop.artifacts.protocol.protocol import Protocol
 
 
@@ -77,6 +78,19 @@ def singles_of_session(protocol: Protocol, *, day: int, number: int) -> int:
     return share_of_round(protocol.probes.singles_of(day), rounds, min(number, rounds))
 
 
+def repeated_of_session(protocol: Protocol, *, day: int, number: int) -> int:
+    """Return how many fresh images, attacked for a few sites, a session shows many times: those of a day's last round.
+
+    Parameters
+    ----------
+    protocol
+        Of the day: its section image_sensitivity, and its rounds.
+    day, number
+        Which session, from 1.
+    """
+    return protocol.image_sensitivity.images_of(day) if measures(protocol.rounds, day=day, number=number) else 0
+
+
 def measures(rounds: int, *, day: int, number: int) -> bool:
     """Return whether anchors, the attacks on them and controls are in a session: in a day's last round, and after it.
 
@@ -104,7 +118,7 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
     Parameters
     ----------
     protocol
-        Of the day: its sections images, attack, controls and probes, and its rounds.
+        Of the day: its sections images, attack, controls, probes and image_sensitivity, and its rounds.
     day, number
         Which session, from 1.
     is_measured
@@ -154,5 +168,6 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
             ),
             "controls": controls.model_copy(update={"n_images": controls.n_images if is_measured else 0}),
             "population": population.model_copy(update={"n_images": population.n_images if is_measured else 0}),
+            "image_sensitivity": protocol.image_sensitivity if is_measured else ImageSensitivity(),
         }
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.catalog import AUDIT, SESSION, STIMULI
 from closedloop.artifacts.gates.report import GateFinding
+from closedloop.artifacts.protocol.attack import ATTACK_KINDS
 from closedloop.artifacts.protocol.gates import AtMost
 from closedloop.artifacts.tables import Columns
 from closedloop.gates.context import GateContext
@@ -121,7 +122,7 @@ def _worst_epsilon(
             remedy=f"Look at the images, {_AGAIN}",
         )
     audit = context.read(AUDIT)
-    is_attacked = audit["kind"] == "attacked"
+    is_attacked = np.isin(audit["kind"], ATTACK_KINDS)
     at = {
         float(epsilon): measure(audit, is_attacked & (audit["epsilon"] == epsilon))
         for epsilon in np.unique(audit["epsilon"][is_attacked])

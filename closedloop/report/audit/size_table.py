@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
-from closedloop.artifacts.protocol.attack import CONTROL_KINDS
+from closedloop.artifacts.protocol.attack import ATTACK_KINDS, CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report.audit.measures import largest_found, shift
 from closedloop.report.tables import Table
@@ -25,7 +25,7 @@ def size_table(columns: Columns, *, unit: str) -> Table:
     unit
         Of the predicted responses.
     """
-    kinds = [kind for kind in ("attacked", *CONTROL_KINDS, *POPULATION_KINDS) if (columns["kind"] == kind).any()]
+    kinds = [kind for kind in (*ATTACK_KINDS, *CONTROL_KINDS, *POPULATION_KINDS) if (columns["kind"] == kind).any()]
     groups = [
         (kind, epsilon)
         for kind in kinds

@@ -29,9 +29,10 @@ def find_examples(day: DayResponses, measured: Measured, pairs: ImagePairs) -> t
     pairs
         All of the day.
     """
-    if not len(pairs.epsilon):
+    attacks = pairs.select(kind="attacked")
+    if not len(attacks.epsilon):
         return ()
-    largest = pairs.select(kind="attacked", epsilon=pairs.epsilon.max())
+    largest = attacks.select(epsilon=attacks.epsilon.max())
     examples = []
     for site in range(min(_N_EXAMPLES, len(day.sites))):
         own = largest.select(site_index=site)

@@ -15,7 +15,13 @@ from closedloop.analysis.reliability import mean_response
 from closedloop.analysis.repetitions import cross_fitted_size, noiseless_square, repetitions_of
 from closedloop.artifacts.day.evaluation import PAIRS
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.artifacts.day_use import attacked_again_rows, attacked_rows, control_rows, evaluated_clean_rows
+from closedloop.artifacts.day_use import (
+    attacked_again_rows,
+    attacked_rows,
+    control_rows,
+    evaluated_clean_rows,
+    repeated_rows,
+)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -192,8 +198,9 @@ def _changed_at_sites(day: DayResponses) -> tuple[Integers, Integers]:
     """Return the changed images with the sites that each is meant for."""
     attacked, site = _at_own_site(day, attacked_rows(day.stimuli))
     again, site_again = _at_own_site(day, attacked_again_rows(day.stimuli))
+    repeated, site_repeated = _at_own_site(day, repeated_rows(day.stimuli))
     of_all, every = _at_every_site(day, control_rows(day.stimuli))
-    return np.r_[attacked, of_all, again], np.r_[site, every, site_again]
+    return np.r_[attacked, of_all, again, repeated], np.r_[site, every, site_again, site_repeated]
 
 
 def _at_own_site(day: DayResponses, stimulus: Integers) -> tuple[Integers, Integers]:

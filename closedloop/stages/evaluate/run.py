@@ -9,7 +9,7 @@ from functools import partial
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import from_text, of_session
-from closedloop.artifacts.day.evaluation import INTERVALS, SENSITIVITY, SLOPES
+from closedloop.artifacts.day.evaluation import IMAGE_CURVES, INTERVALS, SENSITIVITY, SLOPES
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.records.sequence import FIRST
@@ -22,6 +22,7 @@ from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
 from closedloop.stages.evaluate.intervals import interval_rows
 from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, other_site_pairs, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
+from closedloop.stages.evaluate.single_images import image_curve_rows
 from closedloop.stages.evaluate.slopes import slope_rows
 from closedloop.stages.evaluate.summary import evaluation_report
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows, unit_rows_of_day_0
@@ -127,6 +128,9 @@ def run(context: StageContext) -> None:
     context.write(catalog.INTERVALS, as_columns([{"day": context.day, **row} for row in intervals], INTERVALS))
     slopes = [{"day": context.day, **row} for row in slope_rows(so_far)]
     context.write(catalog.SLOPES, as_columns(slopes, SLOPES))
+    if images := image_curve_rows(so_far):
+        rows_of_day = [{"day": context.day, **row} for row in images]
+        context.write(catalog.IMAGE_CURVES, as_columns(rows_of_day, IMAGE_CURVES))
     context.write(catalog.PAIRS, so_far.table())
     if context.path(catalog.DECODER).exists():
         decoder = context.read(catalog.DECODER_WEIGHTS)

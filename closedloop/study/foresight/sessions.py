@@ -180,6 +180,7 @@ def _some_queue(protocol: Protocol, day: int) -> ImageQueue:
         normalizers=queued("normalizer", images.normalizers),
         clean=queued("clean", images.clean_per_day),
         singles=queued("single", protocol.probes.singles_of(day)),
+        repeated=queued("repeated", protocol.image_sensitivity.images_of(day)),
     )
 
 

@@ -75,10 +75,16 @@ def work_of_session(
     is_attacked, probes = block.day >= own.attack.first_day, own.probes
     n_fresh = own.attack.fresh_images_per_site * n_sites * len(own.attack.epsilons) if is_attacked else 0
     n_probes, n_held_out = (probes.per_day, probes.held_out) if block.day else (0, 0)
-    n_fitted = fresh_images_of(own, block.day) + n_fresh + n_probes
+    single = own.image_sensitivity
+    n_fitted = fresh_images_of(own, block.day) - single.images_of(block.day) + n_fresh + n_probes
+    n_repeated = single.attacks_of(block.day, epsilons=own.attack.epsilons, n_sites=n_sites)
     return SessionWork(
         presentations_of(own, block.day),
-        (attacked_per_day(own) if is_attacked else 0) + own.population.n_made(block.day) + n_probes + n_held_out,
+        (attacked_per_day(own) if is_attacked else 0)
+        + own.population.n_made(block.day)
+        + n_repeated
+        + n_probes
+        + n_held_out,
         n_fitted_before + n_fitted,
     )
 

@@ -118,8 +118,10 @@ def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
         plan = DAY_PLAN.read(place)
         probes = f", {plan.n_probes:,} probes" if plan.n_probes else ""
         probes += f", {plan.n_population:,} to mislead a decoder or beside it" if plan.n_population else ""
+        repeated = f", {plan.n_repeated:,} attacked for a few sites" if plan.n_repeated else ""
         budget = plan.budget
-        yield f"{budget.n_presentations:,} presentations, {budget.hours:.2f} h; {plan.n_attacked:,} attacked{probes}"
+        attacked = f"{plan.n_attacked:,} attacked{repeated}{probes}"
+        yield f"{budget.n_presentations:,} presentations, {budget.hours:.2f} h; {attacked}"
     elif stage == "present" and (place := SUMMARY.published(paths, day)).is_file():
         shown = SUMMARY.read(place)
         by = f" by {shown.stopped_by}" if shown.stopped_by else ""

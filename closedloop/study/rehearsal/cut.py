@@ -116,6 +116,8 @@ def _of_array(protocol: Protocol, cuts: Cuts, *, n_arrays: int) -> Values:
     values["recording", "raw_days"] = kept
     if from_raw:
         values["recording", "raw_electrodes"] = protocol.simulation.n_electrodes
+    if protocol.image_sensitivity.days:
+        values["image_sensitivity", "days"] = [day for day in protocol.image_sensitivity.days if day < days]
     if protocol.simulation.recorder_faults:
         values["simulation", "recorder_faults"] = []
     if protocol.gates.simulated == "hold":

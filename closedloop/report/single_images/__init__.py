@@ -1,0 +1,1 @@
+"""Single sites and single images over epsilon: Figure 3, with slope tests corrected for their number."""

@@ -1,0 +1,74 @@
+"""What `closedloop studies image-sensitivity` is asked for, and what of it cannot be, told before anything is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from closedloop.errors import StorageError, StudyError
+from closedloop.execution.found import find_workers
+from closedloop.plain_text.printed import command_line
+from closedloop.storage.places import refuse_no_folder
+
+
+@dataclass(frozen=True)
+class ImageSensitivityOptions:
+    """The options as given on the command line.
+
+    Attributes
+    ----------
+    study
+        Folder of a study; None: a simulated one is made.
+    day
+        Which; None: the last one that has such images.
+    n_shams
+        Simulated experiments without any effect.
+    truth
+        Whether a simulated study's hidden truth is set beside what was found.
+    seed
+        Of the shams.
+    """
+
+    study: Path | None
+    day: int | None
+    n_shams: int
+    truth: bool
+    seed: int
+
+    def command(self) -> str:
+        """Return the command line that asks for the same."""
+        parts = ["closedloop", "studies", "image-sensitivity"]
+        parts += [] if self.study is None else ["--study", str(self.study)]
+        parts += [] if self.day is None else ["--day", str(self.day)]
+        parts += ["--shams", str(self.n_shams), "--seed", str(self.seed)]
+        return command_line(*parts, *["--truth"] * self.truth)
+
+
+def check_options(options: ImageSensitivityOptions, out: Path, *, workers: str | None) -> None:
+    """Refuse what cannot be, without torch.
+
+    Parameters
+    ----------
+    options
+        What was asked for.
+    out
+        Folder for the results.
+    workers
+        As ``--workers`` takes it; None for this machine.
+
+    Raises
+    ------
+    StudyError
+        The folder is no study.
+    ExecutionError, OptionError
+        The workers cannot be had.
+    StorageError
+        `out` is no place for results.
+    """
+    if options.study is not None and not (options.study / "study.json").is_file():
+        raise StudyError(f"--study {options.study}: expected a study folder, found no study.json. Correct the path.")
+    if workers is not None:
+        find_workers(workers)
+    refuse_no_folder(out)
+    if out.exists() and not out.is_dir():
+        raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
