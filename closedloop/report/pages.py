@@ -19,6 +19,7 @@ from closedloop.report.amended import decided
 from closedloop.report.amended.comparable import comparable
 from closedloop.report.amended.left_out import left_out
 from closedloop.report.audit.page import AuditRecord, audit_page
+from closedloop.report.beside.section import beside_the_paper
 from closedloop.report.controls.alarms import alarms
 from closedloop.report.controls.interval_tables import write_intervals_csv
 from closedloop.report.gaze.section import gaze_of_day
@@ -114,6 +115,7 @@ def _study_page(
     parts = [
         _headline(record, last) if last else None,
         sections.days_table(compared.record),
+        beside_the_paper(compared.record, sections.summary_of(compared.record)),
         sections.sensitivity_over_days(compared.record),
         sections.controls_over_days(compared.record),
         *of_last,

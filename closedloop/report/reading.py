@@ -226,7 +226,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         intervals=day.table(catalog.INTERVALS),
         slopes=day.table(catalog.SLOPES),
         image_curves=day.table(catalog.IMAGE_CURVES),
-        stimuli=day.table(catalog.STIMULI),
+        stimuli=day.table(catalog.STIMULI) if catalog.STIMULI.published(paths, number).exists() else None,
     )
 
 

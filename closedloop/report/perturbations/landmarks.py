@@ -112,7 +112,8 @@ def size_between(clean: ImageBytes, changed: ImageBytes) -> float:
     12.12
     """
     difference = (changed.astype(np.float64) - clean.astype(np.float64)) / _WHITE
-    return float(np.sqrt((difference**2).sum())) * PAPER_SIDE_PX / clean.shape[0]
+    norm = float(np.sqrt((difference**2).sum()))
+    return norm * PAPER_SIDE_PX / int(clean.shape[0])
 
 
 def landmarks(

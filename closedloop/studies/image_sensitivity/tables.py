@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.analysis.predictivity import correlation
 from closedloop.analysis.single_images.curves import image_curves, image_slopes
 from closedloop.analysis.slopes import holm, pair_slopes
 from closedloop.artifacts.tables import Columns
@@ -89,7 +90,7 @@ def truth_table(pairs: GatheredPairs, curves: Columns) -> Columns:
                 "spread": float(hidden.std(ddof=1)) if len(hidden) > 1 else np.nan,
                 "n_positive": int((hidden > 0).sum()),
                 "n_images": len(hidden),
-                "r": float(np.corrcoef(own[at][both], hidden)[0, 1]) if len(hidden) > 2 else np.nan,
+                "r": float(correlation(own[at][both][:, None], hidden[:, None])[0]) if len(hidden) > 2 else np.nan,
             }
         )
     return {name: np.array([row[name] for row in rows]) for name in TRUE_SLOPES.columns}
