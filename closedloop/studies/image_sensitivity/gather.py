@@ -85,7 +85,7 @@ def gather_pairs(study: Study, day: int | None, *, truth: bool) -> GatheredPairs
     rounds = study.protocol.rounds
     at = open_study(study.path, session=(chosen, rounds)) if rounds > 1 and chosen > 0 else study
     stimuli = at.stimuli(chosen)
-    shown: ShownAs = REPEATED if (stimuli["kind"] == REPEATED).any() else "attacked"
+    shown: ShownAs = "repeated" if (stimuli["kind"] == REPEATED).any() else "attacked"
     own = stimuli[stimuli["kind"] == shown]
     if own["epsilon"].nunique() < 2:
         raise StudyError(

@@ -105,8 +105,8 @@ def read_alarms(shards: list[ShamShard]) -> tuple[NDArray[np.int64], NDArray[np.
         A file is missing, or not what a piece leaves.
     """
     found = [read_shard(shard.path, names=_NAMES) for shard in shards]
-    alarms, n = (np.sum([part[name] for part in found], axis=0, dtype=np.int64) for name in _NAMES)
-    return alarms, n
+    alarms, n = (np.stack([part[name] for part in found]).sum(axis=0) for name in _NAMES)
+    return np.asarray(alarms, dtype=np.int64), np.asarray(n, dtype=np.int64)
 
 
 def _made(shard: ShamShard) -> dict[str, NDArray[Any]]:
