@@ -66,7 +66,7 @@ def test_the_study_finds_the_curves_that_the_day_published(study: Path, tmp_path
     done = analysed(study, tmp_path, "--shams", "10", "--truth")
     assert done.returncode == 0, done.stderr
     published = pd.read_parquet(study / "day-01" / "evaluate" / "image_curves.parquet")
-    found = pd.read_parquet(tmp_path / "image_curves.parquet")
+    found = pd.read_parquet(tmp_path / "curves.parquet")
     keys = ["neuroid_id", "image_id", "epsilon"]
     both = published.merge(found, on=keys, suffixes=("", "_found"))
     assert len(both) == len(published) == len(found) == 6 * 2 * 2

@@ -150,15 +150,12 @@ def quoted_images(sites: tuple[SiteImages, ...], *, origin: Origin) -> list[Quot
     origin
         Of the data.
     """
-    return [
-        QuotedNumber(
-            f"images of {one.neuroid_id} with a significantly positive slope",
-            f"{one.n_positive} of {one.n_images}; {one.n_positive_corrected} after Holm",
-            origin,
-            "most of 100",
-            _IMAGES,
-            "section 2",
-        )
+    found = [
+        f"{one.neuroid_id}: {one.n_positive} of {one.n_images}, {one.n_positive_corrected} after Holm"
         for one in sites
         if one.n_images
     ]
+    if not found:
+        return []
+    what = "images with a significantly positive slope"
+    return [QuotedNumber(what, "; ".join(found), origin, "most of 100", _IMAGES, "section 2")]

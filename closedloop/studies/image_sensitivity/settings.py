@@ -23,7 +23,7 @@ class ImageFiles(ResultsFolder):
     @property
     def curves(self) -> Path:
         """A row a (site, image, epsilon)."""
-        return self.folder / "image_curves.parquet"
+        return self.folder / "curves.parquet"
 
     @property
     def sites(self) -> Path:

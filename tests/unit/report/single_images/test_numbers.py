@@ -80,7 +80,7 @@ def test_the_caption_says_how_many_are_drawn_and_how_often_they_were_shown() -> 
     assert "for visibility, 50 of 100 randomly selected" in caption
     assert "9 showings of each attacked image and 10 of each clean one" in caption
     assert image_table(sites).rows[0][5] == "99 of 99"
-    assert quoted_images(sites, origin="simulated")[0].found == "99 of 99; 0 after Holm"
+    assert quoted_images(sites, origin="simulated")[0].found == "a: 99 of 99, 0 after Holm"
 
 
 def test_sites_without_a_test_are_not_counted_as_failed() -> None:

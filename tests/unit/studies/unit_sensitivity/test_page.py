@@ -12,6 +12,7 @@ from closedloop.report import drawing
 from closedloop.studies.unit_sensitivity.documents import StrengthenedSearch, StudiedNetwork, UnitSensitivityStudy
 from closedloop.studies.unit_sensitivity.figures import figure_1a, single_units
 from closedloop.studies.unit_sensitivity.page import units_page
+from closedloop.studies.unit_sensitivity.settings import QUICK
 
 EPSILONS = (1.0, 10.0)
 NAMES = ("vanilla", "robust")
@@ -159,6 +160,14 @@ def test_a_search_smaller_than_the_paper_s_is_called_a_lower_bound(page: _Text, 
     said = "took at most 2,000 gradients a (unit, image, epsilon); the paper's takes up to 100,000"
     assert said in page.words
     assert "lower bound" not in other.words
+
+
+def test_the_default_search_says_how_far_it_falls_short_and_no_other_does(page: _Text) -> None:
+    own = document()
+    search = own.search.model_copy(update={"restarts": QUICK.restarts, "steps": QUICK.steps})
+    default = read(units_page(own.model_copy(update={"search": search}), changes(), summary(), command=""))
+    assert "the default search reached 99.1 % (98.5 to 99.7) at ε = 1" in default.words
+    assert "the default search reached" not in page.words
 
 
 def test_silent_units_are_counted(page: _Text, other: _Text) -> None:
