@@ -1,9 +1,9 @@
 """What of a day may be fitted and what may be evaluated: by a stimulus' role, and by what people left out.
 
 The one place that says so: fit, evaluation and report ask here. Anchors, the attacks on them and the probes made from
-them, normalizers, controls, attacks on a decoder and the images that a few sites share (`REPEATED`) are never fitted: on
-the anchors days are compared, so a model must not have seen them. Probes and images that are shown once are fitted and
-never evaluated. What people left out keeps its place in every table and has no response there.
+them, normalizers, controls, attacks on a decoder and the images that a few sites share (`REPEATED`) are never fitted:
+on the anchors days are compared, so a model must not have seen them. Probes and images that are shown once are fitted
+and never evaluated. What people left out keeps its place in every table and has no response there.
 """
 
 from __future__ import annotations

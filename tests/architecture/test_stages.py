@@ -10,7 +10,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STAGES = ROOT / "closedloop" / "stages"
-SHARED = {"context", "from_protocol", "pool", "population", "probes", "single_images", "yesterday"}  # what any stage may use
+SHARED = {
+    "context",
+    "from_protocol",
+    "pool",
+    "population",
+    "probes",
+    "single_images",
+    "yesterday",
+}  # what any stage may use
 MODULES = sorted(STAGES.rglob("[a-z]*.py"))
 
 

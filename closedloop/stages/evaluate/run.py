@@ -20,7 +20,7 @@ from closedloop.stages.evaluate.attained import attained_fractions
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
 from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
 from closedloop.stages.evaluate.intervals import interval_rows
-from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, other_site_pairs, pairs_of
+from closedloop.stages.evaluate.pairs import Floats, ImagePairs, join_pairs, measure, other_site_pairs, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.single_images import image_curve_rows
 from closedloop.stages.evaluate.slopes import slope_rows
@@ -128,9 +128,7 @@ def run(context: StageContext) -> None:
     context.write(catalog.INTERVALS, as_columns([{"day": context.day, **row} for row in intervals], INTERVALS))
     slopes = [{"day": context.day, **row} for row in slope_rows(so_far)]
     context.write(catalog.SLOPES, as_columns(slopes, SLOPES))
-    if images := image_curve_rows(so_far):
-        rows_of_day = [{"day": context.day, **row} for row in images]
-        context.write(catalog.IMAGE_CURVES, as_columns(rows_of_day, IMAGE_CURVES))
+    _write_single_images(context, so_far)
     context.write(catalog.PAIRS, so_far.table())
     if context.path(catalog.DECODER).exists():
         decoder = context.read(catalog.DECODER_WEIGHTS)
@@ -138,3 +136,10 @@ def run(context: StageContext) -> None:
         of_day = SealedPopulationOfDay(context.read(catalog.DECODER), predictions=predictions, **decoder)
         context.write(catalog.POPULATION_EFFECTS, population_effects(day, of_day, true_rates_hz=true_rates_hz))
     context.write(catalog.EVALUATION, report)
+
+
+def _write_single_images(context: StageContext, so_far: ImagePairs) -> None:
+    """Write image_curves.parquet of a day that shows images many times."""
+    rows = [{"day": context.day, **row} for row in image_curve_rows(so_far)]
+    if rows:
+        context.write(catalog.IMAGE_CURVES, as_columns(rows, IMAGE_CURVES))

@@ -154,7 +154,7 @@ def test_an_image_is_up_for_one_frame_at_least(on_ms: float) -> None:
         ({"recording__specification": 2.3}, "recording.specification:", "Put it in quotes"),
         ({"recording__photodiode": ""}, "recording.photodiode:", "some text, found ''"),
         ({"simulation__recorder_faults": [{"name": "paus"}]}, "simulation.recorder_faults.0.name:", "mean pause?"),
-        ({"epsilons": [1]}, "epsilons:", "Did you mean attack.epsilons or population.epsilons?"),
+        ({"epsilons": [1]}, "epsilons:", "Did you mean attack.epsilons or image_sensitivity.epsilons or "),
         ({"atack": {}}, "atack:", "Did you mean attack?"),
         ({"attack__epsilons": []}, "attack.epsilons:", "one or more, found a list of 0"),
         ({"attack__epsilons": [0.0, 1.0]}, "attack.epsilons.0:", "more than 0"),
