@@ -31,11 +31,8 @@ from tests.unit.study.new_studies import PROTOCOLS, image_folder, request
 
 
 def test_the_shipped_protocols_are_found_by_name() -> None:
-    assert (
-        set(shipped_protocols())
-        == {"guo2022", "ahead", "dry_run", "smoke"}
-        == {f.stem for f in PROTOCOLS.glob("*.yaml")}
-    )
+    assert set(shipped_protocols()) == {f.stem for f in PROTOCOLS.glob("*.yaml")}
+    assert {"guo2022", "ahead", "dry_run", "smoke"} < set(shipped_protocols())  # the others are studies' own
     assert find_protocol("smoke").read_bytes() == (PROTOCOLS / "smoke.yaml").read_bytes()
 
 
@@ -45,7 +42,7 @@ def test_any_file_is_a_protocol_by_its_path(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_neither_is_refused_with_the_names_there_are() -> None:
-    with refused(ProtocolError, "protocol smokey:", "dry_run, guo2022, smoke"):
+    with refused(ProtocolError, "protocol smokey:", "dry_run, guo2022,", "smoke"):
         find_protocol("smokey")
 
 
