@@ -16,7 +16,7 @@ from closedloop.artifacts.day.evaluation import Example, RasterExample
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.tables import Columns
 from closedloop.report.drawing import data_uri
-from closedloop.report.perturbations.magnified import MAGNIFICATION, magnified_difference
+from closedloop.report.magnified import MAGNIFICATION, magnified_difference
 from closedloop.report.wording import rate
 
 

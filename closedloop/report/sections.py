@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from closedloop.artifacts.records.sequence import Block
-from closedloop.report import curves, preference, quality_tables, tables
+from closedloop.report import curves, preference, tables
 from closedloop.report.controls import forest, pooled
 from closedloop.report.controls.interval_tables import sections_of_intervals
 from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.numbers import day_rows, summary_rows
 from closedloop.report.pictures import shown, triples
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord
+from closedloop.report.recordings import quality_tables
 from closedloop.report.single_images.marks import Mark, marks_of_sites, said_of_marks
 from closedloop.report.wording import number
 

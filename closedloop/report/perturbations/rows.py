@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.report.perturbations.magnified import magnified_difference
+from closedloop.report.magnified import magnified_difference
 from closedloop.report.wording import rate
 
 ROWS = 2

@@ -14,7 +14,7 @@ from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
 from closedloop.artifacts.files.session_images import read_session_images
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.errors import DocumentError
-from closedloop.report.perturbations.magnified import magnified_difference
+from closedloop.report.magnified import magnified_difference
 from closedloop.service.png import png
 from closedloop.service.unchanged import FileState, file_state
 

@@ -23,7 +23,7 @@ from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
 from closedloop.report.audit.measures import kept, n_beyond_budget, shift
 from closedloop.report.audit.size_table import size_table
-from closedloop.report.perturbations.magnified import MAGNIFICATION
+from closedloop.report.magnified import MAGNIFICATION
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent
 from closedloop.service.over_days.choices import Choice

@@ -20,7 +20,7 @@ from closedloop.stages.evaluate.attained import attained_fractions
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
 from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
 from closedloop.stages.evaluate.intervals import interval_rows
-from closedloop.stages.evaluate.pairs import Floats, ImagePairs, join_pairs, measure, other_site_pairs, pairs_of
+from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, other_site_pairs, pairs_of
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.single_images import image_curve_rows
 from closedloop.stages.evaluate.slopes import slope_rows
@@ -123,12 +123,14 @@ def run(context: StageContext) -> None:
         attained=attained_fractions(white_box, pairs, seed=context.seed("attained")) if white_box else (),
     )
 
-    context.write(catalog.SENSITIVITY, as_columns([{"day": context.day, **row} for row in rows], SENSITIVITY))
-    intervals = interval_rows(so_far, has_truth=context.simulated)
-    context.write(catalog.INTERVALS, as_columns([{"day": context.day, **row} for row in intervals], INTERVALS))
-    slopes = [{"day": context.day, **row} for row in slope_rows(so_far)]
-    context.write(catalog.SLOPES, as_columns(slopes, SLOPES))
-    _write_single_images(context, so_far)
+    for file, found, layout in (
+        (catalog.SENSITIVITY, rows, SENSITIVITY),
+        (catalog.INTERVALS, interval_rows(so_far, has_truth=context.simulated), INTERVALS),
+        (catalog.SLOPES, slope_rows(so_far), SLOPES),
+        (catalog.IMAGE_CURVES, image_curve_rows(so_far), IMAGE_CURVES),
+    ):
+        if found or file is not catalog.IMAGE_CURVES:
+            context.write(file, as_columns([{"day": context.day, **row} for row in found], layout))
     context.write(catalog.PAIRS, so_far.table())
     if context.path(catalog.DECODER).exists():
         decoder = context.read(catalog.DECODER_WEIGHTS)
@@ -136,10 +138,3 @@ def run(context: StageContext) -> None:
         of_day = SealedPopulationOfDay(context.read(catalog.DECODER), predictions=predictions, **decoder)
         context.write(catalog.POPULATION_EFFECTS, population_effects(day, of_day, true_rates_hz=true_rates_hz))
     context.write(catalog.EVALUATION, report)
-
-
-def _write_single_images(context: StageContext, so_far: ImagePairs) -> None:
-    """Write image_curves.parquet of a day that shows images many times."""
-    rows = [{"day": context.day, **row} for row in image_curve_rows(so_far)]
-    if rows:
-        context.write(catalog.IMAGE_CURVES, as_columns(rows, IMAGE_CURVES))

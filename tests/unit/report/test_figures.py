@@ -16,8 +16,8 @@ from closedloop.artifacts.day.fit import FitReport
 from closedloop.report.controls.alarms import far_above
 from closedloop.report.curves import LOOKS, by_day, final_day, growth
 from closedloop.report.drawing import epsilon_axis, new_figure, style, svg_uri
+from closedloop.report.magnified import magnified_difference
 from closedloop.report.model.figures import loss
-from closedloop.report.perturbations.magnified import magnified_difference
 from closedloop.report.pictures import png
 from closedloop.report.preference import DrivenRates, crossings, driven_rates, rates
 from closedloop.report.reading import SensitivityRow

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from closedloop.artifacts.day.quality import ClockRun, DeviceQuality, IngestQuality
-from closedloop.report.quality_tables import devices, site_changes
-from closedloop.report.quality_tables import quality as quality_table
+from closedloop.report.recordings.quality_tables import devices, site_changes
+from closedloop.report.recordings.quality_tables import quality as quality_table
 
 
 def device(processor: int, **changes: object) -> DeviceQuality:

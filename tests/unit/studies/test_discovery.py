@@ -61,7 +61,7 @@ def closedloop(places: Path, *words: str) -> str:
 
 def test_a_new_folder_is_a_new_command(new_study: Path) -> None:
     shown = closedloop(new_study, "studies", "--help")
-    assert "receptive-fields  Map where single sites look." in shown
+    assert "receptive-fields Map where single sites look." in " ".join(shown.split())
     assert shown.index("receptive-fields") < shown.index("unit-sensitivity")
     assert "half" not in shown
     assert closedloop(new_study, "studies", "receptive-fields", "--sites", "7") == "7 sites mapped\n"
@@ -75,4 +75,4 @@ def test_its_documents_are_among_the_schemas(new_study: Path) -> None:
 
 def test_the_shipped_studies_are_found() -> None:
     names = [name.removeprefix("closedloop.studies.").removesuffix(".command") for name in command_modules()]
-    assert names == ["coverage", "population", "recipe", "screening", "unit_sensitivity"]
+    assert names == ["coverage", "image_sensitivity", "population", "recipe", "screening", "unit_sensitivity"]

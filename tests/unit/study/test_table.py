@@ -62,6 +62,7 @@ DECIDES = {
     "sites": {"start", "plan", "ingest"},
     "base_model": {"start"},
     "ensemble": {"start", "plan"},
+    "image_sensitivity": {"plan", "queue"},
     "probes": {"start", "plan", "synthesize", "queue"},
     "population": {"plan", "synthesize"},
     "attack": {"plan", "synthesize", "evaluate"},
