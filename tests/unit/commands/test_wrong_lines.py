@@ -67,7 +67,7 @@ UNDERSTOOD_BY_NONE = [
     ("attack", "Missing argument 'MODEL'."),
     ("attack m i --out new --steps 0", "'--steps': expected a number of at least 1, found"),
     ("attack m i --out new --shift 2", "'--shift': expected a number of at most 0.5, found"),
-    ("studies unit-sensitivty", "Did you mean 'unit-sensitivity'?"),
+    ("studies unit-sensitivty", "Did you mean 'unit-sensitivity'"),
     ("studies unit-sensitivity --units 0", "'--units': expected a number of at least 1, found"),
     ("run {study} --workers 0", "--workers 0: expected N or local:N"),
     ("run {study} --workers -1", "--workers -1: expected N or local:N"),
