@@ -3,7 +3,9 @@
 The one place that says so: fit, evaluation and report ask here. Anchors, the attacks on them and the probes made from
 them, normalizers, controls, attacks on a decoder and the images that a few sites share (`REPEATED`) are never fitted:
 on the anchors days are compared, so a model must not have seen them. Probes and images that are shown once are fitted
-and never evaluated. What people left out keeps its place in every table and has no response there.
+and never evaluated. What is shown for category preference is fitted, evaluated for that alone, and part of no
+sensitivity and of no SD: its images are no sample of all images. What people left out keeps its place in every table
+and has no response there.
 """
 
 from __future__ import annotations
@@ -26,13 +28,16 @@ Rows = NDArray[np.int64]
 PROBE = "probe"
 """The kind of an image that is shown once to teach the model."""
 
-FITTED_ROLES = ("clean", "single")
+PREFERENCE = "preference"
+"""The kind of an attack that is to raise a site on an image of a category it likes least, and that image's role."""
+
+FITTED_ROLES = ("clean", "single", PREFERENCE)
 """Roles of the images that are fitted, with what is made from them: fresh ones, repeated or shown once."""
 
 
 def fitted_rows(stimuli: StimulusSet) -> Rows:
     """Return the stimuli that a model is fitted to: fresh clean images, the attacks on them and probes from them."""
-    return stimuli.rows(kind=("clean", "attacked", PROBE), role=FITTED_ROLES)
+    return stimuli.rows(kind=("clean", "attacked", PREFERENCE, PROBE), role=FITTED_ROLES)
 
 
 def held_out_probe_rows(stimuli: StimulusSet) -> Rows:
@@ -65,6 +70,11 @@ def attacked_rows(stimuli: StimulusSet) -> Rows:
 def repeated_rows(stimuli: StimulusSet) -> Rows:
     """Return the attacks that are shown many times, for a few sites: evaluated by themselves, image by image."""
     return stimuli.rows(kind=REPEATED)
+
+
+def raised_rows(stimuli: StimulusSet) -> Rows:
+    """Return the attacks on images of least preferred categories, each evaluated at its own site, in no estimate."""
+    return stimuli.rows(kind=PREFERENCE)
 
 
 def attacked_again_rows(stimuli: StimulusSet) -> Rows:

@@ -221,7 +221,7 @@ def _ahead(
 
 
 def model_lines(protocol: Protocol, base_model: str) -> tuple[str, ...]:
-    """Say of how many networks the day's model consists, and what is shown to teach it; nothing as by default.
+    """Say of how many networks the day's model consists, what teaches it, what else is attacked; nothing by default.
 
     Parameters
     ----------
@@ -242,6 +242,9 @@ def model_lines(protocol: Protocol, base_model: str) -> tuple[str, ...]:
             f"decoder: {population.n_images:,} {population.images} images a day from day {population.first_day} on are "
             "changed to mislead it, each beside noise"
         )
+    if (asked := protocol.preference).images_per_site:
+        images = f"{asked.images_per_site:,} images a site of its least preferred categories"
+        lines.append(f"category preference: {images} are attacked to raise it from day {asked.first_day} on")
     return tuple(lines)
 
 

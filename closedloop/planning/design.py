@@ -13,6 +13,7 @@ from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.rounds import protocol_of_session
 from closedloop.stages.plan import Item, PlannedRows, plan_rows
+from closedloop.stages.preference.choice import numbered_preferences
 
 ALL, ANCHORS, FRESH = "all", "anchors", "fresh"  # as in sensitivity.parquet
 _ROLE_OF_SET = {ANCHORS: ("anchor",), FRESH: ("clean",), ALL: ("anchor", "clean")}
@@ -138,6 +139,12 @@ def design_day(
     }
     if rows.population:
         presentations["decoder"] = sum(int(row["repetitions"]) for row in rows.population)
+    if rows.raised:
+        preference = protocol.preference
+        n_sites = len({row["site_index"] for row in rows.raised})
+        presentations["category preference"] = preference.presentations_on(
+            day, n_sites=n_sites, epsilons=protocol.attack.epsilons
+        )
     if taught := protocol.probes.singles_of(day) + len(rows.probes):
         presentations["singles and probes"] = taught
     if repeated := sum(int(row["repetitions"]) for row in [*rows.images, *rows.attacks] if row["role"] == REPEATED):
@@ -159,4 +166,5 @@ def _queue_of_numbers(protocol: Protocol, day: int) -> ImageQueue:
         clean=queued("clean", images.clean_per_day),
         singles=queued("single", protocol.probes.singles_of(day)),
         repeated=queued("repeated", protocol.image_sensitivity.images_of(day)),
+        preference=numbered_preferences(protocol, day),
     )

@@ -14,6 +14,7 @@ from PIL import Image
 from closedloop.artifacts.arrays import read_rows
 from closedloop.artifacts.day.evaluation import Example, RasterExample
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
+from closedloop.artifacts.protocol.session import Recording
 from closedloop.artifacts.tables import Columns
 from closedloop.report.drawing import data_uri
 from closedloop.report.magnified import MAGNIFICATION, magnified_difference
@@ -105,11 +106,38 @@ def _meant(audit: Columns | None, attacked_index: int) -> str:
     return ", to raise it ↑" if change > 0 else ", to lower it ↓" if change < 0 else ""
 
 
-def shown(examples: Sequence[RasterExample], images: Path) -> list[Shown]:
-    """Read the images of the spike rasters."""
+def shown(examples: Sequence[RasterExample], images: Path, recording: Recording) -> list[Shown]:
+    """Read the images of the spike rasters and caption them: what, of which category, epsilon, and the rate.
+
+    Parameters
+    ----------
+    examples
+        Of one site.
+    images
+        The day's images.h5.
+    recording
+        The protocol's section, for the window that spikes are counted in.
+    """
     pixels = read_rows(images, STIMULUS_IMAGES, name="images", rows=[example.image_index for example in examples])
-    captions = [f"{example.title} · {example.category} · ε = {example.epsilon:g}" for example in examples]
+    captions = [
+        " · ".join(
+            (
+                example.title,
+                example.category,
+                *([f"ε = {example.epsilon:g}"] if example.epsilon else []),
+                f"{rate(_rate_hz(example, recording))} Hz",
+            )
+        )
+        for example in examples
+    ]
     return [Shown(_picture(image, alt=caption), caption) for caption, image in zip(captions, pixels, strict=True)]
+
+
+def _rate_hz(example: RasterExample, recording: Recording) -> float | None:
+    """Return the mean rate over an example's presentations, from its spikes in the window."""
+    start_ms, stop_ms = recording.window_start_ms, recording.window_stop_ms
+    counts = [sum(start_ms <= time < stop_ms for time in train) for train in example.spike_times_ms]
+    return 1000 * sum(counts) / len(counts) / (stop_ms - start_ms) if counts else None
 
 
 def png(image: NDArray[np.uint8]) -> bytes:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from closedloop.artifacts.records.sequence import Block
-from closedloop.report import curves, preference, tables
+from closedloop.report import curves, tables
 from closedloop.report.controls import forest, pooled
 from closedloop.report.controls.interval_tables import sections_of_intervals
 from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.numbers import day_rows, summary_rows
 from closedloop.report.pictures import shown, triples
+from closedloop.report.preference.figures import rasters as draw_rasters
+from closedloop.report.preference.section import preference_tables, rate_plates
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord
 from closedloop.report.recordings import quality_tables
 from closedloop.report.single_images.marks import Mark, marks_of_sites, said_of_marks
-from closedloop.report.wording import number
 
 _WIDE_PX = 640  # a narrow screen scrolls: smaller, its print could not be read
 _BARS = "Bars: 95 % intervals over (image, site) pairs, clustered by image."
@@ -74,9 +73,10 @@ def sensitivity_of_day(record: StudyRecord, day: DayRecord) -> PageSection | Non
                 caption="As the paper's Figure 1A. Blue: the recorded sites under model-guided attacks, a lower bound. "
                 f"{_BARS} The grey line is the site's own SD over clean images. {_FLOORED}",
             ),
-            *_rate_plates(day),
+            *rate_plates(day),
         ),
         plates=_site_plates(single, paper, marks_of_sites(day.slopes)),
+        tables=preference_tables(day, simulated=record.study.simulated),
         folded=(
             ("Every number of this day", tables.every_number(day.sensitivity)),
             *sections_of_intervals(day),
@@ -97,33 +97,6 @@ def _site_plates(
             "Site by site",
             caption="As the paper's Figure 3A. Light: single sites by the paper's estimator, which noise can push "
             f"below zero. Dark: their mean. {_BARS} {said_of_marks(marks, of='sites')}",
-        ),
-    )
-
-
-def _rate_plates(day: DayRecord) -> tuple[Plate, ...]:
-    if day.pairs is None or day.evaluation is None:
-        return ()
-    driven = preference.driven_rates(day.pairs, day.evaluation)
-    if driven is None:
-        return ()
-    crossed = preference.crossings(driven)
-    reached = crossed[np.isfinite(crossed)]
-    sd = f" ± {number(float(reached.std(ddof=1)))} (SD)" if reached.size > 1 else ""
-    where = f"{reached.size} of {crossed.size} sites reach it" + (
-        f", at ε = {number(float(reached.mean()))}{sd}" if reached.size else ""
-    )
-    return (
-        plate(
-            preference.rates(driven),
-            "Rates against the preferred category",
-            least_width_px=_WIDE_PX,
-            caption="As the paper's Figure 2C, over images of any category that were to raise their site at every ε: "
-            f"{int(driven.n_images.sum())} images of {len(driven.sites)} sites, the same at every ε "
-            f"({driven.n_pairs:,} of the {driven.n_raised:,} attacks that were to raise a rate). Right: the rise of "
-            "each attacked image over its own clean twin. Light: single sites. Dark: mean over sites, with 95 % "
-            f"intervals over sites. Red: response to each site's most preferred category, mean ± SD over sites; "
-            f"{where}. The preferred category is the best of many noisy means, so its level is biased upward.",
         ),
     )
 
@@ -224,19 +197,24 @@ def rasters(record: StudyRecord, day: DayRecord) -> PageSection | None:
     recording = protocol.recording
     window = f"[{recording.window_start_ms:g}, {recording.window_stop_ms:g}) ms"
     sites = sorted({example.neuroid_id for example in day.evaluation.rasters})
+    chosen = (
+        "a typical one: its rise at the largest ε is the median over sites, and its image's the median over its images"
+        if day.evaluation.preference
+        else "an extreme example: the image that an attack raised most of all, beside the day's preferred image of the "
+        "site"
+    )
     return PageSection(
         "rasters",
         f"Spikes: {day.session.said}",
-        f"Site{'s' if len(sites) > 1 else ''} {', '.join(sites)}: an extreme example, the image that an attack raised "
-        "most of all, beside the site's preferred image of the day.",
-        shown=tuple(shown(day.evaluation.rasters, day.images)),
+        f"Site{'s' if len(sites) > 1 else ''} {', '.join(sites)}: {chosen}.",
+        shown=tuple(shown(day.evaluation.rasters, day.images, recording)),
         wide=(
             plate(
-                preference.rasters(day.evaluation.rasters, protocol),
+                draw_rasters(day.evaluation.rasters, protocol),
                 "Spike rasters",
                 least_width_px=_WIDE_PX,
-                caption="As the paper's Figure 2B. One row per presentation, black for clean images, blue for attacked "
-                f"ones; the bar is the image on the screen, the shade the counting window {window}.",
+                caption=f"As the paper's Figure 2B: {chosen}. One row per presentation, black for clean images, blue "
+                f"for attacked ones; the bar is the image on the screen, the shade the counting window {window}.",
             ),
         ),
     )

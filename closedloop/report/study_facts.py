@@ -5,6 +5,7 @@ from __future__ import annotations
 from closedloop import __version__
 from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.protocol.population import Population
+from closedloop.artifacts.protocol.preference import Preference
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.report.reading import StudyRecord
 from closedloop.report.wording import count
@@ -28,6 +29,7 @@ def facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
         *_probes(record.protocol.probes),
         *_population(record.protocol.population),
         ("Attack", _describe_attack(attack)),
+        *_preference(record.protocol.preference),
         ("Versions", f"study {study.study_id} by closedloop {study.code_version}, page by {__version__}"),
     )
 
@@ -59,6 +61,17 @@ def _population(population: Population) -> tuple[tuple[str, str], ...]:
         return ()
     epsilons = ", ".join(f"{epsilon:g}" for epsilon in population.epsilons)
     return (("To mislead a decoder", f"{count(population.n_images)} {population.images} a day, ε {epsilons}"),)
+
+
+def _preference(preference: Preference) -> tuple[tuple[str, str], ...]:
+    """Say what is shown for category preference; nothing where nothing is."""
+    if not preference.images_per_site:
+        return ()
+    told = (
+        f"from day {preference.first_day} on, {count(preference.images_per_site)} images a site of its "
+        f"{preference.n_categories} least preferred categories, attacked to raise it, and as many of the preferred one"
+    )
+    return (("Category preference", told),)
 
 
 def _arrays(record: StudyRecord) -> tuple[str, ...]:

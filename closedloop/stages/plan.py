@@ -13,6 +13,7 @@ from closedloop.artifacts.amended.exclusions import Exclusion, from_text, said_o
 from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, PLANNED_PROBES, Budget, DayPlan
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.day.responses import SiteTable
+from closedloop.artifacts.day_use import PREFERENCE
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, SHAM_EPSILON, Attack, Controls
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.artifacts.protocol.images import Images
@@ -23,6 +24,7 @@ from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
 from closedloop.stages.population.rows import population_rows
+from closedloop.stages.preference.planned import planned_attacks, planned_images
 from closedloop.stages.single_images import repeated_attacks, repeated_images
 from closedloop.stages.yesterday import AttackName, yesterdays_attacks
 
@@ -31,13 +33,17 @@ Item = dict[str, str | int | float]
 
 @dataclass(frozen=True)
 class PlannedRows:
-    """The rows of a day's tables: what is shown as often as each says, and probes, once."""
+    """The rows of a day's tables: what is shown as often as each says, and probes, once.
+
+    `raised` are the attacks on images of least preferred categories.
+    """
 
     images: list[Item]
     attacks: list[Item]
     controls: list[Item]
     population: list[Item]
     probes: list[Item]
+    raised: list[Item]
 
     @property
     def n_presentations(self) -> int:
@@ -53,7 +59,7 @@ class PlannedRows:
     @property
     def items(self) -> list[Item]:
         """All changed images but probes, in the order of the table of items."""
-        return [*self.attacks, *self.controls, *self.population]
+        return [*self.attacks, *self.raised, *self.controls, *self.population]
 
 
 def run(context: StageContext) -> None:
@@ -96,6 +102,8 @@ def run(context: StageContext) -> None:
             n_probes=len(rows.probes),
             n_population=len(rows.population),
             n_repeated=n_repeated,
+            n_preference=sum(row["role"] == PREFERENCE for row in rows.images),
+            n_raised=len(rows.raised),
             left_out=said_of_all(not_attacked),
             not_shown_before=queue.not_shown,
         ),
@@ -117,8 +125,8 @@ def plan_rows(
     queue
         Its clean images.
     protocol
-        Its sections images, attack, controls, population, probes, ensemble and image_sensitivity decide, with the
-        numbers of the session (`protocol_of_session`).
+        Its sections images, attack, controls, population, probes, preference, ensemble and image_sensitivity decide,
+        with the numbers of the session (`protocol_of_session`).
     sites
         Outputs of the model that are attacked.
     seed_of
@@ -131,8 +139,14 @@ def plan_rows(
     attacks = _attacks(queue, protocol.attack, sites=sites if attacked else (), seed=seed_of("fresh"))
     seeds = {image.image_id: seed_of("interpolation", image.image_id) for image in controlled}
     targets = {image_id: _other_category(queue, image_id, seed=seed) for image_id, seed in seeds.items()}
+    preference, has_any = protocol.preference, protocol.preference.images_on(queue.day)
+    chosen = [one for one in queue.preference if has_any and one.site_index in sites]
     return PlannedRows(
-        images=[*_planned_images(queue, protocol.images), *repeated_images(queue, protocol.image_sensitivity)],
+        images=[
+            *_planned_images(queue, protocol.images),
+            *repeated_images(queue, protocol.image_sensitivity),
+            *planned_images(chosen, preference),
+        ],
         attacks=[*attacks, *repeated_attacks(queue, protocol, sites=sites)],
         controls=[
             *_controls(controlled, protocol.controls, epsilons=protocol.attack.epsilons, targets=targets),
@@ -141,6 +155,7 @@ def plan_rows(
         ],
         population=population_rows(queue, protocol.population) if sites else [],
         probes=_probes(queue, protocol, sites=sites, seed_of=seed_of) if queue.day and sites else [],
+        raised=planned_attacks(chosen, preference, epsilons=protocol.attack.epsilons),
     )
 
 

@@ -15,8 +15,9 @@ import numpy as np
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.closing import n_not_shown_of
 from closedloop.artifacts.day.population.kinds import POPULATION
-from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage
-from closedloop.artifacts.day_use import FITTED_ROLES
+from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage, SitePreference
+from closedloop.artifacts.day_responses import read_day_responses
+from closedloop.artifacts.day_use import FITTED_ROLES, PREFERENCE
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.artifacts.protocol.rounds import clean_of_session, repeated_of_session, singles_of_session
@@ -25,6 +26,7 @@ from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import added_rows, open_study_pool
 from closedloop.stages.pool import draw
+from closedloop.stages.preference.choice import draw_preferences
 from closedloop.stimuli.listed import check_drawn
 
 
@@ -68,7 +70,19 @@ def run(context: StageContext) -> None:
         seed=context.seed(REPEATED),
         place=f"day {tomorrow}",
     )
-    check_drawn(pool, [image.image_id for image in (*clean, *singles, *repeated)])
+    preferences = tuple[SitePreference, ...]()
+    if context.protocol.preference.images_on(shows.day) and context.paths.sequence.measures(shows):
+        sessions = [context.at(block) for block in context.so_far]
+        preferences = draw_preferences(
+            pool.images(),
+            [read_day_responses(one.read, one.day, window_s=1.0) for one in sessions],  # z-scored: no window matters
+            context.protocol.preference,
+            used={*uses["image_id"], *(image.image_id for image in (*clean, *singles, *repeated))},
+            seed=context.seed(PREFERENCE),
+            place=f"day {tomorrow}",
+        )
+    drawn = (*clean, *singles, *repeated, *(image for one in preferences for image in one.images))
+    check_drawn(pool, [image.image_id for image in drawn])
     context.write(catalog.USES, uses)
     not_shown = None
     if missed:
@@ -87,6 +101,7 @@ def run(context: StageContext) -> None:
                 "clean": clean,
                 "singles": singles,
                 "repeated": repeated,
+                "preference": preferences,
                 "not_shown": not_shown,
             }
         ),
@@ -137,7 +152,7 @@ def _uses_today(
     left
         Images that were never shown.
     """
-    attacked = np.isin(items["kind"], ATTACK_KINDS)
+    attacked = np.isin(items["kind"], (*ATTACK_KINDS, PREFERENCE))
     bases = sorted(set(zip(items["image_id"][attacked], items["role"][attacked], strict=True)))
     probed = sorted(set(zip(probes["image_id"], probes["role"], strict=True))) if probes is not None else []
     misled = sorted(set(items["image_id"][items["kind"] == POPULATION]))
@@ -148,7 +163,8 @@ def _uses_today(
         *((image.image_id, REPEATED, False) for image in today.repeated),
         *((image.image_id, "anchor", False) for image in today.anchors),
         *((image.image_id, "normalizer", False) for image in today.normalizers),
-        *((image_id, "attack_base", role == "clean") for image_id, role in bases),
+        *((image.image_id, PREFERENCE, True) for one in today.preference for image in one.images),
+        *((image_id, "attack_base", role in FITTED_ROLES) for image_id, role in bases),
         *((image_id, "probe_base", role in FITTED_ROLES) for image_id, role in probed),
         *((image_id, "population_base", False) for image_id in misled),
         *((target, "interpolation_target", False) for target in targets),

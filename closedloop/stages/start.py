@@ -12,6 +12,7 @@ from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stages.from_protocol.model import base_model_of, members_of
 from closedloop.stages.pool import draw
+from closedloop.stages.preference.choice import refuse_few_categories
 from closedloop.stimuli.listed import check_drawn
 from closedloop.stimuli.pools import ImagePool, load_images
 
@@ -23,6 +24,7 @@ def run(context: StageContext) -> None:
     protocol = context.protocol
     recorded = context.read(catalog.STUDY_INPUTS)
     pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
+    refuse_few_categories(pool.images(), protocol.preference)
     seeds = {role: context.seed(role) for role in ("anchors", "normalizers", "clean", "singles")}
     queue = _first_queue(
         pool, protocol.images, n_singles=protocol.probes.singles_of(0), seeds=seeds, simulated=context.simulated

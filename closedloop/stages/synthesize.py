@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.population.kinds import POPULATION_KINDS, POPULATION_NOISE
 from closedloop.artifacts.day_responses import read_day_responses
-from closedloop.artifacts.day_use import PROBE
+from closedloop.artifacts.day_use import PREFERENCE, PROBE
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS, CONTROL_KINDS, MODEL_FREE_KINDS
 from closedloop.artifacts.protocol.protocol import Protocol
@@ -32,6 +32,7 @@ from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batche
 from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stages.population.decoder import fit_day_decoder, labelled_responses
 from closedloop.stages.population.images import PlannedPopulation, make_population
+from closedloop.stages.preference.raised import joined, raise_sites
 from closedloop.stages.probes import SearchWork, make_probes
 from closedloop.stages.yesterday import AttackName, ShownAttack, images_of, yesterdays_attacks
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
@@ -79,6 +80,11 @@ class _PlannedDay:
         return self.items_of(*ATTACK_KINDS)
 
     @property
+    def raised(self) -> NDArray[np.int64]:
+        """Rows of the item table that are attacks on images of least preferred categories."""
+        return self.items_of(PREFERENCE)
+
+    @property
     def controls(self) -> NDArray[np.int64]:
         """Rows of the item table that are controls."""
         return self.items_of(*CONTROL_KINDS)
@@ -115,15 +121,17 @@ def run(context: StageContext) -> None:
     work = SearchWork(context.workers, context.scratch, context.progress)
     search = _Search(context.protocol, model_file, len(members), context.seed(), work)
     with memory_for_batches(context.protocol.attack, context.paths.protocol):
-        attacks, probed = search.of(plan)
+        attacks, raised, probed = search.of(plan)
     seeds = [context.seed(item_id) for item_id in items["item_id"][plan.noise]]
     before = context.paths.sequence.of_day_before(context.block) if len(plan.yesterday) else ()
-    yesterday = yesterdays_attacks({block: context.at(block).read(catalog.STIMULI) for block in before})
-    again = _attacks_again(plan, yesterday)
+    again = _attacks_again(
+        plan, yesterdays_attacks({block: context.at(block).read(catalog.STIMULI) for block in before})
+    )
     shown = {block: context.at(block).read(catalog.IMAGES)["images"] for block in {one.session for one in again}}
     controls = plan.clean[plan.clean_index(plan.controls)]  # a sham stays that
     controls[np.isin(plan.controls, plan.noise)] = _make_noise(plan, attacks, seeds=seeds)
     controls[np.isin(plan.controls, plan.yesterday)] = images_of(again, shown, shape=plan.clean.shape[1:])
+    attacks = joined(attacks, raised)
     made = [part for part in (attacks.attacked, controls, probed.attacked) if len(part)]
     images = np.concatenate([plan.clean, *made])
     for member in members:
@@ -192,10 +200,11 @@ class _Search:
     seed: int
     work: SearchWork
 
-    def of(self, plan: _PlannedDay) -> tuple[SynthesisResult, SynthesisResult]:
-        """Find the day's attacks, then its probes."""
+    def of(self, plan: _PlannedDay) -> tuple[SynthesisResult, SynthesisResult, SynthesisResult]:
+        """Find the day's attacks, those that raise sites on images of least preferred categories, then its probes."""
         attack, items, work = self.protocol.attack, _attack_items(plan, seed=self.seed), self.work
-        n_to_make = len(items) + len(plan.clean_index_of_probes)
+        n_made = len(items) + len(plan.raised)
+        n_to_make = n_made + len(plan.clean_index_of_probes)
         attacks = probed = no_attacks(plan.clean)
         if items:
             attacks = synthesize(
@@ -209,6 +218,19 @@ class _Search:
                 shard_folder=work.scratch,
                 progress=lambda done, _total: work.progress(done, n_to_make),
             )
+        raised = raise_sites(
+            {name: values[plan.raised] for name, values in plan.items.items()},
+            plan.clean,
+            plan.clean_index(plan.raised),
+            model=self.model,
+            protocol=self.protocol,
+            seed=self.seed,
+            work=SearchWork(
+                work.workers,
+                work.scratch / PREFERENCE,
+                lambda done, _total: work.progress(len(items) + done, n_to_make),
+            ),
+        )
         if plan.probes is not None:
             probed = make_probes(
                 plan.probes,
@@ -221,10 +243,10 @@ class _Search:
                 work=SearchWork(
                     work.workers,
                     work.scratch / "probes",
-                    lambda done, _total: work.progress(len(items) + done, n_to_make),
+                    lambda done, _total: work.progress(n_made + done, n_to_make),
                 ),
             )
-        return attacks, probed
+        return attacks, raised, probed
 
 
 def _attack_items(plan: _PlannedDay, *, seed: int) -> list[AttackItem]:
@@ -277,7 +299,7 @@ def _stimulus_columns(
 
     What is sealed of an attack of the day before is the sign that its own model foretold.
     """
-    rows = np.concatenate([plan.attacks, plan.controls])
+    rows = np.concatenate([plan.attacks, plan.raised, plan.controls])
     n_clean, n_controls = len(plan.clean), len(plan.controls)
     of_controls = np.zeros(n_controls, dtype=np.int32)
     of_controls[np.isin(plan.controls, plan.yesterday)] = [one.predicted_sign for one in again]

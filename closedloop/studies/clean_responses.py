@@ -31,7 +31,7 @@ class CleanResponses:
     sites
         neuroid_id, (n_sites,).
     rates_hz
-        Of each presentation, on the scale of the first of the days, (n_presentations, n_sites); NaN where it does not
+        Of each presentation, on the scale of one of the days, (n_presentations, n_sites); NaN where it does not
         count for a site.
     image_index
         Which image each presentation shows, (n_presentations,).
@@ -53,13 +53,17 @@ class CleanResponses:
 
 
 def clean_responses(
-    study: Study, days: Collection[int] | None = None, *, roles: Collection[str] = EVALUATED
+    study: Study,
+    days: Collection[int] | None = None,
+    *,
+    roles: Collection[str] = EVALUATED,
+    scale_of: int | None = None,
 ) -> CleanResponses:
     """Gather the clean images of several days.
 
-    A site's gain and baseline drift from day to day. Each day's rates are brought to the scale of the first of the days
-    by the images that both showed (anchors and normalizers): the line that maps this day's mean and SD over them to
-    that day's. Where two days share fewer than three images, the rates stay as they are.
+    A site's gain and baseline drift from day to day. Each day's rates are brought to the scale of one of the days, the
+    first unless another is named, by the images that both showed (anchors and normalizers): the line that maps this
+    day's mean and SD over them to that day's. Where two days share fewer than three images, the rates stay as they are.
 
     Parameters
     ----------
@@ -69,6 +73,8 @@ def clean_responses(
         Which; all that are ingested, if None.
     roles
         Which clean images.
+    scale_of
+        Which day's scale all are brought to; the first one's, if None.
 
     Raises
     ------
@@ -94,14 +100,14 @@ def clean_responses(
         categories=tuple(first["category"]),
         stimulus_ids=tuple(first["stimulus_id"]),
         sites=tuple(rates.columns),
-        rates_hz=_on_one_scale(values, index, day),
+        rates_hz=_on_one_scale(values, index, day, first=scale_of),
         image_index=index,
         day=day,
     )
 
 
-def _on_one_scale(rates: Floats, index: NDArray[np.int64], day: NDArray[np.int64]) -> Floats:
-    scaled, days = rates.copy(), sorted(set(day.tolist()))
+def _on_one_scale(rates: Floats, index: NDArray[np.int64], day: NDArray[np.int64], *, first: int | None) -> Floats:
+    scaled, days = rates.copy(), sorted(set(day.tolist()), key=lambda one: (one != first, one))
     n_images = int(index.max()) + 1
     means = {one: mean_response(rates[day == one], index[day == one], n_images=n_images) for one in days}
     reference = means[days[0]]

@@ -266,13 +266,27 @@ def _earlier_days(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]
     return list(dict.fromkeys(folders))
 
 
+def _category_days(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]:
+    """Return the sessions so far, where the next one shows images of the categories that sites prefer."""
+    shows = paths.sequence.shows_images_of(paths.block(day))
+    if not (protocol.preference.images_on(shows.day) and paths.sequence.measures(shows)):
+        return []
+    so_far = paths.sequence.until(paths.block(day))
+    return [folder for block in so_far for folder in _today("synthesize", "ingest")(paths.at(block), block.day)]
+
+
+def _category_choice(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]:
+    """Return the day's queue, where it says which categories were chosen."""
+    return [_queue_folder(paths, day)] if protocol.preference.images_on(day) else []
+
+
 _BEFORE: Place = "before the session"
 _SESSION: Place = "in the session"
 
 _START = Stage(
     START,
     work_of("closedloop.stages.start"),
-    ("images", "procedural", "sites", "base_model", "ensemble", "probes"),
+    ("images", "procedural", "sites", "base_model", "ensemble", "probes", "preference"),
     _nothing,
     _BEFORE,
     opens_inputs=True,
@@ -294,6 +308,7 @@ _DAY: tuple[Stage, ...] = (
             "ensemble",
             "rounds",
             "image_sensitivity",
+            "preference",
         ),
         _plan,
         _BEFORE,
@@ -337,20 +352,22 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "evaluate",
         work_of("closedloop.stages.evaluate.run"),
-        ("evaluation", "simulation", "attack", "images", "recording"),
+        ("evaluation", "simulation", "attack", "images", "recording", "preference"),
         _evaluate,
         undeclared=("attack", "images", "recording"),
         decisions=("left_out_of_evaluation",),
+        asked_inputs=_category_choice,
     ),
     Stage(
         "queue",
         work_of("closedloop.stages.queue"),
-        ("images", "probes", "rounds", "image_sensitivity"),
+        ("images", "probes", "rounds", "image_sensitivity", "preference"),
         _queue,
         opens_inputs=True,
         for_next_day=True,
         decisions=("closed", "images_added"),
         decided_inputs=_today("synthesize", "ingest"),
+        asked_inputs=_category_days,
     ),
 )
 

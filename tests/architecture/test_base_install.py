@@ -49,6 +49,7 @@ def closedloop(*words: str, cwd: Path, missing: list[str] = BLOCKED) -> subproce
         "studies unit-sensitivity",
         "studies population",
         "studies screening",
+        "studies category-preference",
         "verify study",
         "replace-recording study --day 0 --from copy --why damaged",
         "recording detect voltage.ns6 --out spikes.h5",

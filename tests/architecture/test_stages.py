@@ -15,6 +15,7 @@ SHARED = {
     "from_protocol",
     "pool",
     "population",
+    "preference",
     "probes",
     "single_images",
     "yesterday",

@@ -192,6 +192,14 @@ def figure_2c(study: Path, number: int) -> pd.DataFrame | None:
             half = stats.t.ppf(0.975, df=len(values) - 1) * stats.sem(values, axis=0)
         mean = values.mean(axis=0)
         rows += [(panel, "mean", *row) for row in zip([0.0, *epsilons], mean, mean - half, mean + half, strict=True)]
+    for name, own in rates.items():
+        above = np.flatnonzero(own >= preferred[name])
+        if above.size:
+            x, y = np.array([0.0, *epsilons]), own
+            after = max(int(above[0]), 1)
+            part = np.interp(preferred[name], y[after - 1 : after + 1], x[after - 1 : after + 1]) if above[0] else 0.0
+            reached = float(f"{part:.6g}")  # as the file spells it
+            rows.append(("Rate", f"{name} reaches its own level", reached, preferred[name], np.nan, np.nan))
     level, sd = np.mean(list(preferred.values())), np.std(list(preferred.values()), ddof=1) if len(rates) > 1 else 0.0
     rows.append(("Rate", "preferred category, mean ± SD over sites", np.nan, level, level - sd, level + sd))
     return pd.DataFrame(rows, columns=["panel", "series", "x", "y", "interval_low", "interval_high"])

@@ -48,8 +48,8 @@ PAIRS = TableLayout(
     kind="attack_pairs",
     columns={
         "stimulus_id": Column("string", "", "attacked or control stimulus"),
-        "kind": Column("string", "", "attacked, gaussian, linear, other_site, yesterday, sham or repeated"),
-        "role": Column("string", "", "anchor, clean or repeated"),
+        "kind": Column("string", "", "attacked, repeated, preference, gaussian, linear, other_site, yesterday or sham"),
+        "role": Column("string", "", "anchor, clean, repeated or preference"),
         "image_id": Column("string", "", "underlying clean image"),
         "neuroid_id": Column("string", "", "site"),
         "epsilon": Column("float64", "224-px L2", "budget; 0 of a sham"),
@@ -210,6 +210,19 @@ class RasterExample(Section):
     spike_times_ms: tuple[tuple[float, ...], ...] = Field(description="by showing, relative to stimulus onset")
 
 
+class PreferredCategory(Section):
+    """A site's response to fresh images of the category that it preferred on the days before."""
+
+    neuroid_id: str
+    category: str
+    least: tuple[str, ...] = Field(description="its least preferred categories, whose images are attacked")
+    image_index: tuple[int, ...] = Field(description="the fresh images, rows of images.h5")
+    mean_hz: float | None = Field(description="over these images, which did not choose the category: not biased by it")
+    interval_low_hz: float | None = Field(description="95 % interval over images, Student's t; null of a single image")
+    interval_high_hz: float | None = Field(description="its upper end")
+    n_images: int = Field(ge=0, description="that were recorded")
+
+
 class ProbeEvaluation(Section):
     """How right the day's sealed model was on the day's probes: off the clean images that it was fitted to."""
 
@@ -253,7 +266,18 @@ class EvaluationReport(Document):
     )
     probes: ProbeEvaluation | None = Field(default=None, exclude_if=operator.not_, description="of a day with probes")
     reliability: dict[str, float | None]
-    preferred_hz: dict[str, float | None] = Field(description="mean response to the most preferred category")
+    preferred_hz: dict[str, float | None] = Field(
+        description="mean response to the most preferred category: the largest of many noisy means, biased upward"
+    )
+    preferred_cross_validated_hz: dict[str, float | None] = Field(
+        default={},
+        exclude_if=operator.not_,
+        description="the same without that bias: one half of each category's images chooses, the other is averaged; "
+        "null where no two categories have two images each",
+    )
+    preference: tuple[PreferredCategory, ...] = Field(
+        default=(), exclude_if=operator.not_, description="of a day that shows images for it"
+    )
     random_pair: float | None = Field(
         default=None,
         description="mean |difference| between two random clean images, sigma, mean over sites (Figure 1A)",

@@ -46,6 +46,14 @@ class DayPlan(Document):
         exclude_if=operator.not_,
         description="attacks for a few sites on many images, shown many times; not among n_attacked",
     )
+    n_preference: int = Field(
+        default=0, exclude_if=operator.not_, description="clean images shown for the sites' preferred categories"
+    )
+    n_raised: int = Field(
+        default=0,
+        exclude_if=operator.not_,
+        description="attacks that are to raise sites on images of their least preferred categories",
+    )
     left_out: tuple[str, ...] = Field(
         default=(), exclude_if=operator.not_, description="sites that are attacked no longer, as people decided"
     )
@@ -59,7 +67,7 @@ PLANNED_IMAGES = TableLayout(
     columns={
         "image_id": Column("string", "", "name in the pool"),
         "category": Column("string", "", "category in the pool"),
-        "role": Column("string", "", "clean, single, repeated, anchor or normalizer"),
+        "role": Column("string", "", "clean, single, repeated, preference, anchor or normalizer"),
         "repetitions": Column("int32", "", "showings"),
     },
 )
@@ -70,10 +78,12 @@ PLANNED_ITEMS = TableLayout(
     columns={
         "item_id": Column("string", "", "name of the item; its random start is seeded by it"),
         "kind": Column(
-            "string", "", "attacked, repeated, gaussian, linear, yesterday, sham, population or population_noise"
+            "string",
+            "",
+            "attacked, repeated, preference, gaussian, linear, yesterday, sham, population or population_noise",
         ),
         "image_id": Column("string", "", "the clean image that is changed"),
-        "role": Column("string", "", "anchor, clean or repeated: what the changed image is"),
+        "role": Column("string", "", "anchor, clean, repeated or preference: what the changed image is"),
         "other_image_id": Column("string", "", "target of a linear interpolation, else empty"),
         "site_index": Column("int32", "", "site that is attacked, or was yesterday; -1 for other kinds"),
         "epsilon": Column("float64", "224-px L2", "budget"),

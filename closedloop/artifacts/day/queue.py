@@ -18,6 +18,22 @@ class QueuedImage(Section):
     category: str
 
 
+class SitePreference(Section):
+    """The categories that a site prefers most and least by all days before, and fresh images of them."""
+
+    site_index: int = Field(ge=0, description="output of the model")
+    neuroid_id: str
+    preferred: str = Field(description="category of the largest mean response")
+    least: tuple[str, ...] = Field(description="categories of the smallest, the least one first")
+    preferred_images: tuple[QueuedImage, ...] = Field(description="shown clean")
+    least_images: tuple[QueuedImage, ...] = Field(description="shown clean, and attacked to raise the site")
+
+    @property
+    def images(self) -> tuple[QueuedImage, ...]:
+        """All of them."""
+        return (*self.preferred_images, *self.least_images)
+
+
 class NotShown(Section):
     """What a day that ended early did not show."""
 
@@ -42,6 +58,9 @@ class ImageQueue(Document):
         exclude_if=operator.not_,
         description="fresh clean images that are attacked for a few sites and shown many times, never fitted",
     )
+    preference: tuple[SitePreference, ...] = Field(
+        default=(), exclude_if=operator.not_, description="a site's categories, where the protocol asks for them"
+    )
     anchors: tuple[QueuedImage, ...]
     normalizers: tuple[QueuedImage, ...]
     not_shown: NotShown | None = Field(
@@ -55,7 +74,9 @@ USES = TableLayout(
         "image_id": Column("string", "", "name in the pool"),
         "day": Column("int32", "", "day of the use"),
         "use": Column(
-            "string", "", "clean, single, repeated, anchor, normalizer, attack_base, probe_base or interpolation_target"
+            "string",
+            "",
+            "clean, single, repeated, preference, anchor, normalizer, attack_base, probe_base or interpolation_target",
         ),
         "fitted": Column("bool", "", "whether its responses entered a fit"),
     },

@@ -12,9 +12,12 @@ STIMULI = TableLayout(
         "kind": Column(
             "string",
             "",
-            "clean, attacked, repeated, probe, gaussian, linear, yesterday, sham, population or population_noise",
+            "clean, attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, population or "
+            "population_noise",
         ),
-        "role": Column("string", "", "clean, single, repeated, anchor or normalizer: what the underlying image is"),
+        "role": Column(
+            "string", "", "clean, single, repeated, preference, anchor or normalizer: what the underlying image is"
+        ),
         "image_id": Column("string", "", "underlying image's name in the pool"),
         "category": Column("string", "", "underlying image's category"),
         "item_id": Column("string", "", "planned item; empty for clean images"),
@@ -63,7 +66,7 @@ STIMULUS_AUDIT = TableLayout(
         "kind": Column(
             "string",
             "",
-            "attacked, repeated, probe, gaussian, linear, yesterday, sham, population or population_noise",
+            "attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, population or population_noise",
         ),
         "category": Column("string", "", "underlying image's category"),
         "site_index": Column("int32", "", "attacked site, of yesterday's attacks too; -1 for other kinds"),

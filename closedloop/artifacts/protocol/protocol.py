@@ -18,6 +18,7 @@ from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
 from closedloop.artifacts.protocol.numbers import Days, Rounds, Seed
 from closedloop.artifacts.protocol.population import Population
+from closedloop.artifacts.protocol.preference import Preference
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.artifacts.protocol.session import PresentationTiming, Recording, Trial
 from closedloop.errors import ProtocolError
@@ -49,6 +50,9 @@ class Protocol(Section):
     attack: Attack
     image_sensitivity: ImageSensitivity = Field(
         default=ImageSensitivity(), description="a few sites on many images, shown many times (Figure 3B)"
+    )
+    preference: Preference = Field(
+        default=Preference(), description="attacks on images of the least preferred categories"
     )
     controls: Controls
     presentation: PresentationTiming
@@ -220,10 +224,16 @@ def controls_of(protocol: Protocol, day: int) -> int:
     return controls_per_day(protocol)
 
 
+def raised_of(protocol: Protocol, day: int) -> int:
+    """Count the attacked images of a day for category preference: each is searched in one direction alone."""
+    return protocol.preference.attacks_on(day, n_sites=protocol.sites.n_sites, epsilons=protocol.attack.epsilons)
+
+
 def fresh_images_of(protocol: Protocol, day: int) -> int:
     """Count the clean images that a day shows for the first time, however often each."""
     own = protocol.images.clean_per_day + protocol.probes.singles_of(day)
-    return own + protocol.image_sensitivity.images_of(day)
+    for_preference = protocol.preference.clean_on(day, n_sites=protocol.sites.n_sites)
+    return own + protocol.image_sensitivity.images_of(day) + for_preference
 
 
 def fresh_images_until(protocol: Protocol, n_days: int) -> int:
@@ -264,6 +274,9 @@ def presentations_of(protocol: Protocol, day: int) -> int:
         changed += attacked_per_day(protocol) * protocol.attack.repetitions
         changed += controls_of(protocol, day) * protocol.controls.repetitions
     changed += protocol.population.n_shown(day) * protocol.population.repetitions
+    changed += protocol.preference.presentations_on(
+        day, n_sites=protocol.sites.n_sites, epsilons=protocol.attack.epsilons
+    )
     repeated = protocol.image_sensitivity.presentations_of(
         day, epsilons=protocol.attack.epsilons, n_sites=protocol.sites.n_sites
     )

@@ -1,9 +1,9 @@
 """Rounds: a day cut into sessions, and what of the day's images each of them shows.
 
 Fresh clean images, the attacks on them and probes from them are dealt out over the rounds. Normalizers are in each, for
-by them a session's responses are put on the others' scale. Anchors, what is made from them and controls are in the last
-one alone: what is measured of a day is measured by its best model, with an image and its changed twin in one session.
-Day 0 has no rounds, because sites are chosen in it.
+by them a session's responses are put on the others' scale. Anchors, what is made from them, controls and what is shown
+for category preference are in the last one alone: what is measured of a day is measured by its best model, with an
+image and its changed twin in one session. Day 0 has no rounds, because sites are chosen in it.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
     Parameters
     ----------
     protocol
-        Of the day: its sections images, attack, controls, probes and image_sensitivity, and its rounds.
+        Of the day: its sections images, attack, controls, probes, preference and image_sensitivity, and its rounds.
     day, number
         Which session, from 1.
     is_measured
@@ -169,5 +169,8 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
             "controls": controls.model_copy(update={"n_images": controls.n_images if is_measured else 0}),
             "population": population.model_copy(update={"n_images": population.n_images if is_measured else 0}),
             "image_sensitivity": protocol.image_sensitivity if is_measured else ImageSensitivity(),
+            "preference": protocol.preference.model_copy(
+                update={"images_per_site": protocol.preference.images_per_site if is_measured else 0}
+            ),
         }
     )

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from closedloop.artifacts.day_use import PREFERENCE
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
 from closedloop.report.audit.measures import kept, shift
@@ -20,6 +21,7 @@ _COLOURS = {
     "yesterday": drawing.YESTERDAY,
     "population": drawing.PREFERRED,
     "population_noise": drawing.CROSS,
+    PREFERENCE: drawing.WHITE_BOX,
 }
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.arrays import read_rows
 from closedloop.artifacts.day.stimuli import STIMULUS_IMAGES
-from closedloop.artifacts.day_use import PROBE
+from closedloop.artifacts.day_use import PREFERENCE, PROBE
 from closedloop.artifacts.protocol.attack import CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
@@ -205,7 +205,11 @@ def _shown(record: AuditRecord, rows: NDArray[np.int64], *, anchor: str, heading
 
 def _label(columns: Columns, row: int) -> str:
     kind, site = columns["kind"][row], columns["site_index"][row]
-    what = {"attacked": f"output {site}", "yesterday": f"output {site}, yesterday's"}.get(kind, kind)
+    what = {
+        "attacked": f"output {site}",
+        PREFERENCE: f"output {site}, least preferred",
+        "yesterday": f"output {site}, yesterday's",
+    }.get(kind, kind)
     return f"{columns['category'][row]} · {what} · ε = {columns['epsilon'][row]:g}"
 
 
@@ -228,10 +232,12 @@ def _n_pictures(record: AuditRecord) -> int:
 
 
 def _beside(columns: Columns) -> str:
-    """Say how many controls and probes there are beside the attacks."""
+    """Say how many attacks for category preference, controls and probes there are beside the attacks."""
+    n_raised = int((columns["kind"] == PREFERENCE).sum())
     n_probes = int((columns["kind"] == PROBE).sum())
     n_controls = int(np.isin(columns["kind"], CONTROL_KINDS).sum())
     said = f"and {count(n_controls)} controls" if n_controls else "and no controls"
+    said += f", {count(n_raised)} attacked for category preference" if n_raised else ""
     return f"{said}, {count(n_probes)} probes" if n_probes else said
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
+from closedloop.artifacts.day_use import PREFERENCE
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS, CONTROL_KINDS
 from closedloop.artifacts.tables import Columns
 from closedloop.report.audit.measures import largest_found, shift
@@ -25,7 +26,8 @@ def size_table(columns: Columns, *, unit: str) -> Table:
     unit
         Of the predicted responses.
     """
-    kinds = [kind for kind in (*ATTACK_KINDS, *CONTROL_KINDS, *POPULATION_KINDS) if (columns["kind"] == kind).any()]
+    known = (*ATTACK_KINDS, PREFERENCE, *CONTROL_KINDS, *POPULATION_KINDS)
+    kinds = [kind for kind in known if (columns["kind"] == kind).any()]
     groups = [
         (kind, epsilon)
         for kind in kinds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +10,12 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.psth import spikes_around
 from closedloop.artifacts.arrays import Arrays
-from closedloop.artifacts.day.evaluation import Example, RasterExample
+from closedloop.artifacts.day.evaluation import Example, PreferredCategory, RasterExample
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.day_use import evaluated_clean_rows
 from closedloop.stages.evaluate.pairs import ImagePairs, Measured
+from closedloop.stages.evaluate.preference import typical_stimuli
 
 _N_EXAMPLES = 6
 _RASTER_WINDOW_MS = (-100.0, 300.0)
@@ -76,8 +78,12 @@ class RasterChoice:
     stimuli: tuple[tuple[str, int], ...]
 
 
-def choose_rasters(day: DayResponses, measured: Measured, pairs: ImagePairs) -> RasterChoice | None:
-    """Choose the site and image that an attack raised most: its preferred image, this one, and the attacks on it.
+def choose_rasters(
+    day: DayResponses, measured: Measured, pairs: ImagePairs, preference: Sequence[PreferredCategory] = ()
+) -> RasterChoice | None:
+    """Choose a site and image: a typical one of a day that shows some for category preference, or the most raised.
+
+    Beside it the site's preferred image, and the attacks on it.
 
     Parameters
     ----------
@@ -85,12 +91,19 @@ def choose_rasters(day: DayResponses, measured: Measured, pairs: ImagePairs) -> 
         The day's stimuli and sites, and the responses by stimulus.
     pairs
         All of the day.
+    preference
+        Of its sites; empty where the day shows no images for it.
 
     Returns
     -------
     RasterChoice or None
         None where no attack was to raise a site, or none was measured.
     """
+    typical = typical_stimuli(day, measured, pairs, preference)
+    return RasterChoice(*typical) if typical else _most_raised(day, measured, pairs)
+
+
+def _most_raised(day: DayResponses, measured: Measured, pairs: ImagePairs) -> RasterChoice | None:
     raised = pairs.select(kind="attacked", predicted_sign=1)
     if not len(raised.epsilon):
         return None

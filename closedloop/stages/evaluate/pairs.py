@@ -20,6 +20,7 @@ from closedloop.artifacts.day_use import (
     attacked_rows,
     control_rows,
     evaluated_clean_rows,
+    raised_rows,
     repeated_rows,
 )
 
@@ -68,7 +69,7 @@ def measure(day: DayResponses) -> Measured:
 
 @dataclass(frozen=True)
 class ImagePairs:
-    """One entry a (changed image, site): attacks of today and yesterday at their own site, other controls at every one.
+    """One entry a (changed image, site): attacks of any kind at their own site, other controls at every one.
 
     Changes are changed minus clean, in units of the site's sigma; `true_change` is NaN in a real experiment.
     `repetitions_clean` and `repetitions_changed` are single responses in the same units, (n_pairs, n_repetitions);
@@ -199,8 +200,10 @@ def _changed_at_sites(day: DayResponses) -> tuple[Integers, Integers]:
     attacked, site = _at_own_site(day, attacked_rows(day.stimuli))
     again, site_again = _at_own_site(day, attacked_again_rows(day.stimuli))
     repeated, site_repeated = _at_own_site(day, repeated_rows(day.stimuli))
+    raised, site_raised = _at_own_site(day, raised_rows(day.stimuli))
     of_all, every = _at_every_site(day, control_rows(day.stimuli))
-    return np.r_[attacked, of_all, again, repeated], np.r_[site, every, site_again, site_repeated]
+    stimulus = np.r_[attacked, of_all, again, repeated, raised]
+    return stimulus, np.r_[site, every, site_again, site_repeated, site_raised]
 
 
 def _at_own_site(day: DayResponses, stimulus: Integers) -> tuple[Integers, Integers]:

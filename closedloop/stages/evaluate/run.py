@@ -21,6 +21,7 @@ from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
 from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
 from closedloop.stages.evaluate.intervals import interval_rows
 from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, other_site_pairs, pairs_of
+from closedloop.stages.evaluate.preference import cross_validated_hz, preferred_categories
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.single_images import image_curve_rows
 from closedloop.stages.evaluate.slopes import slope_rows
@@ -101,7 +102,12 @@ def run(context: StageContext) -> None:
     )
     so_far = join_pairs([*of_before, pairs, *elsewhere])
     rows = [*measured_rows(so_far), *(truth_rows(so_far) if context.simulated else []), *known_rows]
-    choice = choose_rasters(day, measured, pairs)
+    preference = preferred_categories(
+        day,
+        measured,
+        context.read(catalog.QUEUE).preference if protocol.preference.images_on(context.day) else (),
+    )
+    choice = choose_rasters(day, measured, pairs, preference)
     rasters = (
         draw_rasters(day, choice, spikes=context.read(catalog.spikes(day.sites[choice.site].processor)), onsets=onsets)
         if choice
@@ -121,6 +127,8 @@ def run(context: StageContext) -> None:
         if context.path(catalog.MEMBER_PREDICTIONS).exists()
         else None,
         attained=attained_fractions(white_box, pairs, seed=context.seed("attained")) if white_box else (),
+        preferred_hz=cross_validated_hz(day, measured, seed=context.seed("preferred")),
+        preference=preference,
     )
 
     for file, found, layout in (

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from closedloop.analysis.dispersion import random_pair_change, sigma_corrected
 from closedloop.analysis.predictivity import correlation
 from closedloop.analysis.reliability import mean_response
-from closedloop.artifacts.day.evaluation import AttainedFraction, EpsilonEvaluation, EvaluationReport, RasterExample
+from closedloop.artifacts.day.evaluation import (
+    AttainedFraction,
+    EpsilonEvaluation,
+    EvaluationReport,
+    PreferredCategory,
+    RasterExample,
+)
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.day_use import evaluated_clean_rows
 from closedloop.stages.evaluate.agreement import map_fit, sign_fit
@@ -32,6 +38,8 @@ def evaluation_report(
     left_out: dict[str, int],
     of_members: NDArray[np.float32] | None = None,
     attained: tuple[AttainedFraction, ...] = (),
+    preferred_hz: dict[str, float | None] | None = None,
+    preference: tuple[PreferredCategory, ...] = (),
 ) -> EvaluationReport:
     """Gather the day's other numbers.
 
@@ -53,6 +61,10 @@ def evaluation_report(
         Each member's sealed responses to all images, (n_members, n_images, n_outputs); None where none were sealed.
     attained
         Of the white-box bound, by epsilon; empty in a real experiment.
+    preferred_hz
+        Cross-validated level of each site's preferred category.
+    preference
+        Response to fresh images of the categories preferred before, of a day that shows any.
     """
     names = [site.neuroid_id for site in day.sites]
     return EvaluationReport(
@@ -73,6 +85,8 @@ def evaluation_report(
         probes=evaluate_probes(day, measured, of_members),
         reliability={site.neuroid_id: site.reliability for site in day.sites},
         preferred_hz=dict(zip(names, _or_none(_preferred_hz(day, measured)), strict=True)),
+        preferred_cross_validated_hz=preferred_hz or {},
+        preference=preference,
         random_pair=_random_pair(day, measured),
         map_fit=map_fit(day, measured, sealed),
         sign_fit=sign_fit(day, pairs),
@@ -136,7 +150,7 @@ def _random_pair(day: DayResponses, measured: Measured) -> float | None:
 
 
 def _preferred_hz(day: DayResponses, measured: Measured) -> Floats:
-    """Return each site's mean response to its most preferred category; NaN for a site without any response."""
+    """Return each site's mean response to its most preferred category, biased upward; NaN without any response."""
     clean = evaluated_clean_rows(day.stimuli)
     categories, category = np.unique(day.stimuli.columns["category"][clean], return_inverse=True)
     means = mean_response(measured.rates_hz[clean], category, n_images=len(categories))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.artifacts.catalog import MODEL
-from closedloop.artifacts.protocol.protocol import Protocol, attacked_per_day
+from closedloop.artifacts.protocol.protocol import Protocol, attacked_per_day, raised_of
 from closedloop.models.checkpoints import save_site_model
 from closedloop.models.ensemble import DayModel, SiteEnsemble
 from closedloop.models.site_model import build_site_model
@@ -78,7 +78,7 @@ def time_attacks(protocol: Protocol, base_model: str, *, place: Path) -> Duratio
         return duration_of(
             protocol.attack,
             protocol.probes,
-            n_attacks=attacked_per_day(protocol),
+            n_attacks=attacked_per_day(protocol) + (raised_of(protocol, protocol.days - 1) + 1) // 2,
             n_probes=protocol.probes.n_made,
             side_px=protocol.images.side_px,
             model=file,

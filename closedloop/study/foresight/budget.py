@@ -12,6 +12,7 @@ from closedloop.artifacts.protocol.protocol import (
     fresh_images_of,
     fresh_images_until,
     presentations_per_day,
+    raised_of,
     session_hours,
 )
 from closedloop.gates.preflight.disk import ELECTRODES, recording_bytes
@@ -64,7 +65,7 @@ def day_budget(protocol: Protocol, *, n_arrays: int, nsx: Sequence[str]) -> DayB
     """
     images = protocol.images
     at_first = images.anchors + images.normalizers
-    n_attacks = attacked_per_day(protocol)
+    n_attacks = attacked_per_day(protocol) + raised_of(protocol, protocol.days - 1)
     fresh = fresh_images_of(protocol, protocol.days - 1)
     n_made = n_attacks + controls_per_day(protocol) + protocol.probes.n_made
     n_made += protocol.population.n_shown(protocol.days - 1)

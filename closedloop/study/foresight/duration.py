@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from closedloop.artifacts.catalog import MODEL, PLANNED_ITEMS, PLANNED_PROBES
 from closedloop.artifacts.day.population.kinds import POPULATION
+from closedloop.artifacts.day_use import PREFERENCE
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyPaths
@@ -30,15 +31,16 @@ def say_duration(paths: StudyPaths, protocol: Protocol, workers: Workers | None,
 
     kinds = PLANNED_ITEMS.read(PLANNED_ITEMS.published(paths, day))["kind"]
     n_attacks = sum(kind in (*ATTACK_KINDS, POPULATION) for kind in kinds)
+    n_raised = sum(kind == PREFERENCE for kind in kinds)
     planned = PLANNED_PROBES.published(paths, day)
     n_probes = len(PLANNED_PROBES.read(planned)["item_id"]) if planned.exists() else 0
-    if not n_attacks + n_probes:
+    if not n_attacks + n_raised + n_probes:
         return ""
     with memory_for_batches(protocol.attack, paths.protocol):
         found = duration_of(
             protocol.attack,
             protocol.probes,
-            n_attacks=n_attacks,
+            n_attacks=n_attacks + (n_raised + 1) // 2,  # these are searched in one direction of two
             n_probes=n_probes,
             side_px=protocol.images.side_px,
             model=MODEL.published(paths, day),
@@ -49,8 +51,8 @@ def say_duration(paths: StudyPaths, protocol: Protocol, workers: Workers | None,
     where = "on one process of this machine" if one else f"on {found.n_processes} processes of this machine"
     probes = f" and {n_probes:,} probes" if n_probes else ""
     return (
-        f"day {day}: {n_attacks:,} attacks{probes}, at most {found.n_gradients:,} gradients of the model; a few were "
-        f"timed: {range_in_words(found.least_s, found.most_s)} {where}, if it does little else."
+        f"day {day}: {n_attacks + n_raised:,} attacks{probes}, at most {found.n_gradients:,} gradients of the model; a "
+        f"few were timed: {range_in_words(found.least_s, found.most_s)} {where}, if it does little else."
     )
 
 

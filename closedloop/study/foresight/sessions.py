@@ -15,6 +15,7 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.rounds import protocol_of_session, rounds_of_day
 from closedloop.artifacts.records.sequence import Block
 from closedloop.stages.plan import PlannedRows, plan_rows
+from closedloop.stages.preference.choice import numbered_preferences
 from closedloop.stages.schedule import order_presentations, twins_too_near, two_digits
 
 ModelOutputs = Sequence[int]
@@ -181,12 +182,13 @@ def _some_queue(protocol: Protocol, day: int) -> ImageQueue:
         clean=queued("clean", images.clean_per_day),
         singles=queued("single", protocol.probes.singles_of(day)),
         repeated=queued("repeated", protocol.image_sensitivity.images_of(day)),
+        preference=numbered_preferences(protocol, day),
     )
 
 
 def _presented(rows: PlannedRows) -> tuple[list[int], list[int]]:
     """Return each image's clean one and its repetitions, in the order of the stimulus set."""
     place = {str(row["image_id"]): number for number, row in enumerate(rows.images)}
-    changed = [*rows.attacks, *rows.controls, *rows.probes, *rows.population]
+    changed = [*rows.attacks, *rows.raised, *rows.controls, *rows.probes, *rows.population]
     clean_index = [*range(len(rows.images)), *(place[str(row["image_id"])] for row in changed)]
     return clean_index, [int(row.get("repetitions", 1)) for row in [*rows.images, *changed]]

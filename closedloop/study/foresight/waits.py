@@ -13,7 +13,13 @@ from pathlib import Path
 
 from closedloop.artifacts.catalog import DAY_PLAN, FIT, SITES
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
-from closedloop.artifacts.protocol.protocol import Protocol, attacked_per_day, fresh_images_of, presentations_of
+from closedloop.artifacts.protocol.protocol import (
+    Protocol,
+    attacked_per_day,
+    fresh_images_of,
+    presentations_of,
+    raised_of,
+)
 from closedloop.artifacts.protocol.rounds import protocol_of_session, rounds_of_day
 from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -75,8 +81,8 @@ def work_of_session(
     is_attacked, probes = block.day >= own.attack.first_day, own.probes
     n_fresh = own.attack.fresh_images_per_site * n_sites * len(own.attack.epsilons) if is_attacked else 0
     n_probes, n_held_out = (probes.per_day, probes.held_out) if block.day else (0, 0)
-    single = own.image_sensitivity
-    n_fitted = fresh_images_of(own, block.day) - single.images_of(block.day) + n_fresh + n_probes
+    single, n_raised = own.image_sensitivity, raised_of(own, block.day)
+    n_fitted = fresh_images_of(own, block.day) - single.images_of(block.day) + n_fresh + n_probes + n_raised
     n_repeated = single.attacks_of(block.day, epsilons=own.attack.epsilons, n_sites=n_sites)
     return SessionWork(
         presentations_of(own, block.day),
@@ -84,7 +90,8 @@ def work_of_session(
         + own.population.n_made(block.day)
         + n_repeated
         + n_probes
-        + n_held_out,
+        + n_held_out
+        + n_raised,
         n_fitted_before + n_fitted,
     )
 

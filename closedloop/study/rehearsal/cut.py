@@ -184,6 +184,7 @@ def _least_fresh(protocol: Protocol) -> int:
 def _fewer_images(protocol: Protocol, total: int) -> Values:
     """Return a day of so many clean images, and in proportion as many attacks and controls of them."""
     images, attack, share = protocol.images, protocol.attack, total / _n_clean(protocol)
+    n_preference = protocol.preference.images_per_site
 
     def part(number: int, *, least: int = 1) -> int:
         return min(number, max(least, round(share * number)))
@@ -202,6 +203,7 @@ def _fewer_images(protocol: Protocol, total: int) -> Values:
         ("controls", "n_images"): min(part(protocol.controls.n_images), anchors),
         **_fewer_probes(protocol.probes, part),
         **_fewer_of_population(protocol.population, part, most=anchors if of_anchors else clean // protocol.rounds),
+        **({("preference", "images_per_site"): part(n_preference)} if n_preference else {}),
     }
 
 

@@ -149,6 +149,7 @@ REFUSED = [
     ("reopen-day {study} --day 0 --why y", "found that it is not. Nothing is left to do."),
     ("verify {file}", "found a file. Give the folder of a study."),
     ("report {folder}", "found no study.json in it."),
+    ("studies category-preference --study {folder} --out new", "expected a study folder, found no study.json."),
     ("studies population --study {folder} --out new", "expected a study folder, found no study.json."),
     ("recording info /nowhere", "/nowhere: expected a readable file"),
     ("recording info {file}", "{file}: expected a Blackrock file"),

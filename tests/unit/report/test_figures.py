@@ -11,15 +11,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from closedloop.artifacts.day.evaluation import EvaluationReport
+from closedloop.artifacts.day.evaluation import EvaluationReport, PreferredCategory
 from closedloop.artifacts.day.fit import FitReport
+from closedloop.artifacts.day_use import PREFERENCE
 from closedloop.report.controls.alarms import far_above
 from closedloop.report.curves import LOOKS, by_day, final_day, growth
 from closedloop.report.drawing import epsilon_axis, new_figure, style, svg_uri
 from closedloop.report.magnified import magnified_difference
 from closedloop.report.model.figures import loss
 from closedloop.report.pictures import png
-from closedloop.report.preference import DrivenRates, crossings, driven_rates, rates
+from closedloop.report.preference.driven import DrivenRates, driven_rates
+from closedloop.report.preference.figures import rates
 from closedloop.report.reading import SensitivityRow
 from closedloop.report.wording import number, plus_minus, rate, share, size, span
 
@@ -149,10 +151,11 @@ def test_the_crossing_of_the_preferred_level_is_linear_between_epsilons() -> Non
         n_images=np.array([1, 1, 1]),
         n_raised=6,
     )
-    found = crossings(driven)
+    found = driven.crossings
     assert found[0] == pytest.approx(2.0)
-    assert np.isnan(found[1])
+    assert np.isinf(found[1])
     assert found[2] == 0.0
+    assert (driven.reached.n_reached, driven.reached.mean) == (2, pytest.approx(1.0))
 
 
 def evaluated(**preferred_hz: float | None) -> EvaluationReport:
@@ -168,6 +171,31 @@ def pairs_table(*rows: tuple[str, str, float, int, float, float], kind: str = "a
     return {name: np.array(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)} | {
         "kind": np.array([kind] * len(rows))
     }
+
+
+def test_attacks_on_least_preferred_images_go_before_ordinary_ones_and_are_held_against_fresh_images() -> None:
+    ordinary = pairs_table(("a", "x", 1.0, 1, 60.0, 65.0))
+    of_least = pairs_table(("a", "y", 1.0, 1, 10.0, 90.0), kind=PREFERENCE)
+    both = {name: np.concatenate([ordinary[name], of_least[name]]) for name in ordinary}
+    fresh = PreferredCategory(
+        neuroid_id="a", category="dog", least=("cat",), image_index=(3,), mean_hz=50.0,
+        interval_low_hz=None, interval_high_hz=None, n_images=1,
+    )  # fmt: skip
+    driven = driven_rates(both, evaluated(a=130.0).model_copy(update={"preference": (fresh,)}))
+    assert driven is not None
+    assert (driven.of_least, driven.source) == (True, "fresh")
+    assert (driven.rates_hz.tolist(), driven.preferred_hz.tolist()) == ([[10, 90]], [50])
+    assert driven.crossings.tolist() == [0.5]
+
+
+def test_an_ordinary_day_goes_by_the_cross_validated_level_where_it_has_one() -> None:
+    pairs = pairs_table(("a", "x", 1.0, 1, 60.0, 65.0))
+    older = driven_rates(pairs, evaluated(a=130.0))
+    newer = driven_rates(pairs, evaluated(a=130.0).model_copy(update={"preferred_cross_validated_hz": {"a": 110.0}}))
+    assert older is not None
+    assert newer is not None
+    assert (older.source, older.preferred_hz.tolist()) == ("largest_mean", [130])
+    assert (newer.source, newer.preferred_hz.tolist()) == ("cross_validated", [110])
 
 
 NAN = float("nan")

@@ -75,4 +75,5 @@ def test_its_documents_are_among_the_schemas(new_study: Path) -> None:
 
 def test_the_shipped_studies_are_found() -> None:
     names = [name.removeprefix("closedloop.studies.").removesuffix(".command") for name in command_modules()]
-    assert names == ["coverage", "image_sensitivity", "population", "recipe", "screening", "unit_sensitivity"]
+    names_known = ["category_preference", "coverage", "image_sensitivity", "population", "recipe", "screening"]
+    assert names == [*names_known, "unit_sensitivity"]

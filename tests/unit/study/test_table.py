@@ -65,6 +65,7 @@ DECIDES = {
     "image_sensitivity": {"plan", "queue"},
     "probes": {"start", "plan", "synthesize", "queue"},
     "population": {"plan", "synthesize"},
+    "preference": {"start", "plan", "evaluate", "queue"},
     "attack": {"plan", "synthesize", "evaluate"},
     "controls": {"plan"},
     "presentation": {"plan", "schedule"},

@@ -1,0 +1,1 @@
+"""Category preference: which categories a site answers most and least, and when an attack brings it there."""

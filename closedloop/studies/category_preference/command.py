@@ -1,0 +1,52 @@
+"""`closedloop studies category-preference`: the options; what is done stands in this folder's other files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from closedloop.plain_text.printed import command_line, printed
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("category-preference")
+def category_preference(
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="folder for tables, figures and page")] = Path(
+        "category-preference"
+    ),
+    *,
+    study: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="a study, real or simulated  [default: a simulated one is made in --out]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of halves and resamples")] = 0,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORKERS",
+            help="who makes the simulated study: N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  "
+            "[default: this machine]",
+        ),
+    ] = None,
+) -> None:
+    """Find the categories each site prefers, and the epsilon that makes other images as strong (Figure 2).
+
+    The default makes a simulated study of three days first, which takes some minutes on two cores. Run the same command
+    again to resume.
+    """
+    from closedloop.storage.places import refuse_no_folder  # noqa: PLC0415
+
+    refuse_no_folder(out)
+    if workers is not None:
+        from closedloop.execution.found import find_workers  # noqa: PLC0415
+
+        find_workers(workers)
+    from closedloop.studies.category_preference.run import run_preference  # noqa: PLC0415 - heavy, once all is checked
+
+    given = {"--study": study, "--seed": seed or None}
+    options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+    command = command_line("closedloop", "studies", "category-preference", *options)
+    typer.echo(printed(run_preference(study, out, seed=seed, workers=workers, command=command)))
