@@ -176,14 +176,13 @@ def test_a_laboratorys_transfer_is_the_change_that_its_table_says_in_sds(
     shutil.copytree(out, files.folder)
     images = read_table(files.stimulus_table, TRANSFER_IMAGES)["image"].tolist()
     found = simulated_responses(SCREENING.subject, asked.settings)
-    table = transfer_table(tmp_path, images, sites=found.sites, change={"robust_fc": 5.0})
+    table = transfer_table(tmp_path, images, sites=found.sites, change={"clean": 2.0, "robust_fc": 5.0})
     document = screen(replace(asked, transfer=table), files.folder, workers=HERE)
     assert document.transfer == "measured"
     rows = rows_of(read_table(files.cells, SCREENING_CELLS), criterion="transfer")
     by_layer = {(row["network"], row["layer"]): row["value"] for row in rows}
-    expected = np.sqrt((25 / found.sigma**2).mean())
-    assert by_layer["robust", "fc"] == pytest.approx(expected, rel=1e-6)
-    assert by_layer["robust", "layer3.0"] == 0
+    assert by_layer["robust", "fc"] == pytest.approx(np.sqrt((9 / found.sigma**2).mean()), rel=1e-6)
+    assert by_layer["robust", "layer3.0"] == pytest.approx(np.sqrt((4 / found.sigma**2).mean()), rel=1e-6)
 
 
 def test_a_table_of_other_images_or_sites_is_refused(laboratory: tuple[Screening, Path], tmp_path: Path) -> None:

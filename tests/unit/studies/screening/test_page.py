@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from closedloop.artifacts.tables import Columns
 from closedloop.studies.screening.documents import ScreenedLayers, ScreeningStudy
@@ -123,8 +124,9 @@ def test_a_transfer_is_shown_as_the_root_of_its_mean_square_with_its_sign() -> N
 
 def test_a_networks_interval_comes_from_layers_that_the_other_half_chose() -> None:
     """Two layers whose halves disagree on which is better: the chosen one is the worse of the half that values it."""
-    halves = np.array([[[0.6, 0.4]], [[0.4, 0.6]], [[0.0, 0.0]], [[0.0, 0.0]], [[0.0, 0.0]]])
+    halves = np.array([[[0.6, 0.5]], [[0.4, 0.55]], [[0.0, 0.0]], [[0.0, 0.0]], [[0.0, 0.0]]])
     one = Criterion("cka", 0.0, np.array([0.5, 0.5, 0.1, 0.0, 0.0]), halves, 10, np.full(5, np.nan))
     table = network_table([one], CELLS)
     assert table["value"][0] == 0.5
-    assert table["low"][0] == table["high"][0] == 0.5  # .4 of both halves: each is valued where it was not chosen
+    error = (0.4 - 0.5) / 2  # the second half chooses the second layer, which has .4 in the first; and so on
+    assert table["high"][0] == pytest.approx(0.5 + 12.7062 * abs(error), rel=1e-4)  # Student's t of one degree
