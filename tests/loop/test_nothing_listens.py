@@ -101,7 +101,10 @@ LINES = (
     " --clean-images 8 --restarts 1 --steps 2 --epsilons 1 --out new --workers 2",
     "closedloop studies coverage --experiments 2 --repetitions 2 --sites 6 --images-per-site 2 --anchors 6 --out new"
     " --workers 2",
-    "closedloop studies recipe --recipe paper --days 2 --sites 1 --out new --workers 2",
+    "closedloop studies recipe --recipe paper --days 2 --sites 2 --out new --workers 2",
+    "closedloop studies category-preference --study {done} --out new --workers 2",
+    "closedloop studies image-sensitivity --study {done} --shams 20 --out new --workers 2",
+    "closedloop studies population --study {done} --out new --workers 2",
     "closedloop studies screening --network small_resnet_vanilla:fc --clean-images 60 --attacked-images 4"
     " --repetitions 2 --out new --workers 2",
     "closedloop base-model train-family --epsilons 0,1 --epochs 1 --images-per-epoch 128 --out new --workers 2",
