@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.errors import OptionError, StorageError
-from closedloop.execution.found import find_workers
+from closedloop.errors import OptionError
 from closedloop.plain_text.printed import command_line
-from closedloop.storage.places import refuse_no_folder
 from closedloop.studies.coverage.settings import CoverageStudy
+from closedloop.studies.places import check_places
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,7 @@ def check_options(options: CoverageOptions, out: Path, *, workers: str | None) -
         n_anchors=options.n_anchors,
         seed=options.seed,
     )
-    if workers is not None:
-        find_workers(workers)
-    refuse_no_folder(out)
-    if out.exists() and not out.is_dir():
-        raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
+    check_places(out, workers=workers)
     return study
 
 

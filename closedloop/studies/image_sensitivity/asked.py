@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.errors import StorageError, StudyError
-from closedloop.execution.found import find_workers
 from closedloop.plain_text.printed import command_line
-from closedloop.storage.places import refuse_no_folder
+from closedloop.studies.places import check_places
 
 
 @dataclass(frozen=True)
@@ -65,10 +63,4 @@ def check_options(options: ImageSensitivityOptions, out: Path, *, workers: str |
     StorageError
         `out` is no place for results.
     """
-    if options.study is not None and not (options.study / "study.json").is_file():
-        raise StudyError(f"--study {options.study}: expected a study folder, found no study.json. Correct the path.")
-    if workers is not None:
-        find_workers(workers)
-    refuse_no_folder(out)
-    if out.exists() and not out.is_dir():
-        raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
+    check_places(out, workers=workers, study=options.study)

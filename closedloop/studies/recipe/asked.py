@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from closedloop.errors import CheckpointError, ProtocolError, StorageError
-from closedloop.execution.found import find_workers
+from closedloop.errors import CheckpointError, ProtocolError
 from closedloop.models.shipped import shipped_names, weights_file
 from closedloop.models.weight_headers import read_weight_header, refuse_no_weights
 from closedloop.plain_text.suggestions import did_you_mean
-from closedloop.storage.places import refuse_no_folder
+from closedloop.studies.places import check_places
 from closedloop.studies.recipe.recipes import RecipeMember, read_recipe
 
 
@@ -38,11 +37,7 @@ def check_options(recipes: Sequence[str], out: Path, *, workers: str | None) -> 
     for recipe in map(read_recipe, recipes):
         for number, member in enumerate(recipe.members, start=1):
             _check_member(member, place=f"recipe {recipe.name}, member {number}")
-    if workers is not None:
-        find_workers(workers)
-    refuse_no_folder(out)
-    if out.exists() and not out.is_dir():
-        raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
+    check_places(out, workers=workers)
 
 
 def _check_member(member: RecipeMember, *, place: str) -> None:

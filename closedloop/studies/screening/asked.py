@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.attacks.epsilons import parse_epsilons
-from closedloop.errors import CheckpointError, DocumentError, OptionError, ProtocolError, StorageError
-from closedloop.execution.found import find_workers
+from closedloop.errors import CheckpointError, DocumentError, OptionError, ProtocolError
 from closedloop.models.shipped import weights_file
 from closedloop.models.weight_headers import SAFETENSORS, read_weight_header, refuse_no_weights
 from closedloop.plain_text.suggestions import did_you_mean
-from closedloop.storage.places import refuse_no_folder
 from closedloop.studies.networks import parse_network
+from closedloop.studies.places import check_places
 
 DEFAULT_NETWORKS = ("small_resnet_vanilla", "small_resnet_robust")  # trained without attacks, and at epsilon 2
 
@@ -115,11 +114,7 @@ def check_options(options: ScreeningOptions, out: Path, *, workers: str | None) 
     for option, table in (("--responses", options.responses), ("--transfer", options.transfer)):
         if table is not None and not table.is_file():
             raise DocumentError(f"{option} {table}: expected a CSV table, found none. Correct the path.")
-    if workers is not None:
-        find_workers(workers)
-    refuse_no_folder(out)
-    if out.exists() and not out.is_dir():
-        raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
+    check_places(out, workers=workers)
 
 
 def screened_networks(options: ScreeningOptions) -> tuple[ScreenedNetwork, ...]:

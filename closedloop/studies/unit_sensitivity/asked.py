@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.attacks.epsilons import parse_epsilons
-from closedloop.errors import ProtocolError, StorageError
-from closedloop.execution.found import find_workers
+from closedloop.errors import ProtocolError
 from closedloop.stimuli.folders import open_folder_pool
-from closedloop.storage.places import refuse_no_folder
 from closedloop.studies.networks import n_units_of, parse_networks
+from closedloop.studies.places import check_places
 
 PROCEDURAL = "procedural"
 
@@ -61,8 +60,6 @@ def check_options(options: UnitSensitivityOptions, out: Path, *, workers: str | 
     """
     parse_epsilons(options.epsilons)
     networks = parse_networks(options.networks, architecture=options.architecture)
-    if workers is not None:
-        find_workers(workers)
     sizes = {network.name: n_units_of(network) for network in networks}
     known = {name: n for name, n in sizes.items() if n is not None}
     if len(known) == len(sizes) and options.n_units > max(known.values()):
@@ -72,6 +69,4 @@ def check_options(options: UnitSensitivityOptions, out: Path, *, workers: str | 
         )
     if options.images != PROCEDURAL:
         open_folder_pool(Path(options.images), _ANY_SIDE_PX)
-    refuse_no_folder(out)
-    if out.exists() and not out.is_dir():
-        raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
+    check_places(out, workers=workers)
