@@ -49,10 +49,14 @@ class PublishedFiles:
         """Return the days that have published a file, ascending."""
         return tuple(day for day in self.days if self._is_there(file, day))
 
+    def sessions_with(self, file: StudyFile) -> tuple[Block, ...]:
+        """Return the sessions that have published a file, in order."""
+        blocks = (block for day in self.days for block in self.paths.sequence.of_day(day))
+        return tuple(block for block in blocks if _has_published(file, file.published(self.paths.at(block), block.day)))
+
     def _is_there(self, file: StudyFile, day: int) -> bool:
         """Return whether a day has published a file: its stage, and an optional one by its manifest."""
-        place = file.published(self._seen_for(file, day), day)
-        return _is_published(place) and (not file.optional or place.name in read_manifest(place.parent).outputs)
+        return _has_published(file, file.published(self._seen_for(file, day), day))
 
     def path(self, file: StudyFile, day: SupportsIndex, *, handed_on: bool = False) -> Path:
         """Return where a published file lies.
@@ -275,6 +279,10 @@ def differ(path: Path, expected: str, found: str) -> DocumentError:
         In a few words.
     """
     return DocumentError(f"{path}: expected {expected}, found {found}. Restore the files of one run.")
+
+
+def _has_published(file: StudyFile, place: Path) -> bool:
+    return _is_published(place) and (not file.optional or place.name in read_manifest(place.parent).outputs)
 
 
 def _is_published(path: Path) -> bool:

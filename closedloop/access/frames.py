@@ -94,9 +94,12 @@ def population_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
         Whether to keep what the hidden cortex did.
     """
     file = catalog.POPULATION_EFFECTS
-    days = [day for day in files.days_with(file) if files.has(file, day)]
     nothing = pd.DataFrame({name: [] for name in ("day", *file.layout.columns)})
-    tables = [files.read_together(day, file, partial(_population, files, day)) for day in days]
+    tables = [
+        seen.read_together(day, file, partial(_population, seen, day))
+        for day, number in files.sessions_with(file)
+        for seen in [files.seen_from(day, number)]
+    ]
     frame = pd.concat(tables, ignore_index=True) if tables else nothing
     hidden = [name for name in frame.columns if name.startswith("true_")]
     return _marked(frame if truth else frame.drop(columns=hidden), files)

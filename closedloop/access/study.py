@@ -14,6 +14,7 @@ from closedloop.access.documents import StudyDocuments
 from closedloop.access.frames import Unit
 from closedloop.access.pictures import find_image, images_of_day
 from closedloop.access.spike_times import site_onsets, site_spikes
+from closedloop.artifacts import catalog
 from closedloop.artifacts.protocol.protocol import Protocol
 
 
@@ -78,6 +79,21 @@ class Study(StudyDocuments):
         """The days that have begun, ascending, without those that were skipped."""
         return self._files.days
 
+    @property
+    def sessions(self) -> tuple[tuple[int, int], ...]:
+        """Day and number, from 1, of the sessions whose responses are there, in order: what `open_study` takes."""
+        return tuple((block.day, block.number) for block in self._files.sessions_with(catalog.COUNTS))
+
+    @property
+    def evaluated_days(self) -> tuple[int, ...]:
+        """The days whose sensitivity is estimated, ascending."""
+        return self._files.days_with(catalog.SENSITIVITY)
+
+    @property
+    def days_with_slopes(self) -> tuple[int, ...]:
+        """The days that `slopes` has, ascending: versions before December 2026 tested none."""
+        return self._files.days_with(catalog.SLOPES)
+
     def presentations(self, day: int | None = None) -> pd.DataFrame:
         """Return every presentation: what was shown, when, and whether its response counts.
 
@@ -87,10 +103,10 @@ class Study(StudyDocuments):
         -------
         DataFrame
             Index ``ordinal`` (count of the presentations begun in the session). Columns: ``kind`` (clean, attacked,
-            repeated, gaussian, linear, yesterday, sham), ``role``, ``category``, ``image_id`` and ``clean_index`` of
-            the clean image beneath, ``attacked_site`` ("" for other kinds), ``epsilon``; ``outcome`` at the rig;
-            ``used`` and, if not, the ``reason``; ``onset_s``, the onset on the recorder's clock; ``rig_onset_s``; and
-            others.
+            repeated, preference, gaussian, linear, yesterday, sham, population), ``role``, ``category``, ``image_id``
+            and ``clean_index`` of the clean image beneath, ``attacked_site`` ("" for other kinds), ``epsilon``;
+            ``outcome`` at the rig; ``used`` and, if not, the ``reason``; ``onset_s``, the onset on the recorder's
+            clock; ``rig_onset_s``; and others.
 
         Examples
         --------

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from closedloop.access.study import Study
 from closedloop.analysis.reliability import mean_response
 from closedloop.errors import StudyError
+from closedloop.studies.sessions import each_session
 
 Floats = NDArray[np.float64]
 
 EVALUATED = ("clean", "anchor", "normalizer")
 """Roles of clean images that are shown more than once; `single` ones are shown once."""
+
+_LEAST_SHARED = 3  # images by which two days are put on one scale
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class CleanResponses:
         Which image each presentation shows, (n_presentations,).
     day
         When, (n_presentations,).
+    unscaled_days
+        Days at which some site shares too few images with the day whose scale it is: there its rates are as recorded.
     """
 
     image_ids: tuple[str, ...]
@@ -46,6 +51,18 @@ class CleanResponses:
     rates_hz: Floats
     image_index: NDArray[np.int64]
     day: NDArray[np.int64]
+    unscaled_days: tuple[int, ...] = ()
+
+    @property
+    def unscaled(self) -> str:
+        """Say in a sentence which days' rates are as recorded; empty where all are on one scale."""
+        if not self.unscaled_days:
+            return ""
+        days = ", ".join(map(str, self.unscaled_days))
+        return (
+            f"Days {days}: fewer than {_LEAST_SHARED} of their images were shown on the day whose scale it is; drift "
+            "between the days is in the rates."
+        )
 
     def means_hz(self) -> Floats:
         """Return each image's mean over its presentations, (n_images, n_sites)."""
@@ -59,11 +76,12 @@ def clean_responses(
     roles: Collection[str] = EVALUATED,
     scale_of: int | None = None,
 ) -> CleanResponses:
-    """Gather the clean images of several days.
+    """Gather the clean images of several days, of all of their sessions.
 
     A site's gain and baseline drift from day to day. Each day's rates are brought to the scale of one of the days, the
     first unless another is named, by the images that both showed (anchors and normalizers): the line that maps this
-    day's mean and SD over them to that day's. Where two days share fewer than three images, the rates stay as they are.
+    day's mean and SD over them to that day's. Where two days share fewer than three images, the rates stay as they are,
+    and the day is told (`CleanResponses.unscaled_days`).
 
     Parameters
     ----------
@@ -81,45 +99,75 @@ def clean_responses(
     StudyError
         No day is ingested, or none has such an image.
     """
-    shown = study.presentations()
-    rates = study.responses()
-    known = sorted(set(shown.index.get_level_values("day").tolist()))
-    wanted = known if days is None else [day for day in known if day in days]
-    keep = (
-        (shown["kind"] == "clean") & shown["used"] & shown["role"].isin(list(roles))
-    ).to_numpy() & shown.index.get_level_values("day").isin(wanted)
-    if not keep.any():
-        raise StudyError(f"{study.path}: expected clean images of {' or '.join(roles)}, found none on days {wanted}.")
-    table, values = shown[keep], rates[keep].to_numpy(dtype=np.float64)
-    first = table.drop_duplicates("image_id")
-    place = {image_id: row for row, image_id in enumerate(first["image_id"])}
-    index = np.array([place[image_id] for image_id in table["image_id"]], dtype=np.int64)
-    day = table.index.get_level_values("day").to_numpy(dtype=np.int64)
+    parts = [_part(seen, day, roles) for day, seen in each_session(study) if days is None or day in days]
+    if not any(len(part.rates_hz) for part in parts):
+        recorded = ", ".join(map(str, study.sessions)) or "none"
+        raise StudyError(
+            f"{study.path}: expected clean images ({', '.join(roles)}), found none in the recorded sessions "
+            f"({recorded}). Record a day, or name another study."
+        )
+    names, first, index = np.unique(
+        np.concatenate([part.images["image_id"] for part in parts]), return_index=True, return_inverse=True
+    )
+    order = np.argsort(first)  # as they were first shown
+    of_image = {name: np.concatenate([part.images[name] for part in parts])[first[order]] for name in _OF_IMAGE}
+    image_index = np.argsort(order)[index.reshape(-1)]
+    day = np.concatenate([part.day for part in parts])
+    rates_hz, unscaled = _on_one_scale(
+        np.concatenate([part.rates_hz for part in parts]), image_index, day, first=scale_of, n_images=len(names)
+    )
     return CleanResponses(
-        image_ids=tuple(first["image_id"]),
-        categories=tuple(first["category"]),
-        stimulus_ids=tuple(first["stimulus_id"]),
-        sites=tuple(rates.columns),
-        rates_hz=_on_one_scale(values, index, day, first=scale_of),
-        image_index=index,
+        image_ids=tuple(map(str, of_image["image_id"])),
+        categories=tuple(map(str, of_image["category"])),
+        stimulus_ids=tuple(map(str, of_image["stimulus_id"])),
+        sites=parts[0].sites,
+        rates_hz=rates_hz,
+        image_index=image_index,
         day=day,
+        unscaled_days=unscaled,
     )
 
 
-def _on_one_scale(rates: Floats, index: NDArray[np.int64], day: NDArray[np.int64], *, first: int | None) -> Floats:
+@dataclass(frozen=True)
+class _CleanPart:
+    """A session's presentations of clean images that count."""
+
+    sites: tuple[str, ...]
+    images: dict[str, NDArray[np.str_]]
+    rates_hz: Floats
+    day: NDArray[np.int64]
+
+
+def _part(seen: Study, day: int, roles: Collection[str]) -> _CleanPart:
+    shown, rates = seen.presentations(day), seen.responses(day)
+    keep = ((shown["kind"] == "clean") & shown["used"] & shown["role"].isin(list(roles))).to_numpy(dtype=bool)
+    return _CleanPart(
+        tuple(rates.columns),
+        {name: shown[name].to_numpy(dtype=np.str_)[keep] for name in _OF_IMAGE},
+        rates.to_numpy(dtype=np.float64)[keep],
+        np.full(int(keep.sum()), day, dtype=np.int64),
+    )
+
+
+def _on_one_scale(
+    rates: Floats, index: NDArray[np.int64], day: NDArray[np.int64], *, first: int | None, n_images: int
+) -> tuple[Floats, tuple[int, ...]]:
+    """Return the rates on one day's scale, and the days at which a site shares too few images with it."""
     scaled, days = rates.copy(), sorted(set(day.tolist()), key=lambda one: (one != first, one))
-    n_images = int(index.max()) + 1
+    unscaled = set[int]()
     means = {one: mean_response(rates[day == one], index[day == one], n_images=n_images) for one in days}
     reference = means[days[0]]
     for one in days[1:]:
         for site in range(rates.shape[1]):
             both = np.isfinite(reference[:, site]) & np.isfinite(means[one][:, site])
             if both.sum() < _LEAST_SHARED:
+                if np.isfinite(means[one][:, site]).any():
+                    unscaled.add(one)
                 continue
             here, there = means[one][both, site], reference[both, site]
             gain = there.std() / here.std() if here.std() > 0 else 1.0
             scaled[day == one, site] = (rates[day == one, site] - here.mean()) * gain + there.mean()
-    return scaled
+    return scaled, tuple(sorted(unscaled))
 
 
-_LEAST_SHARED = 3
+_OF_IMAGE = ("image_id", "category", "stimulus_id")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +42,7 @@ def make_study(folder: Path, *, protocol: str, subject: str = "simulated", worke
     command = [sys.executable, "-m", "closedloop", "dry-run", str(folder)]
     command += ["--protocol", str(shipped_protocols()[protocol]), "--subject", subject]
     command += [] if workers is None else ["--workers", workers]
-    with subprocess.Popen(command, stdout=sys.stderr.fileno(), env=dict(os.environ)) as process:
+    with subprocess.Popen(command, stdout=sys.stderr.fileno()) as process:
         try:
             code = process.wait()
         except KeyboardInterrupt:

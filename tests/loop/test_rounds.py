@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from closedloop import open_study
@@ -19,6 +20,9 @@ from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.status import read_status, status_lines
+from closedloop.studies.category_preference.measure import find_preferences
+from closedloop.studies.clean_responses import clean_responses
+from closedloop.studies.image_sensitivity.gather import gather_pairs
 from closedloop.study.verification.study import verify_study
 from tests.equipment.processes import Child
 from tests.loop.real_study import PROTOCOL, RealStudy, make_real_study
@@ -114,6 +118,21 @@ def test_the_day_is_evaluated_of_all_its_rounds(simulated: Path) -> None:
     assert verify_study(StudyPaths(simulated)).faults == ()
     assert "All 2 days are done." in "\n".join(status_lines(read_status(simulated)))
     assert {"day-01.html", "day-01.2.html"} <= {page.name for page in (simulated / "report").glob("*.html")}
+
+
+def test_studies_of_it_have_the_images_of_all_rounds(simulated: Path) -> None:
+    study = open_study(simulated)
+    assert study.sessions == SESSIONS
+    assert (study.evaluated_days, study.days_with_slopes) == ((0, 1), (0, 1))
+    clean = clean_responses(study, roles=("clean",))
+    assert len(clean.image_ids) == 24 + 12 + 12
+    assert np.bincount(clean.image_index).tolist() == [3] * 48
+    preferences = find_preferences(study, seed=0)
+    assert preferences.attacks is not None
+    assert preferences.attacks.day == 1
+    assert preferences.document.n_images == 24 + 12 + 12 + 4 + 4
+    pairs = gather_pairs(study, None, truth=False)
+    assert (pairs.day, len(set(pairs.image_ids))) == (1, 4)  # the last round's, which has the anchors
 
 
 def test_killed_in_a_round_and_between_two_it_ends_with_the_same_bytes(simulated: Path, tmp_path: Path) -> None:

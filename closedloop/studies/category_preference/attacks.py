@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.access.study import Study
 from closedloop.artifacts.day_use import PREFERENCE
-from closedloop.errors import StudyError
+from closedloop.studies.sessions import session_showing
 
 Floats = NDArray[np.float64]
 AttackKind: TypeAlias = Literal["least_preferred", "any_category", "none"]
@@ -42,6 +42,8 @@ class AttackDay:
 
     Attributes
     ----------
+    study
+        As it is seen from the session that shows them.
     day
         Which.
     kind
@@ -56,6 +58,7 @@ class AttackDay:
         The site whose spikes the day's evaluation kept; empty without one.
     """
 
+    study: Study
     day: int
     kind: AttackKind
     epsilons: tuple[float, ...]
@@ -66,10 +69,9 @@ class AttackDay:
 
 def day_of_attacks(study: Study) -> int | None:
     """Return the last day with attacks on images of least preferred categories, else the last one with any."""
-    try:
-        pairs = study.pairs()
-    except StudyError:
+    if not study.evaluated_days:
         return None
+    pairs = study.pairs()
     for kind in (PREFERENCE, "attacked"):
         days = pairs.loc[(pairs["kind"] == kind) & (pairs["predicted_sign"] > 0), "day"]
         if len(days):
@@ -78,7 +80,7 @@ def day_of_attacks(study: Study) -> int | None:
 
 
 def read_attacks(study: Study, day: int, *, avoid: Mapping[str, str]) -> AttackDay:
-    """Read a day's attacks that were to raise sites.
+    """Read a day's attacks that were to raise sites; of several sessions that show any, the last one's.
 
     Parameters
     ----------
@@ -89,10 +91,13 @@ def read_attacks(study: Study, day: int, *, avoid: Mapping[str, str]) -> AttackD
     avoid
         By site the preferred category, whose images do not count among ordinary attacks.
     """
-    evaluation, stimuli, pairs = study.evaluation(day), study.stimuli(day), study.pairs(day)
+    pairs = study.pairs(day)
     of_least = bool((pairs["kind"] == PREFERENCE).any())
-    own = pairs[(pairs["kind"] == (PREFERENCE if of_least else "attacked")) & (pairs["predicted_sign"] > 0)]
+    kind = PREFERENCE if of_least else "attacked"
+    seen = session_showing(study, day, kind)
+    evaluation, stimuli = seen.evaluation(day), seen.stimuli(day)
     index = dict(zip(stimuli["stimulus_id"], stimuli.index.tolist(), strict=True))
+    own = pairs[(pairs["kind"] == kind) & (pairs["predicted_sign"] > 0) & pairs["stimulus_id"].isin(index)]
     attacked = [index[name] for name in own["stimulus_id"]]
     clean, category = (stimuli.loc[attacked, name].to_numpy() for name in ("clean_index", "category"))
     table = _Pairs(
@@ -107,6 +112,7 @@ def read_attacks(study: Study, day: int, *, avoid: Mapping[str, str]) -> AttackD
     epsilons = tuple(np.unique(table.epsilon).tolist())
     raised = {site: table.of_site(site, epsilons, keep) for site in dict.fromkeys(pairs["neuroid_id"])}
     return AttackDay(
+        study=seen,
         day=day,
         kind="least_preferred" if of_least else "any_category",
         epsilons=epsilons,

@@ -37,13 +37,9 @@ def category_preference(
     The default makes a simulated study of three days first, which takes some minutes on two cores. Run the same command
     again to resume.
     """
-    from closedloop.storage.places import refuse_no_folder  # noqa: PLC0415
+    from closedloop.studies.places import check_places  # noqa: PLC0415
 
-    refuse_no_folder(out)
-    if workers is not None:
-        from closedloop.execution.found import find_workers  # noqa: PLC0415
-
-        find_workers(workers)
+    check_places(out, workers=workers, study=study)
     from closedloop.studies.category_preference.run import run_preference  # noqa: PLC0415 - heavy, once all is checked
 
     given = {"--study": study, "--seed": seed or None}

@@ -62,12 +62,15 @@ class FoundPreferences:
         Tables ``SITE_PREFERENCES`` and ``SITE_RATES``.
     attacks
         The day's; None where no day attacked.
+    unscaled
+        Which days' rates are as recorded, in a sentence; empty where all are on one scale.
     """
 
     document: CategoryPreferenceStudy
     sites: Columns
     rates: Columns
     attacks: AttackDay | None
+    unscaled: str = ""
 
 
 def find_preferences(study: Study, *, seed: int) -> FoundPreferences:
@@ -94,7 +97,7 @@ def find_preferences(study: Study, *, seed: int) -> FoundPreferences:
     attacks = read_attacks(study, day, avoid=avoid) if day is not None else None
     rows = [
         _categories_row(site, place, names, best=best, least=least)
-        | _level_row(study, attacks, _cross_validated(best, place), site=site, seed=seed)
+        | _level_row(attacks, _cross_validated(best, place), site=site, seed=seed)
         for place, site in enumerate(clean.sites)
     ]
     rates = [row for site, own in (attacks.raised if attacks else {}).items() for row in _rate_rows(site, own, attacks)]
@@ -112,7 +115,9 @@ def find_preferences(study: Study, *, seed: int) -> FoundPreferences:
         n_categories=len(names),
         n_images=len(clean.image_ids),
     )
-    return FoundPreferences(document, _arrays(rows, SITE_PREFERENCES), _arrays(rates, SITE_RATES), attacks)
+    return FoundPreferences(
+        document, _arrays(rows, SITE_PREFERENCES), _arrays(rates, SITE_RATES), attacks, clean.unscaled
+    )
 
 
 def _name(names: NDArray[Any], category: int) -> str:
@@ -146,11 +151,9 @@ def _categories_row(
     }
 
 
-def _level_row(
-    study: Study, attacks: AttackDay | None, cross_validated: _Level, *, site: str, seed: int
-) -> dict[str, Any]:
+def _level_row(attacks: AttackDay | None, cross_validated: _Level, *, site: str, seed: int) -> dict[str, Any]:
     """Return what a site is to reach, and when it does."""
-    level = _fresh(study, attacks, site, seed=seed) or cross_validated
+    level = _fresh(attacks, site, seed=seed) or cross_validated
     return {
         "level": level.source,
         "level_hz": level.mean_hz,
@@ -176,11 +179,11 @@ def _cross_validated(best: PreferredLevel, place: int) -> _Level:
     return _Level("cross_validated", float(best.level[place]), *ends, best.errors[:, place])
 
 
-def _fresh(study: Study, attacks: AttackDay | None, site: str, *, seed: int) -> _Level | None:
+def _fresh(attacks: AttackDay | None, site: str, *, seed: int) -> _Level | None:
     """Return the level by the fresh images that the day of attacks shows for it; None where it shows none."""
     if attacks is None or site not in attacks.preferred:
         return None
-    rates_hz = image_rates_hz(study, attacks.day, site)[attacks.preferred[site]]
+    rates_hz = image_rates_hz(attacks.study, attacks.day, site)[attacks.preferred[site]]
     known = rates_hz[np.isfinite(rates_hz)]
     images = np.arange(len(known))
     found = mean_over_pairs(known, image_index=images, site_index=np.zeros_like(images))

@@ -119,7 +119,7 @@ def driven_of(found: FoundPreferences) -> DrivenRates | None:
 def notices_of(found: FoundPreferences) -> tuple[str, ...]:
     """Return what the data do not allow, and what else a reader must know, a line each."""
     document, table = found.document, found.sites
-    lines = []
+    lines = [found.unscaled] if found.unscaled else []
     if document.attacks == "none":
         lines.append(
             "No day is evaluated whose attacks were to raise a site: there are no rates over ε and no rasters."
@@ -205,17 +205,17 @@ def _figures(study: Study, found: FoundPreferences, driven: DrivenRates | None) 
     return PageSection(
         "figures",
         "Category preference under attack",
-        wide=(*_pictures(study, found, driven), *_rasters(study, found), _curves(driven, found)),
+        wide=(*_pictures(found, driven), *_rasters(study, found), _curves(driven, found)),
     )
 
 
-def _pictures(study: Study, found: FoundPreferences, driven: DrivenRates) -> tuple[Plate, ...]:
+def _pictures(found: FoundPreferences, driven: DrivenRates) -> tuple[Plate, ...]:
     attacks = found.attacks
     if attacks is None:
         return ()
     site = attacks.sample if attacks.sample in driven.sites else driven.sites[0]
     place = found.sites["neuroid_id"].tolist().index(site)
-    rows = picture_rows(study, attacks, site, preferred=str(found.sites["preferred"][place]))
+    rows = picture_rows(attacks, site, preferred=str(found.sites["preferred"][place]))
     sizes = " and ".join(f"{epsilon:g}" for epsilon in shown_epsilons(attacks.epsilons))
     caption = (
         f"As the paper's Figure 2A, of site {site}, day {attacks.day}: images of its preferred category, images of "
@@ -231,7 +231,7 @@ def _pictures(study: Study, found: FoundPreferences, driven: DrivenRates) -> tup
 
 def _rasters(study: Study, found: FoundPreferences) -> tuple[Plate, ...]:
     attacks = found.attacks
-    examples = study.evaluation(attacks.day).rasters if attacks else ()
+    examples = attacks.study.evaluation(attacks.day).rasters if attacks else ()
     if attacks is None or not examples:
         return ()
     chosen = (

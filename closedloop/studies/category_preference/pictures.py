@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from closedloop.access.study import Study
 from closedloop.report import drawing
 from closedloop.report.wording import rate
 from closedloop.studies.category_preference.attacks import AttackDay, image_rates_hz
@@ -37,13 +36,11 @@ def shown_epsilons(epsilons: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(dict.fromkeys((nearest, epsilons[-1])))
 
 
-def picture_rows(study: Study, attacks: AttackDay, site: str, *, preferred: str) -> list[PictureRow]:
+def picture_rows(attacks: AttackDay, site: str, *, preferred: str) -> list[PictureRow]:
     """Return the rows of Figure 2A for a site.
 
     Parameters
     ----------
-    study
-        A study.
     attacks
         Its day of attacks.
     site
@@ -51,7 +48,7 @@ def picture_rows(study: Study, attacks: AttackDay, site: str, *, preferred: str)
     preferred
         Its preferred category, whose clean images of the day are shown where there are no fresh ones for it.
     """
-    stimuli, own = study.stimuli(attacks.day), attacks.raised[site]
+    stimuli, own = attacks.study.stimuli(attacks.day), attacks.raised[site]
     of_day = stimuli.index[(stimuli["kind"] == "clean") & (stimuli["category"] == preferred)].to_numpy(dtype=np.int64)
     best = attacks.preferred.get(site, of_day)
     groups = [("preferred, clean", best, 0.0), ("not preferred, clean", own.clean_index, 0.0)]
@@ -60,8 +57,8 @@ def picture_rows(study: Study, attacks: AttackDay, site: str, *, preferred: str)
         for epsilon in shown_epsilons(attacks.epsilons)
     ]
     pixels, rates_hz, category = (
-        study.images(attacks.day),
-        image_rates_hz(study, attacks.day, site),
+        attacks.study.images(attacks.day),
+        image_rates_hz(attacks.study, attacks.day, site),
         stimuli["category"],
     )
     return [

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.plain_text.printed import command_line
-from closedloop.studies.places import check_places
 
 
 @dataclass(frozen=True)
@@ -40,27 +39,3 @@ class ImageSensitivityOptions:
         parts += [] if self.day is None else ["--day", str(self.day)]
         parts += ["--shams", str(self.n_shams), "--seed", str(self.seed)]
         return command_line(*parts, *["--truth"] * self.truth)
-
-
-def check_options(options: ImageSensitivityOptions, out: Path, *, workers: str | None) -> None:
-    """Refuse what cannot be, without torch.
-
-    Parameters
-    ----------
-    options
-        What was asked for.
-    out
-        Folder for the results.
-    workers
-        As ``--workers`` takes it; None for this machine.
-
-    Raises
-    ------
-    StudyError
-        The folder is no study.
-    ExecutionError, OptionError
-        The workers cannot be had.
-    StorageError
-        `out` is no place for results.
-    """
-    check_places(out, workers=workers, study=options.study)

@@ -48,10 +48,11 @@ def image_sensitivity(
     resume.
     """
     from closedloop.execution.progress import bar  # noqa: PLC0415
-    from closedloop.studies.image_sensitivity.asked import ImageSensitivityOptions, check_options  # noqa: PLC0415
+    from closedloop.studies.image_sensitivity.asked import ImageSensitivityOptions  # noqa: PLC0415
+    from closedloop.studies.places import check_places  # noqa: PLC0415
 
     options = ImageSensitivityOptions(study=study, day=day, n_shams=shams, truth=truth, seed=seed)
-    check_options(options, out, workers=workers)
+    check_places(out, workers=workers, study=options.study)
     from closedloop.studies.image_sensitivity.run import find_study, run_study  # noqa: PLC0415 - heavy, once checked
 
     found = find_study(options, out, workers=workers)

@@ -8,11 +8,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.access.opening import open_study
 from closedloop.access.study import Study
 from closedloop.analysis.repetitions import repetitions_of
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.errors import StudyError
+from closedloop.studies.sessions import session_showing
 
 Floats = NDArray[np.float64]
 ShownAs: TypeAlias = Literal["repeated", "attacked"]
@@ -64,8 +64,8 @@ class GatheredPairs:
 def gather_pairs(study: Study, day: int | None, *, truth: bool) -> GatheredPairs:
     """Gather a day's pairs: of images shown many times where the day has them, else of all attacked images.
 
-    What people left out of the evaluation is left out here. Of a day of several rounds the last one counts, which has
-    the images that are measured.
+    What people left out of the evaluation is left out here. Of a day of several sessions the last one counts that shows
+    such images.
 
     Parameters
     ----------
@@ -82,10 +82,9 @@ def gather_pairs(study: Study, day: int | None, *, truth: bool) -> GatheredPairs
         The study has no such day, or the day no attacked image at two epsilons.
     """
     chosen = _choose(study) if day is None else day
-    rounds = study.protocol.rounds
-    at = open_study(study.path, session=(chosen, rounds)) if rounds > 1 and chosen > 0 else study
+    shown: ShownAs = "repeated" if (study.pairs(chosen)["kind"] == REPEATED).any() else "attacked"
+    at = session_showing(study, chosen, shown)
     stimuli = at.stimuli(chosen)
-    shown: ShownAs = "repeated" if (stimuli["kind"] == REPEATED).any() else "attacked"
     own = stimuli[stimuli["kind"] == shown]
     if own["epsilon"].nunique() < 2:
         raise StudyError(

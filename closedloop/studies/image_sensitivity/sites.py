@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from closedloop.access.study import Study
-from closedloop.errors import StudyError
 from closedloop.report.reading import SensitivityRow
 from closedloop.report.single_images.marks import Mark, mark_of
 
@@ -71,11 +70,10 @@ def _row(values: dict[Any, Any]) -> SensitivityRow:
 
 
 def _marks(study: Study, day: int) -> dict[str, Mark]:
-    """Return how sure each site's slope is; nothing of a study that an older version evaluated."""
-    try:
-        table = study.slopes()
-    except StudyError:
+    """Return how sure each site's slope is; nothing of a day that an older version evaluated."""
+    if day not in study.days_with_slopes:
         return {}
+    table = study.slopes()
     own = table[(table["day"] == day) & (table["of"] == "site")]
     numbers = zip(own["name"], own["slope"], own["p"], own["p_corrected"], strict=True)
     return {str(name): mark_of(float(slope), float(p), float(corrected)) for name, slope, p, corrected in numbers}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.studies.places import check_places
-
 
 @dataclass(frozen=True)
 class PopulationOptions:
@@ -25,27 +23,3 @@ class PopulationOptions:
     study: Path | None
     truth: bool
     seed: int
-
-
-def check_options(options: PopulationOptions, out: Path, *, workers: str | None) -> None:
-    """Refuse what cannot be, without torch.
-
-    Parameters
-    ----------
-    options
-        What was asked for.
-    out
-        Folder for the results.
-    workers
-        As ``--workers`` takes it; None for this machine.
-
-    Raises
-    ------
-    StudyError
-        The folder is no study.
-    ExecutionError, OptionError
-        The workers cannot be had.
-    StorageError
-        `out` is no place for results.
-    """
-    check_places(out, workers=workers, study=options.study)

@@ -43,11 +43,12 @@ def population(
     """
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.made_study import make_study  # noqa: PLC0415
-    from closedloop.studies.population.asked import PopulationOptions, check_options  # noqa: PLC0415
+    from closedloop.studies.places import check_places  # noqa: PLC0415
+    from closedloop.studies.population.asked import PopulationOptions  # noqa: PLC0415
     from closedloop.studies.population.settings import PopulationFiles  # noqa: PLC0415
 
     options = PopulationOptions(study, truth, seed)
-    check_options(options, out, workers=workers)
+    check_places(out, workers=workers, study=options.study)
     from closedloop.studies.population.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
 
     folder = study if study is not None else make_study(PopulationFiles(out).made, protocol=_PROTOCOL, workers=workers)

@@ -14,7 +14,6 @@ from closedloop.analysis.normalizers import z_score
 from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
 from closedloop.artifacts.day_use import FITTED_ROLES
-from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import Columns
 from closedloop.errors import StudyError
 
@@ -147,17 +146,10 @@ class _SessionPart:
 
 def _parts(folder: Path) -> list[_SessionPart]:
     """Read the sessions that are ingested, in order."""
-    study, found, missing = open_study(folder), list[_SessionPart](), list[StudyError]()
-    for day in study.days:
-        for block in StudyPaths(study.path).sequence.of_day(day):
-            session = day, block.number
-            try:
-                found.append(_part(open_study(folder, session=session), session))
-            except StudyError as error:  # not shown yet
-                missing.append(error)
-    if not found:
-        raise missing[0] if missing else StudyError(f"{folder}: expected days with responses, found none.")
-    return found
+    sessions = open_study(folder).sessions
+    if not sessions:
+        raise StudyError(f"{folder}: expected days with responses, found none. Record one, or name another study.")
+    return [_part(open_study(folder, session=session), session) for session in sessions]
 
 
 _WHOLE_NUMBERS, _NAMES = ("image_index", "clean_index"), ("kind", "role", "image_id", "category")

@@ -11,7 +11,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import write_bytes
-from closedloop.studies.population.asked import PopulationOptions, check_options
+from closedloop.studies.population.asked import PopulationOptions
 from closedloop.studies.population.measure import MeasuredPopulation, measure_population
 from closedloop.studies.population.naming import KINDS
 from closedloop.studies.population.page import population_page
@@ -45,7 +45,6 @@ def run_study(
     ExecutionError, StorageError
         Workers were lost, or the disk is full.
     """
-    check_options(options, out, workers=workers)
     found = measure_population(
         study,
         out,

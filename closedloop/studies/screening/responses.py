@@ -165,7 +165,8 @@ def study_responses(folder: Path) -> ImageResponses:
         found.image_index,
         found.sites,
         simulated=study.simulated,
-        origin=f"study {study.path.name} of {study.subject}, days {', '.join(map(str, np.unique(found.day)))}",
+        origin=f"study {study.path.name} of {study.subject}, days {', '.join(map(str, np.unique(found.day)))}"
+        + (f". {found.unscaled}" if found.unscaled else ""),
     )
 
 

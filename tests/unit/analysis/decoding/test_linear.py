@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
+from sklearn.covariance import ledoit_wolf
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from closedloop.analysis.decoding.linear import fit_decoder, ledoit_wolf_shrinkage, margin_of, strongest_rival
 
@@ -51,13 +53,11 @@ def test_the_shrinkage_is_ledoit_and_wolfs_written_out_observation_by_observatio
 
 
 def test_scikit_learn_agrees() -> None:
-    covariance = pytest.importorskip("sklearn.covariance")
-    discriminant = pytest.importorskip("sklearn.discriminant_analysis")
     responses, category = clouds()
     decoder = fit_decoder(responses, category, n_categories=N_CATEGORIES)
-    _, shrinkage = covariance.ledoit_wolf(within(responses, category), assume_centered=True)
+    _, shrinkage = ledoit_wolf(within(responses, category), assume_centered=True)
     assert decoder.shrinkage == pytest.approx(shrinkage, abs=1e-12)
-    theirs = discriminant.LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(responses, category)
+    theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(responses, category)
     asked = np.random.default_rng(2).normal(size=(40, N_SITES))
     scores, values = decoder.scores(asked), theirs.decision_function(asked)
     np.testing.assert_allclose(scores - scores[:, :1], values - values[:, :1], atol=1e-8)

@@ -11,7 +11,7 @@ import pytest
 from closedloop.artifacts.tables import read_table
 from closedloop.errors import StudyError
 from closedloop.studies.files import write_both
-from closedloop.studies.population.asked import PopulationOptions, check_options
+from closedloop.studies.places import check_places
 from closedloop.studies.population.decoding import clean_pairs, decode_pairs, fit_decoders
 from closedloop.studies.population.documents import BY_CATEGORY, DECODING, REDUNDANCY, SEALED, PopulationStudy
 from closedloop.studies.population.measure import MeasuredPopulation
@@ -118,5 +118,5 @@ def test_the_same_numbers_give_the_same_page_read_back_from_their_files(tmp_path
 
 def test_a_folder_that_is_no_study_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"expected a study folder, found no study\.json"):
-        check_options(PopulationOptions(tmp_path, truth=True, seed=0), tmp_path / "out", workers=None)
+        check_places(tmp_path / "out", workers=None, study=tmp_path)
     assert not (tmp_path / "out").exists()
