@@ -20,6 +20,9 @@ _NOWHERE = object()
 _KEY_FIRST = re.compile(r"[a-z][a-z0-9_.]*: expected ")
 PATTERNS = {
     r"^[a-z0-9_]+$": "lower-case letters, digits and _ alone",
+    "^[a-z0-9]$": "one lower-case letter or digit",
+    "^[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*$": "a subject's code: letters, digits, - and _, a digit among them",
+    "^[0-9a-f]{16}$": "16 hexadecimal digits",
     "^[0-9a-f]{64}$": "the 64 hexadecimal digits of a sha256",
     r"^[A-Z][a-z]+ [a-z]+( [a-z]+)?$": "a species in Latin, such as Macaca mulatta",
     r"^P(\d+(\.\d+)?Y)?(\d+(\.\d+)?M)?(\d+(\.\d+)?W)?(\d+(\.\d+)?D)?$": "an age in ISO 8601, such as P8Y6M",

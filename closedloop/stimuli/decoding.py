@@ -92,6 +92,23 @@ def load_square(path: Path, *, side_px: int, upright: bool = True) -> Uint8Image
         return _square(_rgb_of(image, path, upright=upright), path, side_px=side_px)
 
 
+def load_as_it_is(path: Path) -> Uint8Image:
+    """Read an image file without resizing or cropping it, uint8, shape (height, width, 3).
+
+    Raises
+    ------
+    ImageError
+        As `load_square`.
+    """
+    try:
+        content = read_image(path)
+    except FileNotFoundError:
+        raise ImageError(f"{path}: expected an image, found none. Correct the path, or put the image back.") from None
+    with _opened(content, path) as image:
+        _check_all_is_shown(image, path)
+        return np.asarray(_rgb_of(image, path, upright=True), dtype=np.uint8)
+
+
 def read_image(path: Path) -> bytes:
     """Read the bytes of an image file, unless there are more than any image of a pool has.
 

@@ -1,0 +1,236 @@
+"""A session's journal: JSON lines, numbered from 0, each true for good once it is written.
+
+The page and the rig write the same lines. What comes twice, after a reload, a lost answer of the server or a second
+import, is the same line and counts once; what differs under one number is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from closedloop.artifacts.discrimination.experiment import OpenExperiment
+from closedloop.artifacts.discrimination.rows import (
+    ANSWER_ROW,
+    MOST_OF_CODE,
+    SUBJECT_PATTERN,
+    AnswerRow,
+    PairAnswered,
+    PairBegun,
+    SessionFinished,
+    SessionLaunched,
+)
+from closedloop.artifacts.faults import describe_faults
+from closedloop.errors import DocumentError, OptionError
+from closedloop.plain_text.json_text import parse_json
+from closedloop.plain_text.limits import MOST_LINES_BYTES, read_limited, refuse_many_lines
+
+_MISSING = "expected the journal of a session, found no file. Correct the path."
+_RESTORE = "Restore the file from where it was written."
+
+
+@dataclass(frozen=True)
+class DiscriminationJournal:
+    """What one subject did in one session.
+
+    Attributes
+    ----------
+    rows
+        All lines, in order.
+    n_bytes_whole
+        Length of the file up to its last complete line.
+    """
+
+    rows: tuple[AnswerRow, ...]
+    n_bytes_whole: int
+
+    @property
+    def launches(self) -> tuple[SessionLaunched, ...]:
+        """Its launches, in order; the first line is one."""
+        return tuple(row for row in self.rows if isinstance(row, SessionLaunched))
+
+    @property
+    def answers(self) -> tuple[PairAnswered, ...]:
+        """Trials that were shown whole, in the order shown."""
+        return tuple(row for row in self.rows if isinstance(row, PairAnswered))
+
+    @property
+    def begun(self) -> dict[int, int]:
+        """How often each trial was begun."""
+        counts: dict[int, int] = {}
+        for row in self.rows:
+            if isinstance(row, PairBegun):
+                counts[row.trial] = counts.get(row.trial, 0) + 1
+        return counts
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the session came to its end."""
+        return any(isinstance(row, SessionFinished) for row in self.rows)
+
+
+def check_subject(code: str, *, option: str = "--subject") -> str:
+    """Return a subject's code, or refuse what is none.
+
+    Raises
+    ------
+    OptionError
+        It is too long, or has other characters than letters, digits, - and _, or no digit.
+
+    Examples
+    --------
+    >>> check_subject("S07")
+    'S07'
+    """
+    if len(code) > MOST_OF_CODE or not re.fullmatch(SUBJECT_PATTERN, code):
+        raise OptionError(
+            f"{option} {code!r:.60}: expected a code of at most {MOST_OF_CODE} letters, digits, - and _, with a digit, "
+            "such as S07, found another. Nothing else of a person is stored: choose a code."
+        )
+    return code
+
+
+def read_answers(path: Path) -> DiscriminationJournal:
+    """Read a journal; a line that was torn by a kill never happened.
+
+    Raises
+    ------
+    DocumentError
+        The file is missing, or a complete line is none of a journal.
+    """
+    return parse_answers(read_limited(path, most_bytes=MOST_LINES_BYTES, missing=_MISSING), place=str(path))
+
+
+def parse_answers(content: bytes, *, place: str) -> DiscriminationJournal:
+    """Parse a journal's bytes.
+
+    Raises
+    ------
+    DocumentError
+        A complete line is none of a journal, or stands at another place than its number says.
+    """
+    whole, _, torn = content.rpartition(b"\n")
+    refuse_many_lines(whole, place=place)
+    lines = whole.split(b"\n") if whole else []
+    rows = [_parse_line(line, place=f"{place}, line {number}") for number, line in enumerate(lines, start=1)]
+    check_order(rows, place=place)
+    return DiscriminationJournal(tuple(rows), len(content) - len(torn))
+
+
+def _parse_line(line: bytes, *, place: str) -> AnswerRow:
+    return parse_answer(parse_json(line, place=place, remedy=_RESTORE), place=place)
+
+
+def parse_answer(plain: Any, *, place: str) -> AnswerRow:
+    """Check one line, parsed.
+
+    Raises
+    ------
+    DocumentError
+        It is none of a journal.
+    """
+    try:
+        return ANSWER_ROW.validate_python(plain)
+    except ValidationError as fault:
+        raise DocumentError(f"{place}: {describe_faults(fault, None, plain)}") from fault
+
+
+def check_order(rows: Sequence[AnswerRow], *, place: str) -> None:
+    """Refuse rows that are not one session's from its first line on.
+
+    Raises
+    ------
+    DocumentError
+        A line is missing or doubled, the first is no launch, launches differ, or a trial was answered twice.
+    """
+    for number, row in enumerate(rows):
+        if row.line != number:
+            raise DocumentError(f"{place}: expected line number {number}, found {row.line}. {_RESTORE}")
+    if not rows:
+        return
+    first = rows[0]
+    launches = [row for row in rows if isinstance(row, SessionLaunched)]
+    names = {(one.experiment_id, one.subject, one.session, one.simulated) for one in launches}
+    if not isinstance(first, SessionLaunched) or len(names) != 1:
+        raise DocumentError(f"{place}: expected one subject's session, from its launch on, found others. {_RESTORE}")
+    trials = [row.trial for row in rows if isinstance(row, PairAnswered)]
+    if len(set(trials)) < len(trials):
+        raise DocumentError(f"{place}: expected each trial answered once, found one twice. {_RESTORE}")
+
+
+def check_belongs(rows: Sequence[AnswerRow], experiment: OpenExperiment, *, place: str) -> None:
+    """Refuse rows that are not of a session of this experiment.
+
+    Parameters
+    ----------
+    rows
+        Of a journal, from its first line on.
+    experiment
+        The experiment.
+    place
+        What a message begins with.
+
+    Raises
+    ------
+    DocumentError
+        They are of another experiment, or of other images than were to be shown.
+    """
+    first, document = rows[0], experiment.document
+    if not isinstance(first, SessionLaunched) or first.experiment_id != document.experiment_id:
+        raise DocumentError(f"{place}: expected a session of {experiment.paths.root}, found another experiment's.")
+    if first.simulated != document.simulated:
+        kind = "simulated observers" if document.simulated else "people"
+        raise DocumentError(f"{place}: expected answers of {kind} as experiment.json says, found the others.")
+    trials, ids = experiment.session(first.session), document.stimulus_ids
+    planned = [
+        (ids[one], ids[two]) for one, two in zip(trials["first_index"], trials["second_index"], strict=True)
+    ]
+    for row in rows:
+        if isinstance(row, PairAnswered) and (
+            row.trial >= len(planned) or planned[row.trial] != (row.first, row.second)
+        ):
+            raise DocumentError(
+                f"{place}: expected the images of trial {row.trial} as planned, found others. {_RESTORE}"
+            )
+
+
+def merge_rows(stored: Sequence[AnswerRow], given: Sequence[AnswerRow], *, place: str) -> tuple[AnswerRow, ...]:
+    """Return what is stored with what is new; what is stored already counts once.
+
+    Parameters
+    ----------
+    stored
+        From line 0 on.
+    given
+        Of any lines, in order, that reach up to where the stored ones end or beyond.
+    place
+        What a message begins with.
+
+    Raises
+    ------
+    DocumentError
+        One number stands for two different lines, or lines are missing between them.
+    """
+    merged = list(stored)
+    for row in given:
+        if row.line > len(merged):
+            raise DocumentError(f"{place}: expected line {len(merged)} next, found line {row.line}. Send what is between.")
+        if row.line == len(merged):
+            merged.append(row)
+        elif merged[row.line] != row:
+            raise DocumentError(
+                f"{place}: expected the line {row.line} that is stored, found another: another window or computer went "
+                "on with this session. Close one of the two, and reload the other."
+            )
+    check_order(merged, place=place)
+    return tuple(merged)
+
+
+def answers_bytes(rows: Iterable[AnswerRow]) -> bytes:
+    """Return a journal's bytes."""
+    return b"".join(ANSWER_ROW.dump_json(row) + b"\n" for row in rows)

@@ -1,0 +1,90 @@
+"""The lines of a session's journal: what happened, an event a line, whoever showed it.
+
+Of a person they hold the subject's code and nothing else: no name, no address, no name of the browser. Of the machine
+they hold what decides whether the pixels and the frames were right.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from closedloop.artifacts.discrimination.experiment import ExperimentId, StimulusId
+from closedloop.artifacts.documents import Section
+
+SUBJECT_PATTERN = "^[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*$"
+"""A subject's code: letters, digits, - and _, a digit among them at least, so that it is no name and no address."""
+
+MOST_OF_CODE = 16
+SubjectCode = Annotated[str, Field(max_length=MOST_OF_CODE, pattern=SUBJECT_PATTERN)]
+FrontEnd = Literal["browser", "psychopy", "headless", "simulated"]
+Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
+Line = Annotated[int, Field(ge=0, le=1_000_000, description="number of this line, from 0")]
+TrialNumber = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class SessionLaunched(Section):
+    """The session was begun, or gone on with after a reload, a kill or a break."""
+
+    event: Literal["launched"] = "launched"
+    line: Line
+    experiment_id: ExperimentId
+    subject: SubjectCode
+    session: int = Field(ge=1, le=9_999)
+    simulated: bool
+    launch: int = Field(ge=1, le=10_000, description="from 1")
+    front_end: FrontEnd
+    date: datetime.date | None = Field(description="UTC; null of a simulated observer")
+    code_version: str = Field(max_length=40)
+    refresh_hz: float = Field(ge=1, le=1_000, description="measured frame rate")
+    image_frames: int = Field(ge=1, le=10_000, description="frames that either image is to be up")
+    gap_frames: int = Field(ge=1, le=10_000)
+    device_pixel_ratio: float = Field(gt=0, le=16, description="screen pixels a pixel of the page")
+    image_px: int = Field(ge=1, le=32_768, description="side of the image, screen pixels")
+    image_scale: int = Field(ge=1, le=64, description="screen pixels an image pixel")
+    surface_px: tuple[int, int] = Field(description="width and height of what is drawn on, screen pixels")
+    images_compared: int = Field(ge=0, description="images that were drawn and read back, equal in every byte")
+    consented: bool = Field(description="whether the laboratory's text was shown and agreed to")
+
+
+class PairBegun(Section):
+    """Its first image is about to be shown: what is begun and not answered was seen, and is shown again."""
+
+    event: Literal["begun"] = "begun"
+    line: Line
+    launch: int = Field(ge=1)
+    trial: TrialNumber
+
+
+class PairAnswered(Section):
+    """A trial was shown whole, and answered or not."""
+
+    event: Literal["trial"] = "trial"
+    line: Line
+    launch: int = Field(ge=1)
+    trial: TrialNumber
+    first: StimulusId
+    second: StimulusId
+    answer: Literal["same", "different"] | None = Field(description="null: the time was over")
+    reaction_ms: Milliseconds | None = Field(description="from the end of the second image to the key")
+    n_frames: tuple[int, int, int] = Field(description="frames counted: first image, grey, second image")
+    frame_ms: tuple[Milliseconds, ...] = Field(
+        max_length=10_000, description="when each frame began, since the launch; the last one is the grey at the end"
+    )
+
+
+class SessionFinished(Section):
+    """Every trial was shown and answered, or its time was over."""
+
+    event: Literal["finished"] = "finished"
+    line: Line
+    launch: int = Field(ge=1)
+
+
+AnswerRow = Annotated[
+    SessionLaunched | PairBegun | PairAnswered | SessionFinished,
+    Field(discriminator="event"),
+]
+ANSWER_ROW: TypeAdapter[AnswerRow] = TypeAdapter(AnswerRow)

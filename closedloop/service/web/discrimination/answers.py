@@ -1,0 +1,118 @@
+"""What the page sends, in journals: each line once, whatever comes twice, and whole after every request."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from closedloop.artifacts.discrimination.experiment import OpenExperiment
+from closedloop.artifacts.discrimination.journal import (
+    answers_bytes,
+    check_belongs,
+    check_subject,
+    merge_rows,
+    read_answers,
+)
+from closedloop.artifacts.discrimination.rows import AnswerRow, SessionLaunched
+from closedloop.errors import DocumentError, StudyError
+from closedloop.storage import locked, make_folder, write_bytes
+
+
+class AnswerStore:
+    """The journals of one experiment; threads may ask at once.
+
+    Parameters
+    ----------
+    experiment
+        Whose sessions are given out.
+    """
+
+    def __init__(self, experiment: OpenExperiment) -> None:
+        self._experiment = experiment
+        self._given: dict[int, str] = {}
+        self._lock = threading.Lock()
+
+    def open(self, subject: str, session: int | None) -> tuple[int, tuple[AnswerRow, ...]]:
+        """Return a subject's session, and what is stored of it.
+
+        Parameters
+        ----------
+        subject
+            The code.
+        session
+            Which; None: the one that the subject left before its end, else the first that nobody has begun.
+
+        Raises
+        ------
+        OptionError
+            The code is none.
+        StudyError
+            Every session was begun.
+        DocumentError
+            There is no such session, or its journal cannot be read.
+        """
+        check_subject(subject, option="code")
+        with self._lock:
+            number = self._choose(subject) if session is None else session
+            self._experiment.session(number)
+            self._given.setdefault(number, subject)
+            return number, self._stored(self._experiment.paths.journal(subject, number))
+
+    def add(self, subject: str, session: int, rows: Sequence[AnswerRow]) -> int:
+        """Store what is new of some lines, and return how many there are now.
+
+        Parameters
+        ----------
+        subject, session
+            Whose lines they are.
+        rows
+            In order; those that are stored already count once.
+
+        Raises
+        ------
+        DocumentError
+            They do not go on with what is stored, or are another experiment's, subject's or session's.
+        """
+        check_subject(subject, option="code")
+        path = self._experiment.paths.journal(subject, session)
+        with self._lock:
+            make_folder(path.parent)
+            with locked(path.parent / ".lock"):
+                stored = self._stored(path)
+                merged = merge_rows(stored, rows, place=path.name)
+                self._check(merged, subject, session, path)
+                if merged != stored:
+                    write_bytes(path, answers_bytes(merged))
+            return len(merged)
+
+    def _check(self, rows: Sequence[AnswerRow], subject: str, session: int, path: Path) -> None:
+        if not rows:
+            raise DocumentError(f"{path.name}: expected lines of a journal, found none. Reload the page.")
+        check_belongs(rows, self._experiment, place=path.name)
+        first = rows[0]
+        if isinstance(first, SessionLaunched) and (first.subject, first.session) != (subject, session):
+            raise DocumentError(f"{path.name}: expected lines of this session, found another's. Reload the page.")
+
+    def _stored(self, path: Path) -> tuple[AnswerRow, ...]:
+        return read_answers(path).rows if path.is_file() else ()
+
+    def _choose(self, subject: str) -> int:
+        journals = self._experiment.paths.journals
+        taken = set(self._given)
+        for path in sorted(journals.glob("*-[0-9][0-9][0-9][0-9].jsonl")):
+            code, _, number = path.stem.rpartition("-")
+            taken.add(int(number))
+            if code == subject and not read_answers(path).is_finished:
+                return int(number)
+        own = [number for number, code in self._given.items() if code == subject]
+        for number in own:
+            if not self._experiment.paths.journal(subject, number).is_file():  # given out, and not begun yet
+                return number
+        free = [number for number in range(1, self._experiment.document.n_sessions + 1) if number not in taken]
+        if not free:
+            raise StudyError(
+                f"expected a session that nobody has begun, found all {self._experiment.document.n_sessions} begun. "
+                "Call the experimenter: more are prepared in a new folder."
+            )
+        return free[0]

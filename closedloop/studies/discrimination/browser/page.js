@@ -1,0 +1,229 @@
+"use strict";
+// One session from the form to the end: who, consent, checks, instructions, trials, thanks.
+
+const { experiment } = loaded;
+const { task, image_side_px: side } = experiment;
+const page = document.getElementById("page");
+const stage = document.getElementById("stage");
+const isServed = location.protocol === "http:" || location.protocol === "https:";
+const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
+const isKept = isServed && token !== "";  // on a web server of the laboratory's own nobody keeps the answers but the browser
+const server = isKept ? new Server(token) : null;
+const BEGUN = `closedloop/${experiment.experiment_id}/begun`;
+
+document.body.style.backgroundColor = `rgb(${task.grey_level}, ${task.grey_level}, ${task.grey_level})`;
+
+function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+function show(...children) {
+  document.body.classList.remove("running");
+  stage.hidden = true;
+  page.replaceChildren(...children);
+}
+
+function refuse(line) {
+  show(
+    element("h1", { textContent: "This cannot be shown here yet" }),
+    element("p", { className: "fault", textContent: line }),
+    element("button", { textContent: "Try again", onclick: () => location.reload() }),
+  );
+}
+
+// ---- who, and consent
+
+function askWho(fault = "") {
+  const given = new URLSearchParams(location.search);
+  const subject = element("input", { type: "text", name: "subject", maxLength: 16, required: true, autocomplete: "off", value: given.get("subject") || "" });
+  const session = element("input", { type: "number", name: "session", min: 1, max: experiment.n_sessions, required: !isKept, value: given.get("session") || "" });
+  const agreed = element("input", { type: "checkbox", name: "agreed", required: true });
+  const form = element("form", {},
+    element("label", {}, "Your code", element("small", { textContent: "As the experimenter gave it to you, such as S07. Not your name." }), subject));
+  if (!isKept) {
+    form.append(element("label", {}, "Session", element("small", { textContent: `As the experimenter gave it to you, 1 to ${experiment.n_sessions}.` }), session));
+  }
+  if (experiment.consent) {
+    form.append(element("div", { className: "consent", textContent: experiment.consent, tabIndex: 0 }), element("label", {}, agreed, "I have read this and take part."));
+  }
+  form.append(element("button", { textContent: "Begin" }));
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const code = subject.value.trim();
+    if (!new RegExp(experiment.subject_pattern).test(code)) {
+      askWho("Expected a code of letters, digits, - and _, with a digit, such as S07. Nothing else about you is stored.");
+      return;
+    }
+    begin({ subject: code, session: isKept ? null : Number(session.value), consented: Boolean(experiment.consent) });
+  };
+  const faults = fault ? [element("p", { className: "fault", textContent: fault })] : [];
+  const stored = "What is stored: your code, the date, which images were shown and when, your answers and how long they took, and "
+    + "the screen's frame rate and pixel size. Nothing else about you or this computer.";
+  show(element("h1", { textContent: "Same or different?" }), ...faults, form, element("p", { className: "stored", textContent: stored }));
+  subject.focus();
+}
+
+async function begin(who) {
+  try {
+    let { session } = who;
+    let stored = [];
+    if (server) ({ session, rows: stored } = await server.post("open", { subject: who.subject, session }));
+    show(element("p", { textContent: "The images are loaded and the screen is measured …" }));
+    const journal = new Journal(experiment.experiment_id, who.subject, session, server);
+    journal.join(stored);
+    sessionStorage.setItem(BEGUN, JSON.stringify({ ...who, session }));
+    if (journal.isFinished) {
+      await end(journal);
+      return;
+    }
+    const { trials, pixels } = await loadSession(session, side);
+    const hz = await measureRate();
+    const fault = faultOfScreen(task, side) || faultOfRate(task, hz) || faultOfPixels(pixels, side);
+    if (fault) {
+      refuse(fault);
+      return;
+    }
+    instruct({ journal, trials, pixels, hz, who });
+  } catch (fault) {
+    sessionStorage.removeItem(BEGUN);
+    askWho(fault.message);
+  }
+}
+
+// ---- instructions
+
+function instruct(at) {
+  const left = at.trials.length - at.journal.answered.size;
+  const goesOn = left < at.trials.length;
+  const start = element("button", { textContent: goesOn ? "Go on" : "Start", onclick: () => run(at) });
+  show(
+    element("h1", { textContent: goesOn ? `${left} of ${at.trials.length} pairs are left` : "Are the two images the same?" }),
+    element("p", { textContent: "Two images appear one after the other, each for an instant. Say whether they were completely identical, or not." }),
+    element("ol", {},
+      element("li", {}, key(task.same_key), " if they were ", element("b", { textContent: "identical" })),
+      element("li", {}, key(task.different_key), " if they ", element("b", { textContent: "differed" }), " in anything at all")),
+    element("p", { textContent: `You have ${task.answer_s} seconds for each answer; if you are not sure, guess. Differences are often very small. In half of the pairs there is none.` }),
+    element("p", { textContent: "Sit about 57 cm from the screen, an arm's length, and look at its middle." }),
+    start,
+  );
+  start.focus();
+}
+
+function key(name) {
+  return element("kbd", { textContent: name });
+}
+
+// ---- trials
+
+async function run(at) {
+  const { journal, trials, pixels, hz, who } = at;
+  const zero = performance.now();
+  const launch = journal.launches + 1;
+  const frames = { imageFrames: framesOf(task.image_ms, hz), gapFrames: framesOf(task.gap_ms, hz), grey: task.grey_level };
+  const ratio = window.devicePixelRatio;
+  const place = placeOf(task, side);
+  journal.add({
+    event: "launched", experiment_id: experiment.experiment_id, subject: who.subject, session: journal.session,
+    simulated: experiment.simulated, launch, front_end: "browser", date: new Date().toISOString().slice(0, 10),
+    code_version: experiment.code_version, refresh_hz: round(hz), image_frames: frames.imageFrames, gap_frames: frames.gapFrames,
+    device_pixel_ratio: ratio, image_px: place.size * ratio, image_scale: place.scale * ratio,
+    surface_px: [window.innerWidth * ratio, window.innerHeight * ratio], images_compared: pixels.size, consented: who.consented,
+  });
+  const jsPsych = initJsPsych({ display_element: stage });
+  const left = trials.map((_, number) => number).filter((number) => !journal.answered.has(number));
+  const timeline = left.flatMap((number) => stepsOf(number, { ...at, jsPsych, zero, launch, frames }));
+  stage.hidden = false;
+  document.body.classList.add("running");
+  await jsPsych.run(timeline);
+  journal.add({ event: "finished", launch });
+  await end(journal);
+}
+
+function stepsOf(number, { journal, trials, pixels, jsPsych, zero, launch, frames }) {
+  const [first, second] = trials[number];
+  let shown = null;
+  const canvasSize = [side, side];
+  return [
+    {
+      type: jsPsychCanvasKeyboardResponse, choices: "NO_KEYS", canvas_size: canvasSize,
+      stimulus: async (canvas) => {
+        fillGrey(canvas, task.grey_level);
+        await pause(task.pause_ms);
+        await untilExact(journal);
+        lay(canvas);
+        journal.add({ event: "begun", launch, trial: number });
+        shown = await showPair(canvas, pixels.get(first), pixels.get(second), frames);
+        jsPsych.finishTrial({});
+      },
+    },
+    {
+      type: jsPsychCanvasKeyboardResponse, choices: [task.same_key, task.different_key], canvas_size: canvasSize,
+      trial_duration: task.answer_s * 1000,
+      prompt: `<p class="question"><span><kbd>${task.same_key}</kbd> identical</span><span><kbd>${task.different_key}</kbd> different</span></p>`,
+      stimulus: (canvas) => { lay(canvas); fillGrey(canvas, task.grey_level); },
+      on_finish: ({ response, rt }) => {
+        const answer = { [task.same_key]: "same", [task.different_key]: "different" }[response] ?? null;
+        journal.add({
+          event: "trial", launch, trial: number, first, second, answer, reaction_ms: answer === null ? null : round(rt),
+          n_frames: shown.counted, frame_ms: shown.times.map((time) => round(Math.max(time - zero, 0))),
+        });
+      },
+    },
+  ];
+}
+
+// Whole pixels of the page, wherever jsPsych put it.
+function lay(canvas) {
+  const { size, left, top } = placeOf(task, side);
+  Object.assign(canvas.style, { width: `${size}px`, height: `${size}px`, left: `${left}px`, top: `${top}px` });
+}
+
+function pause(ms) {
+  return new Promise((done) => setTimeout(done, ms));
+}
+
+// The window may be moved to another screen or zoomed in the middle: nothing is shown until it is exact again.
+async function untilExact(journal) {
+  const line = element("p", { id: "held", className: "fault" });
+  for (;;) {
+    const fault = journal.conflict || faultOfScreen(task, side);
+    if (!fault) break;
+    line.textContent = fault;
+    document.body.append(line);
+    await pause(250);
+  }
+  line.remove();
+}
+
+function round(value) {
+  return Math.round(value * 100) / 100;
+}
+
+// ---- the end
+
+async function end(journal) {
+  show(element("p", { textContent: "The answers are stored …" }));
+  await journal.send();
+  sessionStorage.removeItem(BEGUN);
+  const name = `${journal.subject}-${String(journal.session).padStart(4, "0")}.jsonl`;
+  const isStored = server !== null && journal.sent === journal.rows.length;
+  const said = isStored
+    ? "Your answers are stored. You may close this page."
+    : "Save the file of your answers and give it to the experimenter. It stays in this browser as well.";
+  const children = [element("h1", { textContent: "That was all. Thank you!" }), element("p", { textContent: said })];
+  if (journal.unsent) children.push(element("p", { className: "fault", textContent: `Not everything could be sent: ${journal.unsent}` }));
+  if (!isStored) {
+    const file = new Blob([journal.asLines()], { type: "application/x-ndjson" });
+    children.push(element("a", { className: "button", href: URL.createObjectURL(file), download: name, textContent: `Save ${name}` }));
+  }
+  const again = element("p", { className: "stored" }, element("a", { href: "#", textContent: "Another session", onclick: (event) => { event.preventDefault(); askWho(); } }));
+  show(...children, again);
+}
+
+// ---- a reload goes on where it was
+
+const begun = JSON.parse(sessionStorage.getItem(BEGUN) || "null");
+if (begun) begin(begun);
+else askWho();

@@ -1,0 +1,193 @@
+"""An experiment's folder, whole or not at all: what is shown, in which order, and the page that shows it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from closedloop import __version__
+from closedloop.artifacts.discrimination.experiment import (
+    DISCRIMINATION_TRIALS,
+    DiscriminationExperiment,
+    DiscriminationTask,
+    ExperimentPaths,
+    OpenExperiment,
+    experiment_id,
+    open_experiment,
+)
+from closedloop.artifacts.discrimination.rows import SUBJECT_PATTERN
+from closedloop.artifacts.discrimination.rules import read_rules
+from closedloop.artifacts.naming import stimulus_id
+from closedloop.artifacts.tables import Columns, write_table
+from closedloop.errors import StudyError
+from closedloop.plain_text.limits import MOST_YAML_BYTES, decode, read_limited
+from closedloop.storage import copy_file, make_folder, publish_folder, read_bytes, remove_folder, sha256_bytes, write_bytes
+from closedloop.storage.arrays import save_array
+from closedloop.studies.discrimination.design import SessionPlan, design_trials
+from closedloop.studies.discrimination.stimuli import StimulusPairs
+
+_BROWSER: Final = Path(__file__).parent / "browser"
+_OF_THE_PAGE: Final = (
+    *("index.html", "page.css", "loading.js", "exactness.js", "journal.js", "frames.js", "page.js"),
+    *("vendor/jspsych.min.js", "vendor/canvas-keyboard-response.min.js", "vendor/jspsych.LICENSE", "vendor/README.md"),
+)
+_NO_ID: Final = "0" * 16
+
+
+@dataclass(frozen=True)
+class LaboratoryFiles:
+    """What a laboratory brings: its text of consent and its rules of what is left out; None: neither."""
+
+    consent: Path | None = None
+    rules: Path | None = None
+
+
+def prepare_experiment(
+    root: Path,
+    stimuli: StimulusPairs,
+    plan: SessionPlan,
+    *,
+    task: DiscriminationTask,
+    brought: LaboratoryFiles,
+    simulated: bool,
+) -> OpenExperiment:
+    """Write an experiment's folder; where the same one is there already, it stays as it is.
+
+    Parameters
+    ----------
+    root
+        The folder.
+    stimuli
+        Perturbed images and clean ones.
+    plan
+        How many sessions, of how many of them.
+    task
+        One trial.
+    brought
+        The laboratory's own files.
+    simulated
+        Whether no person will be asked.
+
+    Raises
+    ------
+    ImageError
+        There are too few images for a session.
+    StudyError
+        Another experiment is there.
+    DocumentError
+        The laboratory's files cannot be read.
+    """
+    trials = design_trials(stimuli.pairs, plan)
+    consent = _consent_of(brought)
+    document = _document_of(stimuli, plan, trials, task=task, consent=consent, simulated=simulated)
+    if (root / "experiment.json").exists():
+        return _same_experiment(root, document)
+    if brought.rules is not None:
+        read_rules(brought.rules)
+    working = root.with_name(f".{root.name}.partial")
+    remove_folder(working)
+    _write(ExperimentPaths(working), stimuli, document, trials, consent)
+    if brought.rules is not None:
+        copy_file(brought.rules, ExperimentPaths(working).rules)
+    publish_folder(working, root)
+    return open_experiment(root)
+
+
+def _same_experiment(root: Path, document: DiscriminationExperiment) -> OpenExperiment:
+    found = open_experiment(root)
+    if found.document.experiment_id != document.experiment_id:
+        raise StudyError(
+            f"{root}: expected a new folder or this very experiment, found another one. Nobody's answers are mixed: "
+            "choose another folder."
+        )
+    return found
+
+
+def _consent_of(brought: LaboratoryFiles) -> str | None:
+    if brought.consent is None:
+        return None
+    missing = "expected the text that people agree to, found no file. Correct the path."
+    content = read_limited(brought.consent, most_bytes=MOST_YAML_BYTES, missing=missing)
+    return decode(content, what="text", place=str(brought.consent), error=StudyError, remedy="Save it as UTF-8.")
+
+
+def _document_of(
+    stimuli: StimulusPairs,
+    plan: SessionPlan,
+    trials: Columns,
+    *,
+    task: DiscriminationTask,
+    consent: str | None,
+    simulated: bool,
+) -> DiscriminationExperiment:
+    document = DiscriminationExperiment(
+        simulated=simulated,
+        experiment_id=_NO_ID,
+        code_version=__version__,
+        source=stimuli.source,
+        image_side_px=stimuli.images.shape[1],
+        n_sessions=plan.n_sessions,
+        pairs_a_session=plan.pairs_a_session,
+        catch_every=plan.catch_every,
+        seed=plan.seed,
+        task=task,
+        pairs=stimuli.pairs,
+        stimulus_ids=tuple(stimulus_id(image) for image in stimuli.images),
+        consent_sha256=None if consent is None else sha256_bytes(consent.encode()),
+    )
+    return document.model_copy(update={"experiment_id": experiment_id(document, trials)})
+
+
+def _write(
+    paths: ExperimentPaths,
+    stimuli: StimulusPairs,
+    document: DiscriminationExperiment,
+    trials: Columns,
+    consent: str | None,
+) -> None:
+    make_folder(paths.root)
+    document.write(paths.document)
+    write_table(paths.trials, DISCRIMINATION_TRIALS, trials, simulated=document.simulated)
+    save_array(paths.images, stimuli.images)
+    if consent is not None:
+        write_bytes(paths.consent, consent.encode())
+    make_folder(paths.journals)
+    _write_page(paths, stimuli, document, trials, consent)
+
+
+def _write_page(
+    paths: ExperimentPaths,
+    stimuli: StimulusPairs,
+    document: DiscriminationExperiment,
+    trials: Columns,
+    consent: str | None,
+) -> None:
+    """Write the page as it is opened from a folder: scripts alone, for a page from a file may read nothing else."""
+    for name in _OF_THE_PAGE:
+        make_folder((paths.page / name).parent)
+        write_bytes(paths.page / name, read_bytes(_BROWSER / name))
+    said = document.model_dump(
+        mode="json",
+        include={"simulated", "experiment_id", "code_version", "image_side_px", "n_sessions", "task"},
+    )
+    said |= {"consent": consent, "subject_pattern": SUBJECT_PATTERN}
+    write_bytes(paths.page / "experiment.js", _call("closedloopExperiment", said))
+    for folder in ("images", "sessions"):
+        make_folder(paths.page / folder)
+    for name, image in zip(document.stimulus_ids, stimuli.images, strict=True):
+        pixels = base64.b64encode(image.tobytes()).decode()
+        write_bytes(paths.page / "images" / f"{name}.js", _call("closedloopImage", name, pixels))
+    for number in range(1, document.n_sessions + 1):
+        own = trials["session"] == number
+        shown = [
+            [document.stimulus_ids[one], document.stimulus_ids[two]]
+            for one, two in zip(trials["first_index"][own], trials["second_index"][own], strict=True)
+        ]
+        write_bytes(paths.page / "sessions" / f"{number:04d}.js", _call("closedloopSession", number, shown))
+
+
+def _call(function: str, *values: object) -> bytes:
+    return f"{function}({', '.join(json.dumps(value) for value in values)});\n".encode()

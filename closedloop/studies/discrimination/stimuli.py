@@ -1,0 +1,181 @@
+"""Perturbed images beside their clean ones, from a study's day or a folder of a person's."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.access.opening import open_study
+from closedloop.access.study import Study
+from closedloop.artifacts.discrimination.experiment import DiscriminationPair
+from closedloop.artifacts.naming import stimulus_id
+from closedloop.attacks.lattice.norms import realised_epsilon
+from closedloop.errors import ImageError, StudyError
+from closedloop.plain_text.limits import MOST_YAML_BYTES, decode, read_limited
+from closedloop.stimuli.decoding import load_as_it_is
+from closedloop.studies.sessions import session_showing
+
+ATTACKED = "attacked"
+PAIRS_NAME = "pairs.csv"
+_COLUMNS = ("clean", "perturbed", "epsilon")
+
+
+@dataclass(frozen=True)
+class StimulusPairs:
+    """Images and which of them belong together.
+
+    Attributes
+    ----------
+    pairs
+        Perturbed images with their clean ones, rows of `images`.
+    images
+        Each different image once, uint8, (n_images, side, side, 3).
+    source
+        Where they are from, in words.
+    """
+
+    pairs: tuple[DiscriminationPair, ...]
+    images: NDArray[np.uint8]
+    source: str
+
+
+@dataclass(frozen=True)
+class PerturbedImage:
+    """One perturbed image as its source has it; `epsilon` is what it counts under."""
+
+    image_id: str
+    clean: NDArray[np.uint8]
+    perturbed: NDArray[np.uint8]
+    epsilon: float
+
+
+def gather_pairs(found: Sequence[PerturbedImage], *, source: str) -> StimulusPairs:
+    """Keep each different image once, and compute each pair's norm from its bytes.
+
+    Parameters
+    ----------
+    found
+        Perturbed images, in order.
+    source
+        Where they are from, in words.
+
+    Raises
+    ------
+    ImageError
+        A perturbed image is its clean one, or images differ in size.
+    """
+    rows: dict[str, int] = {}
+    images: list[NDArray[np.uint8]] = []
+
+    def row_of(image: NDArray[np.uint8]) -> int:
+        name = stimulus_id(image)
+        if name not in rows:
+            rows[name] = len(images)
+            images.append(image)
+        return rows[name]
+
+    pairs = []
+    for one in found:
+        if one.clean.shape != one.perturbed.shape or one.clean.shape != found[0].clean.shape:
+            raise ImageError(f"{source}: expected images of one size, found others ({one.image_id}). Leave it out.")
+        norm = float(realised_epsilon(one.clean, one.perturbed))
+        if norm == 0:
+            raise ImageError(f"{source}: expected a perturbed image, found its clean one ({one.image_id}). Leave it out.")
+        pairs.append(
+            DiscriminationPair(
+                image_id=one.image_id,
+                clean_index=row_of(one.clean),
+                perturbed_index=row_of(one.perturbed),
+                epsilon=one.epsilon,
+                realised_epsilon=norm,
+            )
+        )
+    return StimulusPairs(tuple(pairs), np.stack(images), source)
+
+
+def pairs_of_study(folder: Path, day: int | None) -> StimulusPairs:
+    """Return a day's attacked images, of a session that was shown, with their clean ones.
+
+    Parameters
+    ----------
+    folder
+        Of a study.
+    day
+        Which; None: the last one with attacks.
+
+    Raises
+    ------
+    StudyError
+        The study has no such day, or no attacked image was shown on it.
+    """
+    study = open_study(folder)
+    chosen = _last_day(study) if day is None else day
+    seen = session_showing(study, chosen, ATTACKED)
+    stimuli, images = seen.stimuli(chosen), seen.images(chosen)
+    own = stimuli[(stimuli["kind"] == ATTACKED) & (stimuli["realised_epsilon"] > 0)]
+    found = [
+        PerturbedImage(str(image_id), images[int(clean)], images[int(row)], float(epsilon))
+        for row, image_id, clean, epsilon in zip(
+            own.index, own["image_id"], own["clean_index"], own["epsilon"], strict=True
+        )
+    ]
+    kind = "a simulated study" if study.simulated else "a study"
+    return gather_pairs(found, source=f"attacked images of {kind} of {study.subject}, day {chosen}")
+
+
+def _last_day(study: Study) -> int:
+    days = [day for day, _ in study.sessions if (study.stimuli(day)["kind"] == ATTACKED).any()]
+    if not days:
+        raise StudyError(f"{study.path}: expected a recorded day with attacked images, found none. Record one first.")
+    return days[-1]
+
+
+def pairs_of_folder(folder: Path) -> StimulusPairs:
+    """Return the images that a folder's pairs.csv names: columns clean, perturbed and, if wanted, epsilon.
+
+    Without the column, or where it is empty, a pair counts under its own norm, rounded to one digit after the point.
+
+    Raises
+    ------
+    ImageError
+        There is no such table, or an image cannot be read.
+    """
+    table = folder / PAIRS_NAME
+    missing = f"expected a table with the columns {', '.join(_COLUMNS)}, found no file. Write one, a line a pair."
+    content = read_limited(table, most_bytes=MOST_YAML_BYTES, missing=missing, error=ImageError)
+    text = decode(content, what="a table", place=str(table), error=ImageError, remedy="Save it as UTF-8.")
+    lines = list(csv.DictReader(io.StringIO(text)))
+    if not lines or not {"clean", "perturbed"} <= set(lines[0]):
+        raise ImageError(f"{table}: expected the columns clean and perturbed and a line a pair, found others. Correct it.")
+    return gather_pairs([_of_line(folder, table, line) for line in lines], source=f"the folder {folder.name}")
+
+
+def _of_line(folder: Path, table: Path, line: dict[str, str]) -> PerturbedImage:
+    clean, perturbed = (folder / (line[name] or "") for name in ("clean", "perturbed"))
+    first, second = _whole_image(clean), _whole_image(perturbed)
+    if first.shape != second.shape:
+        raise ImageError(f"{perturbed}: expected the size of {clean.name}, found another. Leave it out.")
+    word = (line.get("epsilon") or "").strip()
+    try:
+        epsilon = float(word) if word else max(round(float(realised_epsilon(first, second)), 1), 0.1)
+    except ValueError:
+        epsilon = math.nan
+    if not 0 < epsilon < math.inf:
+        raise ImageError(f"{table}: expected a number above 0 as epsilon, found {word!r:.40}. Correct it.")
+    return PerturbedImage(line["clean"], first, second, epsilon)
+
+
+def _whole_image(path: Path) -> NDArray[np.uint8]:
+    """Return a square image as its file has it: a resampled one would be another perturbation."""
+    image = load_as_it_is(path)
+    if image.shape[0] != image.shape[1]:
+        height, width = image.shape[:2]
+        raise ImageError(f"{path}: expected a square image, found {width} x {height} pixels. Leave it out, or crop it.")
+    return image
