@@ -187,9 +187,7 @@ def check_belongs(rows: Sequence[AnswerRow], experiment: OpenExperiment, *, plac
         kind = "simulated observers" if document.simulated else "people"
         raise DocumentError(f"{place}: expected answers of {kind} as experiment.json says, found the others.")
     trials, ids = experiment.session(first.session), document.stimulus_ids
-    planned = [
-        (ids[one], ids[two]) for one, two in zip(trials["first_index"], trials["second_index"], strict=True)
-    ]
+    planned = [(ids[one], ids[two]) for one, two in zip(trials["first_index"], trials["second_index"], strict=True)]
     for row in rows:
         if isinstance(row, PairAnswered) and (
             row.trial >= len(planned) or planned[row.trial] != (row.first, row.second)
@@ -219,7 +217,9 @@ def merge_rows(stored: Sequence[AnswerRow], given: Sequence[AnswerRow], *, place
     merged = list(stored)
     for row in given:
         if row.line > len(merged):
-            raise DocumentError(f"{place}: expected line {len(merged)} next, found line {row.line}. Send what is between.")
+            raise DocumentError(
+                f"{place}: expected line {len(merged)} next, found line {row.line}. Send what is between."
+            )
         if row.line == len(merged):
             merged.append(row)
         elif merged[row.line] != row:

@@ -105,10 +105,9 @@ class AnswerStore:
             taken.add(int(number))
             if code == subject and not read_answers(path).is_finished:
                 return int(number)
-        own = [number for number, code in self._given.items() if code == subject]
-        for number in own:
-            if not self._experiment.paths.journal(subject, number).is_file():  # given out, and not begun yet
-                return number
+        for given, code in self._given.items():
+            if code == subject and not self._experiment.paths.journal(subject, given).is_file():  # and not begun yet
+                return given
         free = [number for number in range(1, self._experiment.document.n_sessions + 1) if number not in taken]
         if not free:
             raise StudyError(

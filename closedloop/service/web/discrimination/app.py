@@ -55,9 +55,7 @@ def discrimination_app(experiment: OpenExperiment, *, token: str) -> FastAPI:
     @app.post("/open")
     async def open_session(request: Request) -> Response:
         content = await _content(request, {"subject", "session"})
-        session = content["session"]
-        if session is not None and (not isinstance(session, int) or isinstance(session, bool)):
-            raise OptionError("session: expected a whole number or nothing, found another. Reload the page.")
+        session = None if content["session"] is None else _number(content)
         number, rows = await asyncio.to_thread(store.open, str(content["subject"]), session)
         return JSONResponse({"session": number, "rows": [ANSWER_ROW.dump_python(row, mode="json") for row in rows]})
 
@@ -67,7 +65,7 @@ def discrimination_app(experiment: OpenExperiment, *, token: str) -> FastAPI:
         if not isinstance(content["rows"], list) or len(content["rows"]) > _MOST_ROWS:
             raise OptionError("rows: expected a list of lines, found another. Reload the page.")
         rows = [parse_answer(row, place="rows") for row in content["rows"]]
-        n_rows = await asyncio.to_thread(store.add, str(content["subject"]), int(content["session"]), rows)
+        n_rows = await asyncio.to_thread(store.add, str(content["subject"]), _number(content), rows)
         return JSONResponse({"n_rows": n_rows})
 
     @app.get("/{name:path}")
@@ -87,6 +85,13 @@ def discrimination_app(experiment: OpenExperiment, *, token: str) -> FastAPI:
         return PlainTextResponse(f"{error}\n", 409 if isinstance(error, DocumentError) else 400)
 
     return app
+
+
+def _number(content: dict[str, Any]) -> int:
+    found = content["session"]
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise OptionError("session: expected a whole number, found something else. Reload the page.")
+    return found
 
 
 async def _content(request: Request, names: set[str]) -> dict[str, Any]:

@@ -24,10 +24,18 @@ from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, write_table
 from closedloop.errors import StudyError
 from closedloop.plain_text.limits import MOST_YAML_BYTES, decode, read_limited
-from closedloop.storage import copy_file, make_folder, publish_folder, read_bytes, remove_folder, sha256_bytes, write_bytes
+from closedloop.storage import (
+    copy_file,
+    make_folder,
+    publish_folder,
+    read_bytes,
+    remove_folder,
+    sha256_bytes,
+    write_bytes,
+)
 from closedloop.storage.arrays import save_array
-from closedloop.studies.discrimination.design import SessionPlan, design_trials
-from closedloop.studies.discrimination.stimuli import StimulusPairs
+from closedloop.studies.discrimination.preparation.design import SessionPlan, design_trials
+from closedloop.studies.discrimination.preparation.stimuli import StimulusPairs
 
 _BROWSER: Final = Path(__file__).parent / "browser"
 _OF_THE_PAGE: Final = (

@@ -64,8 +64,7 @@ def design_trials(pairs: tuple[DiscriminationPair, ...], plan: SessionPlan) -> C
     if plan.catch_every and len(np.unique(clean)) < 2:
         raise ImageError("expected two clean images for catch trials, found one. Give more, or pass --catch-every 0.")
     sessions = [
-        _session_rows(pairs, own, number, plan)
-        for number, own in enumerate(pairs_of_sessions(pairs, plan), start=1)
+        _session_rows(pairs, own, number, plan) for number, own in enumerate(pairs_of_sessions(pairs, plan), start=1)
     ]
     return {name: np.concatenate([session[name] for session in sessions]) for name in DISCRIMINATION_TRIALS.columns}
 

@@ -87,7 +87,9 @@ def gather_pairs(found: Sequence[PerturbedImage], *, source: str) -> StimulusPai
             raise ImageError(f"{source}: expected images of one size, found others ({one.image_id}). Leave it out.")
         norm = float(realised_epsilon(one.clean, one.perturbed))
         if norm == 0:
-            raise ImageError(f"{source}: expected a perturbed image, found its clean one ({one.image_id}). Leave it out.")
+            raise ImageError(
+                f"{source}: expected a perturbed image, found its clean one ({one.image_id}). Leave it out."
+            )
         pairs.append(
             DiscriminationPair(
                 image_id=one.image_id,
@@ -153,7 +155,9 @@ def pairs_of_folder(folder: Path) -> StimulusPairs:
     text = decode(content, what="a table", place=str(table), error=ImageError, remedy="Save it as UTF-8.")
     lines = list(csv.DictReader(io.StringIO(text)))
     if not lines or not {"clean", "perturbed"} <= set(lines[0]):
-        raise ImageError(f"{table}: expected the columns clean and perturbed and a line a pair, found others. Correct it.")
+        raise ImageError(
+            f"{table}: expected the columns clean and perturbed and a line a pair, found others. Correct it."
+        )
     return gather_pairs([_of_line(folder, table, line) for line in lines], source=f"the folder {folder.name}")
 
 

@@ -1,0 +1,1 @@
+"""Same or different: what rates of "different" say of how well two images are told apart."""
