@@ -18,7 +18,7 @@ from closedloop.plain_text.installing import install_command
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import INTERRUPTED, end_at_once
 from closedloop.terminal.streams import say
-from rig.commands import calibrate, firmware, setup, telling, train
+from rig.commands import calibrate, discriminate, firmware, setup, telling, train
 from rig.commands.options import (
     CodeDeviceOption,
     DespiteOption,
@@ -239,6 +239,7 @@ def _sentence(summary: SessionSummary, was_complete: bool) -> str:
 
 
 app.command()(train.train)
+app.command()(discriminate.discriminate)
 app.command()(telling.tell)
 app.command()(setup.init)
 app.command()(setup.devices)

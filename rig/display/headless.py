@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from rig.display.display import DisplayFacts, DisplayName, Flip, Picture
+from rig.display.display import BLANK, DisplayFacts, DisplayName, Flip, Picture
 from rig.ports.clock import ClockKind, VirtualClock
 
 
@@ -78,6 +78,10 @@ class HeadlessDisplay:
         if at_flip is not None:
             at_flip()
         return Flip(self._clock.now_s(), self._clock.frame - before)
+
+    def show_text(self, text: str) -> Flip:  # noqa: ARG002 - nobody reads it
+        """Let one frame pass."""
+        return self.flip(BLANK)
 
     def health(self) -> tuple[str, ...]:
         """Return nothing: there is no window that something could cover."""

@@ -18,7 +18,9 @@ Floats = NDArray[np.float64]
 
 _SD_OF_DIFFERENCE = math.sqrt(2.0)
 _FURTHEST = 9.0  # SDs, beyond which a normal probability is 0 or 1 in double precision
-_PER_SD = 10_000  # points of the table of it; between two the error of a straight line is 3e-10
+_PER_SD = 100  # points of the table of it
+_LEAST = 1e-12  # a probability, and a density that is divided by
+_N_NEWTON = 3
 _MOST_D_PRIME = 16.0
 _N_HALVINGS = 34  # to 1e-9
 
@@ -37,7 +39,7 @@ def percent_correct(hit_rate: ArrayLike, false_rate: ArrayLike) -> Floats:
 
     Examples
     --------
-    >>> float(percent_correct(0.75, 0.25)), float(percent_correct(0.9, 0.9))
+    >>> float(percent_correct(0.75, 0.25)), float(percent_correct(0.875, 0.875))
     (0.75, 0.5)
     """
     return np.asarray((np.asarray(hit_rate, dtype=np.float64) + 1.0 - np.asarray(false_rate)) / 2.0)
@@ -102,18 +104,35 @@ def within_bounds(rate: ArrayLike, n: ArrayLike) -> Floats:
 
 
 def normal(z: ArrayLike) -> Floats:
-    """Return the probability that a standard normal number is below z, to 3e-10."""
-    at, below = _table()
-    return np.asarray(np.interp(np.asarray(z, dtype=np.float64), at, below))
+    """Return the probability that a standard normal number is below z, to 1e-10.
+
+    Between the points of a table by cubics that have its values and slopes: `math.erfc` takes one number at a time.
+    """
+    at, below, slope = _table()
+    place = (np.clip(np.asarray(z, dtype=np.float64), -_FURTHEST, _FURTHEST) + _FURTHEST) * _PER_SD
+    left = np.minimum(place.astype(np.int64), len(at) - 2)
+    t = place - left
+    step = t * t * (3.0 - 2.0 * t)
+    rises = ((t * (1.0 - t) ** 2) * slope[left] - (t * t * (1.0 - t)) * slope[left + 1]) / _PER_SD
+    return np.asarray(below[left] * (1.0 - step) + below[left + 1] * step + rises)
 
 
 def normal_quantile(probability: ArrayLike) -> Floats:
-    """Return below which number a standard normal one is with a probability."""
-    at, below = _table()
-    return np.asarray(np.interp(np.asarray(probability, dtype=np.float64), below, at))
+    """Return below which number a standard normal one is with a probability, by Newton's steps from the table."""
+    at, below, _ = _table()
+    wanted = np.clip(np.asarray(probability, dtype=np.float64), _LEAST, 1.0 - _LEAST)
+    z = np.asarray(np.interp(wanted, below, at))
+    for _ in range(_N_NEWTON):
+        z = z - (normal(z) - wanted) / np.maximum(_density(z), _LEAST)
+    return np.asarray(z)
+
+
+def _density(z: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(np.exp(-z * z / 2.0) / math.sqrt(2.0 * math.pi))
 
 
 @cache
-def _table() -> tuple[NDArray[Any], NDArray[Any]]:
+def _table() -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return points, the probabilities below them, and their densities."""
     at = np.linspace(-_FURTHEST, _FURTHEST, 2 * round(_FURTHEST) * _PER_SD + 1)
-    return at, np.array([0.5 * math.erfc(-one / _SD_OF_DIFFERENCE) for one in at])
+    return at, np.array([0.5 * math.erfc(-one / _SD_OF_DIFFERENCE) for one in at]), _density(at)

@@ -18,7 +18,7 @@ from rig.display.frame_count import BlankCount, FrameRaster
 from rig.display.pacing import Evenness, FlipRate, ScreenPacing, TimerPacing, judge_flips, measure_evenness
 from rig.display.pixel_audit import PixelAuditor, enlarge
 from rig.display.placement import Square, disc, place, screen_of, target_square
-from rig.display.psychopy.drawing import TextureRing, begin_frame, draw_dot, fill_square
+from rig.display.psychopy.drawing import TextureRing, begin_frame, draw_dot, draw_text, fill_square
 from rig.display.psychopy.guard import WindowGuard
 from rig.display.psychopy.server_loss import ServerConnection
 from rig.display.psychopy.sync_control import open_blank_count
@@ -91,6 +91,7 @@ class PsychoPyDisplay:
         self._shown: Picture | None = None
         self._shown_index: int | None = None
         self._image_went_off = False
+        self._text = ""
         self._pressed: list[str] = []
         self._early_keys, self._keys_are_asked_for = QuitKeys(), False
         with ExitStack() as opened, self._server.refuse_lost():
@@ -238,6 +239,21 @@ class PsychoPyDisplay:
         with self._server.refuse_lost():
             return self._flip(picture, at_flip)
 
+    def show_text(self, text: str) -> Flip:
+        """Show text on grey at the next frame, in the middle, lines set apart by line ends.
+
+        Raises
+        ------
+        SessionError
+            The X server is gone.
+        """
+        with self._server.refuse_lost():
+            self._text = text
+            try:
+                return self._flip(BLANK, None)
+            finally:
+                self._text = ""
+
     def _flip(self, picture: Picture, at_flip: Callable[[], None] | None) -> Flip:
         if self._shown is not None and picture.slot != self._shown.slot:
             self._audit_shown()
@@ -319,6 +335,8 @@ class PsychoPyDisplay:
                 )
         if self._placement.photodiode is not None:
             fill_square(self._placement.photodiode, is_white=picture.slot is not None)
+        if self._text:
+            draw_text(self._text, self._screen.width_px, self._screen.height_px)
         if picture.fixation:
             draw_dot(self._dot, disc(self._dot.side_px))
         if picture.target_deg is not None:

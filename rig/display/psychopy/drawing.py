@@ -5,9 +5,12 @@ PsychoPy's own stimuli go through colour spaces, units and shaders; here a byte 
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from pyglet import gl
+from pyglet import gl, text
 
 from rig.display.placement import Square
 
@@ -133,3 +136,35 @@ def draw_dot(square: Square, inside: NDArray[np.bool_]) -> None:
         if len(columns):
             left, bottom = square.left_px + int(columns[0]), square.bottom_px + row
             gl.glRecti(left, bottom, left + len(columns), bottom + 1)
+
+
+def draw_text(words: str, width_px: int, height_px: int) -> None:
+    """Draw lines of black text around the middle of the window.
+
+    Parameters
+    ----------
+    words
+        Lines set apart by line ends.
+    width_px, height_px
+        Size of the window.
+    """
+    _label(words, width_px, height_px).draw()
+    gl.glDisable(gl.GL_BLEND)
+    gl.glDisable(gl.GL_TEXTURE_2D)
+
+
+@lru_cache(maxsize=4)
+def _label(words: str, width_px: int, height_px: int) -> Any:
+    """Return a laid-out text: to lay it out takes longer than a frame."""
+    return text.Label(
+        words,
+        font_size=max(10, height_px // 40),
+        color=(_BLACK, _BLACK, _BLACK, 255),
+        x=width_px // 2,
+        y=height_px // 2,
+        width=round(0.9 * width_px),
+        anchor_x="center",
+        anchor_y="center",
+        align="center",
+        multiline=True,
+    )

@@ -101,7 +101,7 @@ function instruct(at) {
   show(
     element("h1", { textContent: goesOn ? `${left} of ${at.trials.length} pairs are left` : "Are the two images the same?" }),
     element("p", { textContent: "Two images appear one after the other, each for an instant. Say whether they were completely identical, or not." }),
-    element("ol", {},
+    element("ul", { className: "keys" },
       element("li", {}, key(task.same_key), " if they were ", element("b", { textContent: "identical" })),
       element("li", {}, key(task.different_key), " if they ", element("b", { textContent: "differed" }), " in anything at all")),
     element("p", { textContent: `You have ${task.answer_s} seconds for each answer; if you are not sure, guess. Differences are often very small. In half of the pairs there is none.` }),
