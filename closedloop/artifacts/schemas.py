@@ -12,6 +12,8 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from closedloop.artifacts.day import journal_rows
+from closedloop.artifacts.discrimination import rows as answer_rows
+from closedloop.artifacts.discrimination.rules import ExclusionRules
 from closedloop.artifacts.documents import Document
 from closedloop.artifacts.layouts import ArrayLayout, TableLayout
 from closedloop.artifacts.protocol.protocol import Protocol
@@ -29,6 +31,8 @@ def all_schemas() -> dict[str, dict[str, Any]]:
     """Return every schema by file name: documents, journal rows, tables and array files."""
     schemas = {"journal_row.json": journal_rows.ROW.json_schema()}
     schemas |= {"protocol.json": Protocol.model_json_schema(), "rig.json": RigDocument.model_json_schema()}
+    schemas |= {"discrimination_row.json": answer_rows.ANSWER_ROW.json_schema()}
+    schemas |= {"discrimination_rules.json": ExclusionRules.model_json_schema()}
     schemas |= {"training.json": TrainingSettings.model_json_schema()}
     schemas |= {f"{kind}.json": document.model_json_schema() for kind, document in _documents()}
     schemas |= {f"{layout.kind}.table.json": _table(layout) for layout in declared(TableLayout)}

@@ -118,7 +118,7 @@ class TrialRunner:
         if self.stop.requested:
             return False
         self.writer.write(PairBegun, launch=self.launch, trial=number)
-        counted, times_s = self._show_pair()
+        counted, times_s = self.show_pair()
         answer, reaction_s = self._ask(times_s[-1])
         if answer is None and self.stop.requested:
             return False
@@ -135,7 +135,7 @@ class TrialRunner:
         )
         return True
 
-    def _show_pair(self) -> tuple[tuple[int, int, int], list[float]]:
+    def show_pair(self) -> tuple[tuple[int, int, int], list[float]]:
         """Return the frames that each of the three was up, as the display counts them, and when each flip came."""
         phases: list[tuple[Picture, int]] = [
             (SLOTS[0], self.image_frames),

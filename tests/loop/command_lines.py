@@ -56,6 +56,12 @@ LINES = (
     "closedloop studies category-preference --study {done} --out new --workers 2",
     "closedloop studies image-sensitivity --study {done} --shams 20 --out new --workers 2",
     "closedloop studies population --study {done} --out new --workers 2",
+    "closedloop studies discrimination --clean-images 5 --epsilon 5 --subjects 2 --sessions 1 --checks 2 --out new"
+    " --workers 2",
+    "closedloop discrimination prepare new --clean-images 2 --epsilon 10 --images-a-session 2 --sessions 2 --workers 2",
+    "closedloop discrimination serve {experiment}",  # of simulated observers: refused; test_page.py looks at what it serves
+    "closedloop discrimination import {experiment} {experiment}/journals/O01-0001.jsonl",
+    "closedloop discrimination plan",
     "closedloop studies screening --network small_resnet_vanilla:fc --clean-images 60 --attacked-images 4"
     " --repetitions 2 --out new --workers 2",
     "closedloop base-model train-family --epsilons 0,1 --epochs 1 --images-per-epoch 128 --out new --workers 2",
@@ -70,6 +76,7 @@ LINES = (
     " --recorder-folder none --gaze-calibrated none --luminance-measured none",
     "rig devices",
     "rig train new --simulated --subject m --display headless --minutes 1",
+    "rig discriminate {experiment} --display headless --subject S1 --session 2",
     "rig calibrate gaze --rig {rig} --display headless",
     "rig calibrate photodiode --rig {rig} --latency-ms 25 --jitter-ms 0.5 --n 100",
     "rig calibrate valve --rig {rig} --from {weights_of_water}",

@@ -26,6 +26,8 @@ import closedloop.cli
 import rig.cli
 from closedloop.artifacts.rig.light import FlashesDocument, PatchFlash
 from closedloop.artifacts.study import StudyDocument
+from closedloop.studies.discrimination.observers import ObserverLaw
+from closedloop.studies.discrimination.simulate import simulate_subjects
 from tests.equipment.fake_microcontroller import faking
 from tests.equipment.processes import Child
 from tests.loop.command_lines import BY_DASK, LINES
@@ -33,6 +35,7 @@ from tests.loop.real_study import RealStudy
 from tests.loop.studies import ENVIRONMENT, WAITING
 from tests.loop.studies import closedloop as run_closedloop
 from tests.unit.execution.stranger import listening
+from tests.unit.studies.discrimination.experiments import small_experiment
 
 FROM_C = """
 import ctypes, os, socket, sys
@@ -52,7 +55,15 @@ child.communicate(b"\\n")
 
 STOPPED = ("closedloop base-model train new",)  # minutes: interrupted when it is at its work
 AT_WORK_S = 10.0  # of processor time
-ENDS_WITH_1 = ("closedloop doctor", "rig check", "rig rehearse", "rig tell", "rig calibrate gaze", "rig firmware")
+ENDS_WITH_1 = (
+    "closedloop doctor",
+    "closedloop discrimination serve",
+    "rig check",
+    "rig rehearse",
+    "rig tell",
+    "rig calibrate gaze",
+    "rig firmware",
+)
 """No screen, no rig at work, nobody at a terminal to take points, a fake board with less than the firmware's care."""
 DECIDED_BEFORE = {"unskip-day": [("skip-day", "1")], "drop-block": [("add-block", "0")]}
 """What a command undoes, and of which day."""
@@ -224,6 +235,13 @@ def decided(*words: str | Path) -> None:
     assert finished.returncode == 0, finished.stderr
 
 
+def answered_experiment(root: Path) -> Path:
+    """Make a small experiment that simulated observers answered."""
+    experiment = small_experiment(root, n_sessions=2, simulated=True)
+    simulate_subjects(experiment, ObserverLaw(), n_subjects=1, seed=0)
+    return experiment.paths.root
+
+
 def played(study: RealStudy, line: str) -> Path:
     """Have a pilot's session shown, and decide what a line undoes."""
     study.present(gaze="mouse")
@@ -280,6 +298,8 @@ def filled(
             decided("hold", places["held"], "--by", "ada", "--reason", "pause")
         if "{recorded}" in line:
             places |= recorded(real("recorded"), line, tmp_path)
+        if "{experiment}" in line:
+            places["experiment"] = answered_experiment(tmp_path / "experiment")
         if "{map}" in line:
             places["map"] = tmp_path / "two.cmp"
             places["map"].write_text("two arrays\n0 0 A 1 V4-1\n2 1 A 2 V4-2\n0 0 E 1 IT-1\n")

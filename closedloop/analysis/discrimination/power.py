@@ -10,6 +10,7 @@ from closedloop.analysis.intervals import student_95
 
 CHANCE = 0.5
 _MOST_SUBJECTS = 100_000
+_N_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -114,4 +115,7 @@ def smallest_seen(design: DiscriminationDesign, *, power: float) -> float:
         The probability that is wanted.
     """
     quantile = student_95(min(design.n_subjects, design.n_images) - 1) + float(normal_quantile(power))
-    return CHANCE + quantile * standard_error_of(design, CHANCE)
+    correct = CHANCE
+    for _ in range(_N_STEPS):  # the error depends on the accuracy, a little
+        correct = min(CHANCE + quantile * standard_error_of(design, correct), 1.0)
+    return correct

@@ -1,6 +1,8 @@
 "use strict";
 // What is shown frame by frame, counted here and not by a timer, with the time stamp of every frame.
 
+const SAME_FRAME_MS = 1;
+
 function nextFrame() {
   return new Promise((done) => requestAnimationFrame(done));
 }
@@ -32,6 +34,10 @@ function showPair(canvas, first, second, { imageFrames, gapFrames, grey }) {
   let phase = 0;
   return new Promise((done) => {
     function frame(time) {
+      if (time - times.at(-1) < SAME_FRAME_MS) {  // a busy browser may call twice for one frame of the screen
+        requestAnimationFrame(frame);
+        return;
+      }
       times.push(time);
       if (counted[phase] === phases[phase].frames) phase += 1;
       if (phase === phases.length) {

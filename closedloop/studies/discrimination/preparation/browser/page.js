@@ -9,6 +9,7 @@ const isServed = location.protocol === "http:" || location.protocol === "https:"
 const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
 const isKept = isServed && token !== "";  // on a web server of the laboratory's own nobody keeps the answers but the browser
 const server = isKept ? new Server(token) : null;
+const MOST_OF_CODE = 16;
 const BEGUN = `closedloop/${experiment.experiment_id}/begun`;
 
 document.body.style.backgroundColor = `rgb(${task.grey_level}, ${task.grey_level}, ${task.grey_level})`;
@@ -35,34 +36,45 @@ function refuse(line) {
 
 // ---- who, and consent
 
+// No field of a form: of those, browsers ask their makers what to fill in.
+function entry(label, hint, value, submit) {
+  const field = element("span", { className: "entry", contentEditable: "plaintext-only", spellcheck: false, tabIndex: 0, textContent: value });
+  field.setAttribute("role", "textbox");
+  field.setAttribute("aria-label", label);
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    submit();
+  });
+  return { field, row: element("div", { className: "field" }, label, element("small", { textContent: hint }), field) };
+}
+
 function askWho(fault = "") {
   const given = new URLSearchParams(location.search);
-  const subject = element("input", { type: "text", name: "subject", maxLength: 16, required: true, autocomplete: "off", value: given.get("subject") || "" });
-  const session = element("input", { type: "number", name: "session", min: 1, max: experiment.n_sessions, required: !isKept, value: given.get("session") || "" });
-  const agreed = element("input", { type: "checkbox", name: "agreed", required: true });
-  const form = element("form", {},
-    element("label", {}, "Your code", element("small", { textContent: "As the experimenter gave it to you, such as S07. Not your name." }), subject));
-  if (!isKept) {
-    form.append(element("label", {}, "Session", element("small", { textContent: `As the experimenter gave it to you, 1 to ${experiment.n_sessions}.` }), session));
-  }
-  if (experiment.consent) {
-    form.append(element("div", { className: "consent", textContent: experiment.consent, tabIndex: 0 }), element("label", {}, agreed, "I have read this and take part."));
-  }
-  form.append(element("button", { textContent: "Begin" }));
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    const code = subject.value.trim();
-    if (!new RegExp(experiment.subject_pattern).test(code)) {
-      askWho("Expected a code of letters, digits, - and _, with a digit, such as S07. Nothing else about you is stored.");
-      return;
+  const subject = entry("Your code", "As the experimenter gave it to you, such as S07. Not your name.", given.get("subject") || "", submit);
+  const session = entry("Session", `As the experimenter gave it to you, 1 to ${experiment.n_sessions}.`, given.get("session") || "", submit);
+  const consent = experiment.consent ? [element("div", { className: "consent", textContent: experiment.consent, tabIndex: 0 })] : [];
+  const button = element("button", { textContent: experiment.consent ? "I have read this and take part" : "Begin", onclick: submit });
+
+  function submit() {
+    const code = subject.field.textContent.trim();
+    const number = Number(session.field.textContent.trim());
+    if (code.length > MOST_OF_CODE || !new RegExp(experiment.subject_pattern).test(code)) {
+      askWho(`Expected a code of at most ${MOST_OF_CODE} letters, digits, - and _, with a digit, such as S07. Nothing else about you is stored.`);
+    } else if (!isKept && !(Number.isInteger(number) && number >= 1 && number <= experiment.n_sessions)) {
+      askWho(`Expected a session from 1 to ${experiment.n_sessions}. Ask the experimenter.`);
+    } else {
+      begin({ subject: code, session: isKept ? null : number, consented: Boolean(experiment.consent) });
     }
-    begin({ subject: code, session: isKept ? null : Number(session.value), consented: Boolean(experiment.consent) });
-  };
+  }
+
   const faults = fault ? [element("p", { className: "fault", textContent: fault })] : [];
   const stored = "What is stored: your code, the date, which images were shown and when, your answers and how long they took, and "
     + "the screen's frame rate and pixel size. Nothing else about you or this computer.";
-  show(element("h1", { textContent: "Same or different?" }), ...faults, form, element("p", { className: "stored", textContent: stored }));
-  subject.focus();
+  show(
+    element("h1", { textContent: "Same or different?" }), ...faults, subject.row, ...(isKept ? [] : [session.row]), ...consent,
+    element("p", {}, button), element("p", { className: "stored", textContent: stored }));
+  subject.field.focus();
 }
 
 async function begin(who) {
@@ -131,7 +143,7 @@ async function run(at) {
     device_pixel_ratio: ratio, image_px: place.size * ratio, image_scale: place.scale * ratio,
     surface_px: [window.innerWidth * ratio, window.innerHeight * ratio], images_compared: pixels.size, consented: who.consented,
   });
-  const jsPsych = initJsPsych({ display_element: stage });
+  const jsPsych = initJsPsych({ display_element: stage, override_safe_mode: true });  // nothing of ours is asked for from elsewhere
   const left = trials.map((_, number) => number).filter((number) => !journal.answered.has(number));
   const timeline = left.flatMap((number) => stepsOf(number, { ...at, jsPsych, zero, launch, frames }));
   stage.hidden = false;
