@@ -59,7 +59,7 @@ LINES = (
     "closedloop studies discrimination --clean-images 5 --epsilon 5 --subjects 2 --sessions 1 --checks 2 --out new"
     " --workers 2",
     "closedloop discrimination prepare new --clean-images 2 --epsilon 10 --images-a-session 2 --sessions 2 --workers 2",
-    "closedloop discrimination serve {experiment}",  # of simulated observers: refused; test_page.py looks at what it serves
+    "closedloop discrimination serve {experiment}",  # of nobody: refused; test_page.py serves one
     "closedloop discrimination import {experiment} {experiment}/journals/O01-0001.jsonl",
     "closedloop discrimination plan",
     "closedloop studies screening --network small_resnet_vanilla:fc --clean-images 60 --attacked-images 4"

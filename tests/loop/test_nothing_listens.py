@@ -235,11 +235,13 @@ def decided(*words: str | Path) -> None:
     assert finished.returncode == 0, finished.stderr
 
 
-def answered_experiment(root: Path) -> Path:
-    """Make a small experiment that simulated observers answered."""
+def answered_experiment(line: str, root: Path) -> dict[str, Path]:
+    """Make a small experiment that simulated observers answered, where a line names one."""
+    if "{experiment}" not in line:
+        return {}
     experiment = small_experiment(root, n_sessions=2, simulated=True)
     simulate_subjects(experiment, ObserverLaw(), n_subjects=1, seed=0)
-    return experiment.paths.root
+    return {"experiment": experiment.paths.root}
 
 
 def played(study: RealStudy, line: str) -> Path:
@@ -298,8 +300,6 @@ def filled(
             decided("hold", places["held"], "--by", "ada", "--reason", "pause")
         if "{recorded}" in line:
             places |= recorded(real("recorded"), line, tmp_path)
-        if "{experiment}" in line:
-            places["experiment"] = answered_experiment(tmp_path / "experiment")
         if "{map}" in line:
             places["map"] = tmp_path / "two.cmp"
             places["map"].write_text("two arrays\n0 0 A 1 V4-1\n2 1 A 2 V4-2\n0 0 E 1 IT-1\n")
@@ -307,6 +307,7 @@ def filled(
             places["board"] = request.getfixturevalue("board")
         if "{flashes}" in line:
             places["flashes"], places["edges"] = write_flashes(tmp_path)
+        places |= answered_experiment(line, tmp_path / "experiment")
         for name, text in (("rig", RIG), ("weights_of_water", WATER), ("luminances", LUMINANCES)):
             places[name] = tmp_path / f"of-{name}"
             places[name].write_text(text)
