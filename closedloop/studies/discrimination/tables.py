@@ -111,7 +111,9 @@ def _catch_row(counted: Columns, seed: int) -> dict[str, Any]:
     row |= {"n_pairs": 0, "n_subjects": len(np.unique(subject)), "n_trials": int(own.sum())}
     if own.any():
         found = estimate_catch_rate(counted["said"][own] == "different", subject_index=subject, seed=seed)
-        row |= {"hit_rate": found.mean, "low": found.interval[0], "high": min(found.interval[1], 1.0)}
+        row["hit_rate"] = found.mean
+        if found.standard_error > 0:  # where nobody missed one, nothing tells how sure that is
+            row |= {"low": found.interval[0], "high": min(found.interval[1], 1.0)}
     return row
 
 
