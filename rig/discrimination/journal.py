@@ -11,7 +11,7 @@ from closedloop.artifacts.discrimination.journal import DiscriminationJournal, c
 from closedloop.artifacts.discrimination.rows import ANSWER_ROW, AnswerRow
 from closedloop.storage import make_folder, read_bytes, storage_errors, sync_folder
 from rig.session.appending import append_whole, make_durable
-from rig.session.lock import PATIENCE_S, open_locked
+from rig.session.lock import PATIENCE_S, open_locked, remove_locked
 
 _AGAIN = "run the same command again; no line that was written is lost"
 
@@ -85,7 +85,6 @@ class AnswerWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
         if not self._n_lines:
-            with storage_errors(self._path, again=_AGAIN):
-                self._path.unlink(missing_ok=True)
+            remove_locked(self._file, self._path)
+        self._file.close()

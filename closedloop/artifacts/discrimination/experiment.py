@@ -33,7 +33,7 @@ DIFFERENT: frozenset[str] = frozenset({"perturbed-clean", "clean-perturbed", "ca
 _ID_DIGITS = 16
 _RESTORE = "Restore the folder from a copy, or prepare it again."
 
-Key = Annotated[str, Field(pattern="^[a-z0-9]$")]
+AnswerKey = Annotated[str, Field(pattern="^[a-z0-9]$")]
 StimulusId = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 ExperimentId = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 
@@ -47,8 +47,8 @@ class DiscriminationTask(Section):
     pause_ms: float = Field(default=500.0, ge=0, le=60_000, description="grey before the first image: design")
     degrees: float = Field(default=8.0, gt=0, le=90, description="side of an image, about: section 6.2")
     grey_level: int = Field(default=128, ge=0, le=255, description="of the background: 'neutral gray', section 6.2")
-    same_key: Key = "f"
-    different_key: Key = "j"
+    same_key: AnswerKey = "f"
+    different_key: AnswerKey = "j"
 
     @model_validator(mode="after")
     def _keys_differ(self) -> DiscriminationTask:

@@ -21,7 +21,7 @@ MOST_OF_CODE = 16
 SubjectCode = Annotated[str, Field(max_length=MOST_OF_CODE, pattern=SUBJECT_PATTERN)]
 FrontEnd = Literal["browser", "psychopy", "headless", "simulated"]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
-Line = Annotated[int, Field(ge=0, le=1_000_000, description="number of this line, from 0")]
+LineNumber = Annotated[int, Field(ge=0, le=1_000_000, description="number of this line, from 0")]
 TrialNumber = Annotated[int, Field(ge=0, le=100_000)]
 
 
@@ -29,7 +29,7 @@ class SessionLaunched(Section):
     """The session was begun, or gone on with after a reload, a kill or a break."""
 
     event: Literal["launched"] = "launched"
-    line: Line
+    line: LineNumber
     experiment_id: ExperimentId
     subject: SubjectCode
     session: int = Field(ge=1, le=9_999)
@@ -53,7 +53,7 @@ class PairBegun(Section):
     """Its first image is about to be shown: what is begun and not answered was seen, and is shown again."""
 
     event: Literal["begun"] = "begun"
-    line: Line
+    line: LineNumber
     launch: int = Field(ge=1)
     trial: TrialNumber
 
@@ -62,7 +62,7 @@ class PairAnswered(Section):
     """A trial was shown whole, and answered or not."""
 
     event: Literal["trial"] = "trial"
-    line: Line
+    line: LineNumber
     launch: int = Field(ge=1)
     trial: TrialNumber
     first: StimulusId
@@ -79,7 +79,7 @@ class SessionFinished(Section):
     """Every trial was shown and answered, or its time was over."""
 
     event: Literal["finished"] = "finished"
-    line: Line
+    line: LineNumber
     launch: int = Field(ge=1)
 
 

@@ -16,7 +16,7 @@ from closedloop.execution.workers import parse_workers
 from closedloop.plain_text.printed import command_line
 from closedloop.studies.discrimination.preparation.design import SessionPlan
 from closedloop.studies.discrimination.preparation.folder import LaboratoryFiles, prepare_experiment
-from closedloop.studies.discrimination.preparation.sources import ImageSource, check_source, find_pairs
+from closedloop.studies.discrimination.preparation.sources import PairSource, check_source, find_pairs
 from closedloop.studies.networks import n_units_of, parse_network
 
 
@@ -55,7 +55,7 @@ def prepare_folder(request: PrepareRequest) -> Iterator[str]:
     task = _task(request)
     network = parse_network(request.network, architecture=None)
     epsilons = parse_epsilons(request.epsilons)
-    source = ImageSource(
+    source = PairSource(
         request.study, request.day, request.images, network, epsilons, request.clean_images, request.seed
     )
     check_source(source)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.plain_text.printed import command_line
-from closedloop.studies.discrimination.preparation.sources import ImageSource
+from closedloop.studies.discrimination.preparation.sources import PairSource
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DiscriminationOptions:
     """
 
     experiment: Path | None
-    source: ImageSource
+    source: PairSource
     n_subjects: int
     sessions_each: int
     n_checks: int

@@ -87,10 +87,10 @@ def discrimination(
     chosen, epsilons = parse_network(network, architecture=None), parse_epsilons(epsilon or [DEFAULT_EPSILONS])
     n_units_of(chosen)
     from closedloop.studies.discrimination.asked import DiscriminationOptions  # noqa: PLC0415
-    from closedloop.studies.discrimination.preparation.sources import ImageSource, check_source  # noqa: PLC0415
+    from closedloop.studies.discrimination.preparation.sources import PairSource, check_source  # noqa: PLC0415
     from closedloop.studies.discrimination.run import find_experiment, run_study  # noqa: PLC0415 - heavy, once checked
 
-    source = ImageSource(study, day, images, chosen, epsilons, clean_images, seed)
+    source = PairSource(study, day, images, chosen, epsilons, clean_images, seed)
     check_source(source)
     options = DiscriminationOptions(experiment, source, subjects, sessions, checks, rules, seed)
     with bar("images") as progress:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
 
-Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+SubjectCurve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 PAPER_EPSILON, PAPER_CORRECT = 1.0, 0.51  # "the accuracy of detecting a perturbation of epsilon = 1 to be 51%"
 
 
-def psychometric_figure(detection: Columns, subjects: Sequence[Curve]) -> Figure:
+def psychometric_figure(detection: Columns, subjects: Sequence[SubjectCurve]) -> Figure:
     """Draw percent correct and d' over epsilon with their intervals.
 
     Parameters

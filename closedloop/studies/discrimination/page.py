@@ -19,8 +19,9 @@ from closedloop.report.quoted import QuotedNumber, origin_of, quoted_table
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, percent
 from closedloop.studies.discrimination.documents import DiscriminationStudy
-from closedloop.studies.discrimination.figures import PAPER_EPSILON, Curve, psychometric_figure
+from closedloop.studies.discrimination.figures import PAPER_EPSILON, SubjectCurve, psychometric_figure
 from closedloop.studies.discrimination.gather import TIMED_OUT
+from closedloop.studies.discrimination.quality import coverage_section, exactness_section
 
 _WIDE_PX = 640
 _POWER = 0.8
@@ -53,7 +54,7 @@ class FoundDiscrimination:
     pairs: Columns
     detection: Columns
     coverage: Columns | None
-    curves: tuple[Curve, ...]
+    curves: tuple[SubjectCurve, ...]
 
     @property
     def by_epsilon(self) -> Columns:
@@ -86,8 +87,8 @@ def discrimination_page(found: FoundDiscrimination, *, command: str) -> bytes:
             _curve(found),
             _images(found),
             _people(found),
-            _exactness(found),
-            *([_coverage(found.coverage)] if found.coverage is not None else []),
+            exactness_section(found.sessions, found.experiment),
+            *([coverage_section(found.coverage)] if found.coverage is not None else []),
         )
     return render(
         Page(
@@ -104,7 +105,15 @@ def discrimination_page(found: FoundDiscrimination, *, command: str) -> bytes:
 
 
 def interval_text(value: float, low: float, high: float) -> str:
-    """Return a part of 1 with its interval, as ``51.3 % [49.8, 52.7]``."""
+    """Return a part of 1 with its interval, as ``51.3 % [49.8, 52.7]``.
+
+    Parameters
+    ----------
+    value
+        The estimate.
+    low, high
+        Ends of its interval; NaN where it is not known.
+    """
     if not math.isfinite(value):
         return DASH
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -302,67 +311,6 @@ def _people(found: FoundDiscrimination) -> PageSection:
     )
     return PageSection(
         "people", "Who answered, and what does not count", tables=(left,), folded=(("Subjects", people),)
-    )
-
-
-def _exactness(found: FoundDiscrimination) -> PageSection:
-    table, task = found.sessions, found.experiment.document.task
-    rows = []
-    for front_end in dict.fromkeys(table["front_end"].tolist()):
-        own = {name: column[table["front_end"] == front_end] for name, column in table.items()}
-        rates = own["refresh_hz"]
-        rows.append(
-            (
-                front_end,
-                count(len(rates)),
-                f"{rates.min():.1f} to {rates.max():.1f} Hz",
-                f"{own['image_px'].min()} to {own['image_px'].max()} px",
-                count(int(own["n_trials"].sum())),
-                count(int(own["n_wrong_count"].sum())),
-                count(int(own["n_late"].sum())),
-                count(int((own["n_launches"] - 1).sum())),
-                count(int((~own["is_finished"].astype(bool)).sum())),
-            )
-        )
-    caption = (
-        f"Either image is up for {task.image_ms:g} ms, in whole frames, which are counted and carry time stamps. "
-        "A frame is late that comes one and a half frames or more after the one before."
-    )
-    columns = (
-        *(
-            "shown by",
-            "sessions",
-            "frame rate",
-            "image on the screen",
-            "trials",
-            "wrong frame count",
-            "with a late frame",
-        ),
-        *("begun anew", "not finished"),
-    )
-    return PageSection("exactness", "How exactly it was shown", tables=(Table(columns, tuple(rows), caption),))
-
-
-def _coverage(table: Columns) -> PageSection:
-    rows = tuple(
-        (
-            f"{table['observers'][place]}, ε = {table['epsilon'][place]:g}",
-            percent(float(table["true_correct"][place])),
-            f"{table['true_d_prime'][place]:.2f}",
-            *(percent(float(table[name][place])) for name in ("correct", "d_prime", "binomial")),
-        )
-        for place in range(len(table["epsilon"]))
-    )
-    n = int(table["n_studies"][0])
-    chance = 100 * 1.96 * math.sqrt(0.95 * 0.05 / n)
-    caption = (
-        f"Part of {count(n)} simulated studies whose 95 % interval holds the truth; by chance alone within "
-        f"{chance:.1f} points of 95. Alike: every observer and image has the same d′. Differing: the logarithm of d′ "
-        "has an SD of 0.25 over subjects and 0.35 over images, criteria differ, and 4 % of answers are guesses."
-    )
-    columns = ("simulated observers", "true correct", "true d′", "correct", "d′", "binomial")
-    return PageSection(
-        "coverage", "Whether the intervals hold what they claim", tables=(Table(columns, rows, caption),)
     )
 
 

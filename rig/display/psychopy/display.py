@@ -240,19 +240,11 @@ class PsychoPyDisplay:
             return self._flip(picture, at_flip)
 
     def show_text(self, text: str) -> Flip:
-        """Show text on grey at the next frame, in the middle, lines set apart by line ends.
-
-        Raises
-        ------
-        SessionError
-            The X server is gone.
-        """
-        with self._server.refuse_lost():
-            self._text = text
-            try:
-                return self._flip(BLANK, None)
-            finally:
-                self._text = ""
+        """Show text on grey at the next frame, in the middle, lines set apart by line ends."""
+        self._text = text
+        flip = self.flip(BLANK)
+        self._text = ""
+        return flip
 
     def _flip(self, picture: Picture, at_flip: Callable[[], None] | None) -> Flip:
         if self._shown is not None and picture.slot != self._shown.slot:

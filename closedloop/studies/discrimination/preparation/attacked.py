@@ -55,7 +55,7 @@ class ImageRequest:
 
 
 @dataclass(frozen=True)
-class AttackShard:
+class PairAttackShard:
     """Some images at one epsilon."""
 
     request: ImageRequest
@@ -102,7 +102,7 @@ def attacked_pairs(
         Workers were lost, or the disk is full.
     """
     shards = [
-        AttackShard(request, epsilon, first, resolved(folder))
+        PairAttackShard(request, epsilon, first, resolved(folder))
         for epsilon in request.epsilons
         for first in range(0, request.n_images, _PER_SHARD)
     ]
@@ -124,12 +124,12 @@ def attacked_pairs(
     return gather_pairs(found, source=f"{request.n_images} computed images, attacked at {where}")
 
 
-def leave_attacks(shard: AttackShard) -> None:
+def leave_attacks(shard: PairAttackShard) -> None:
     """Attack the images of a piece, unless its file is there, and leave the file."""
     made_once(shard.path, lambda path: write_shard({"attacked": _attacked(shard)}, path))
 
 
-def _attacked(shard: AttackShard) -> NDArray[np.uint8]:
+def _attacked(shard: PairAttackShard) -> NDArray[np.uint8]:
     _, clean = _clean_images(shard.request)
     model = open_network(shard.request.network).units.load(own_device("cpu"))
     images = clean[list(shard.rows)]
@@ -145,7 +145,7 @@ def _attacked(shard: AttackShard) -> NDArray[np.uint8]:
     return np.asarray(found.attacked, dtype=np.uint8)
 
 
-def _units(shard: AttackShard, responses: NDArray[np.floating]) -> Sequence[int]:
+def _units(shard: PairAttackShard, responses: NDArray[np.floating]) -> Sequence[int]:
     """Return each image's unit: drawn of those that vary over the images, the same at every epsilon."""
     varying = np.flatnonzero(responses.std(axis=0) > 0)
     order = generator(shard.request.seed, "discrimination", "units").permutation(varying)

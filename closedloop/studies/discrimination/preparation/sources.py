@@ -14,7 +14,7 @@ from closedloop.studies.networks import NetworkChoice
 
 
 @dataclass(frozen=True)
-class ImageSource:
+class PairSource:
     """One of three: a study, a folder, or a network that is attacked.
 
     Attributes
@@ -38,7 +38,7 @@ class ImageSource:
     seed: int
 
 
-def check_source(source: ImageSource) -> None:
+def check_source(source: PairSource) -> None:
     """Refuse two sources at once, and a day without a study.
 
     Raises
@@ -52,7 +52,7 @@ def check_source(source: ImageSource) -> None:
         raise OptionError("--day: expected the study whose day it is, found none. Name it by --study.")
 
 
-def find_pairs(source: ImageSource, pieces: Path, *, workers: Workers, progress: ProgressCallback) -> StimulusPairs:
+def find_pairs(source: PairSource, pieces: Path, *, workers: Workers, progress: ProgressCallback) -> StimulusPairs:
     """Return the images that a source has.
 
     Parameters
