@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from closedloop.access.files import PublishedFiles
@@ -42,7 +43,11 @@ class StudyDocuments:
         """
         from closedloop.models.checkpoints import load_site_model  # noqa: PLC0415 - torch is needed for models alone
 
-        return load_site_model(self._files.path(catalog.MODEL, day, handed_on=True))
+        return load_site_model(self.model_file(day))
+
+    def model_file(self, day: int) -> Path:
+        """Return the file of `model`, safetensors, for processes that each load their own."""
+        return self._files.path(catalog.MODEL, day, handed_on=True)
 
     def journal(self, day: int) -> Journal:
         """Return the rig's journal: every trial, presentation and launch.

@@ -93,16 +93,39 @@ def population_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     truth
         Whether to keep what the hidden cortex did.
     """
-    file = catalog.POPULATION_EFFECTS
-    nothing = pd.DataFrame({name: [] for name in ("day", *file.layout.columns)})
-    tables = [
-        seen.read_together(day, file, partial(_population, seen, day))
-        for day, number in files.sessions_with(file)
-        for seen in [files.seen_from(day, number)]
-    ]
-    frame = pd.concat(tables, ignore_index=True) if tables else nothing
+    frame = _of_sessions(files, catalog.POPULATION_EFFECTS)
     hidden = [name for name in frame.columns if name.startswith("true_")]
     return _marked(frame if truth else frame.drop(columns=hidden), files)
+
+
+def planes_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
+    """Return how responses bend over planes of images, of all days that show any; no row where no day does.
+
+    Parameters
+    ----------
+    files
+        The study.
+    truth
+        Whether to keep what the hidden cortex did.
+    """
+    frame = _of_sessions(files, catalog.PLANE_CURVATURES)
+    hidden = [name for name in frame.columns if name.startswith("true_")]
+    return frame if truth else _marked(frame.drop(columns=hidden), files)
+
+
+def plane_places_frame(files: PublishedFiles, day: int) -> pd.DataFrame:
+    """Return where each image of a day's planes lies; no row where it shows none.
+
+    Parameters
+    ----------
+    files
+        The study.
+    day
+        Whose.
+    """
+    file = catalog.PLANE_PLACES
+    nothing: Columns = {name: np.array([]) for name in file.layout.columns}
+    return _marked(pd.DataFrame(files.read(file, day) if files.has(file, day) else nothing), files)
 
 
 def sensitivity_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
@@ -211,9 +234,20 @@ def _pairs(files: PublishedFiles, day: int, *, truth: bool) -> pd.DataFrame:
     return frame if truth else frame.drop(columns="true_change")
 
 
-def _population(files: PublishedFiles, day: int) -> pd.DataFrame:
-    columns = files.read(catalog.POPULATION_EFFECTS, day)
-    return pd.DataFrame({"day": np.full(len(columns["kind"]), day), **columns})
+def _of_sessions(files: PublishedFiles, file: TableFile) -> pd.DataFrame:
+    """Return an optional table of all sessions that have it, with their days; no row where none has."""
+    nothing = pd.DataFrame({name: [] for name in ("day", *file.layout.columns)})
+    tables = [
+        seen.read_together(day, file, partial(_dated, seen, day, file))
+        for day, number in files.sessions_with(file)
+        for seen in [files.seen_from(day, number)]
+    ]
+    return _marked(pd.concat(tables, ignore_index=True) if tables else nothing, files)
+
+
+def _dated(files: PublishedFiles, day: int, file: TableFile) -> pd.DataFrame:
+    columns = files.read(file, day)
+    return pd.DataFrame({"day": np.full(len(next(iter(columns.values()))), day), **columns})
 
 
 def _slopes(files: PublishedFiles, day: int) -> pd.DataFrame:

@@ -10,16 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from closedloop.access import frames
-from closedloop.access.documents import StudyDocuments
 from closedloop.access.frames import Unit
 from closedloop.access.pictures import find_image, images_of_day
+from closedloop.access.planes import StudyPlanes
 from closedloop.access.spike_times import site_onsets, site_spikes
 from closedloop.artifacts import catalog
 from closedloop.artifacts.protocol.protocol import Protocol
 
 
 @dataclass(frozen=True, repr=False)
-class Study(StudyDocuments):
+class Study(StudyPlanes):
     """Read-only access to a study; `open_study` makes it.
 
     Days count from 0. A table of one row a presentation, stimulus or site is indexed by it, and by ``day`` before it
@@ -94,6 +94,11 @@ class Study(StudyDocuments):
         """The days that `slopes` has, ascending: versions before December 2026 tested none."""
         return self._files.days_with(catalog.SLOPES)
 
+    @property
+    def fitted_days(self) -> tuple[int, ...]:
+        """The days whose refit is done, ascending: each leaves the `model` of the day after it."""
+        return self._files.days_with(catalog.FIT)
+
     def presentations(self, day: int | None = None) -> pd.DataFrame:
         """Return every presentation: what was shown, when, and whether its response counts.
 
@@ -103,10 +108,10 @@ class Study(StudyDocuments):
         -------
         DataFrame
             Index ``ordinal`` (count of the presentations begun in the session). Columns: ``kind`` (clean, attacked,
-            repeated, preference, gaussian, linear, yesterday, sham, population), ``role``, ``category``, ``image_id``
-            and ``clean_index`` of the clean image beneath, ``attacked_site`` ("" for other kinds), ``epsilon``;
-            ``outcome`` at the rig; ``used`` and, if not, the ``reason``; ``onset_s``, the onset on the recorder's
-            clock; ``rig_onset_s``; and others.
+            repeated, preference, gaussian, linear, yesterday, sham, plane, population), ``role``, ``category``,
+            ``image_id`` and ``clean_index`` of the clean image beneath, ``attacked_site`` ("" for other kinds),
+            ``epsilon``; ``outcome`` at the rig; ``used`` and, if not, the ``reason``; ``onset_s``, the onset on the
+            recorder's clock; ``rig_onset_s``; and others.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""95 % intervals of a mean of few independent values: Student's t, with no library that is not there anyway."""
+"""95 % intervals of a mean of few independent values and of a rate, with no library that is not there anyway."""
 
 from __future__ import annotations
 
@@ -30,6 +30,22 @@ def half_width_95(standard_error: float, *, n: int) -> float:
     (2.131, 3.182)
     """
     return student_95(n - 1) * standard_error
+
+
+def wilson(n_found: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a rate (Wilson 1927); NaN of nothing.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in wilson(5, 100)]
+    [0.022, 0.112]
+    """
+    if not n:
+        return math.nan, math.nan
+    z, rate = _NORMAL_95, n_found / n
+    middle = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def student_95(degrees: int) -> float:

@@ -22,6 +22,10 @@ from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOU
 from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_PROBES as PLANNED_PROBES_LAYOUT
 from closedloop.artifacts.day.plan import DayPlan
+from closedloop.artifacts.day.planes import PLANE_AXES as PLANE_AXES_LAYOUT
+from closedloop.artifacts.day.planes import PLANE_CURVATURES as PLANE_CURVATURES_LAYOUT
+from closedloop.artifacts.day.planes import PLANE_PLACES as PLANE_PLACES_LAYOUT
+from closedloop.artifacts.day.planes import PLANES as PLANES_LAYOUT
 from closedloop.artifacts.day.population.sealed import DECODER as DECODER_LAYOUT
 from closedloop.artifacts.day.population.sealed import POPULATION_EFFECTS as POPULATION_EFFECTS_LAYOUT
 from closedloop.artifacts.day.population.sealed import SEALED_POPULATION as SEALED_POPULATION_LAYOUT
@@ -117,6 +121,23 @@ SEALED_POPULATION = TableFile(
     optional=True,
     layout=SEALED_POPULATION_LAYOUT,
 )
+PLANES = TableFile(
+    "synthesize",
+    "planes.parquet",
+    holds="planes of images, and how the model says they bend, sealed",
+    optional=True,  # where the session has none
+    layout=PLANES_LAYOUT,
+)
+PLANE_PLACES = TableFile(
+    "synthesize",
+    "plane_places.parquet",
+    holds="where on its plane each image lies",
+    optional=True,
+    layout=PLANE_PLACES_LAYOUT,
+)
+PLANE_AXES = ArrayFile(
+    "synthesize", "plane_axes.h5", holds="the directions of each plane", optional=True, layout=PLANE_AXES_LAYOUT
+)
 
 SESSION = DocumentFile("schedule", "session.json", holds="timing, screen, codes", document=SessionDocument)
 PRESENTATIONS = TableFile(
@@ -191,6 +212,13 @@ SLOPES = TableFile(
     holds="growth with epsilon, by site and by image, tested",
     optional=True,  # versions before December 2026 wrote none
     layout=SLOPES_LAYOUT,
+)
+PLANE_CURVATURES = TableFile(
+    "evaluate",
+    "plane_curvatures.parquet",
+    holds="how responses bend over planes of images",
+    optional=True,  # where the session has none
+    layout=PLANE_CURVATURES_LAYOUT,
 )
 IMAGE_CURVES = TableFile(
     "evaluate",

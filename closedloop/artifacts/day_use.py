@@ -1,9 +1,9 @@
 """What of a day may be fitted and what may be evaluated: by a stimulus' role, and by what people left out.
 
 The one place that says so: fit, evaluation and report ask here. Anchors, the attacks on them and the probes made from
-them, normalizers, controls, attacks on a decoder and the images that a few sites share (`REPEATED`) are never fitted:
-on the anchors days are compared, so a model must not have seen them. Probes and images that are shown once are fitted
-and never evaluated. What is shown for category preference is fitted, evaluated for that alone, and part of no
+them, normalizers, controls, attacks on a decoder, planes and the images that a few sites share (`REPEATED`) are never
+fitted: on the anchors days are compared, so a model must not have seen them. Probes and images that are shown once are
+fitted and never evaluated. What is shown for category preference is fitted, evaluated for that alone, and part of no
 sensitivity and of no SD: its images are no sample of all images. What people left out keeps its place in every table
 and has no response there.
 """
@@ -21,6 +21,7 @@ from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
+from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.stimulus_set import StimulusSet
 
 Rows = NDArray[np.int64]
@@ -30,6 +31,9 @@ PROBE = "probe"
 
 PREFERENCE = "preference"
 """The kind of an attack that is to raise a site on an image of a category it likes least, and that image's role."""
+
+SHOWN_MANY_TIMES = (REPEATED, PLANE)
+"""Roles of clean images that a day shows more often than other days show theirs: they tell no reliability of a day."""
 
 FITTED_ROLES = ("clean", "single", PREFERENCE)
 """Roles of the images that are fitted, with what is made from them: fresh ones, repeated or shown once."""
@@ -70,6 +74,11 @@ def attacked_rows(stimuli: StimulusSet) -> Rows:
 def repeated_rows(stimuli: StimulusSet) -> Rows:
     """Return the attacks that are shown many times, for a few sites: evaluated by themselves, image by image."""
     return stimuli.rows(kind=REPEATED)
+
+
+def plane_rows(stimuli: StimulusSet) -> Rows:
+    """Return the images of planes around clean ones, each evaluated at the site whose plane it is, by itself."""
+    return stimuli.rows(kind=PLANE)
 
 
 def raised_rows(stimuli: StimulusSet) -> Rows:

@@ -18,8 +18,8 @@ from closedloop.artifacts.amended.exclusions import LeftOutOf
 from closedloop.artifacts.amended.uncounted import Uncounted
 from closedloop.artifacts.catalog import COUNTS, RESPONSES, SITES, STIMULI
 from closedloop.artifacts.day.responses import Site
+from closedloop.artifacts.day_use import SHOWN_MANY_TIMES
 from closedloop.artifacts.naming import derive_seed
-from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.gates.context import GateContext
 
 Floats = NDArray[np.float64]
@@ -168,7 +168,7 @@ def _without_presentations(context: GateContext, sites: Sequence[Site]) -> tuple
     """Describe sites again by the presentations that count, as ingest describes them by all."""
     stimuli, rates_hz = context.read(STIMULI), counted_rates_hz(context)
     image_index = np.asarray(context.read(RESPONSES)["image_index"], dtype=np.int64)
-    is_clean = (stimuli["kind"] == "clean") & (stimuli["role"] != REPEATED)
+    is_clean = (stimuli["kind"] == "clean") & ~np.isin(stimuli["role"], SHOWN_MANY_TIMES)
     is_fresh = is_clean & (stimuli["role"] == "clean")
     shown = is_clean[image_index]
     seed = derive_seed(context.protocol.seed, context.study.subject, context.block.seed_name, "ingest", "reliability")

@@ -10,6 +10,7 @@ import numpy as np
 from closedloop.analysis.expected.error import PlannedPairs
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
+from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.rounds import protocol_of_session
 from closedloop.stages.plan import Item, PlannedRows, plan_rows
@@ -149,6 +150,8 @@ def design_day(
         presentations["singles and probes"] = taught
     if repeated := sum(int(row["repetitions"]) for row in [*rows.images, *rows.attacks] if row["role"] == REPEATED):
         presentations["single images of a few sites"] = repeated
+    if planes := sum(int(row["repetitions"]) for row in [*rows.images, *rows.planes] if row["role"] == PLANE):
+        presentations["planes of a few sites"] = planes
     return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows, counted)
 
 
@@ -166,5 +169,6 @@ def _queue_of_numbers(protocol: Protocol, day: int) -> ImageQueue:
         clean=queued("clean", images.clean_per_day),
         singles=queued("single", protocol.probes.singles_of(day)),
         repeated=queued("repeated", protocol.image_sensitivity.images_of(day)),
+        plane=queued("plane", protocol.plane.planes_of(day)),
         preference=numbered_preferences(protocol, day),
     )

@@ -297,6 +297,7 @@ def _planned(day: DayRecord) -> str:
         + (f", {count(plan.n_singles)} clean images shown once" if plan.n_singles else "")
         + (f", {count(plan.n_population)} to mislead a decoder or beside it" if plan.n_population else "")
         + (f", {count(plan.n_repeated)} attacked for a few sites and shown many times" if plan.n_repeated else "")
+        + (f", {count(plan.n_plane)} images of planes around a clean one, for a few sites" if plan.n_plane else "")
         + (f", {count(plan.n_probes)} probes" if plan.n_probes else "")
         + (
             f", for category preference {count(plan.n_preference)} clean and {count(plan.n_raised)} attacked images."

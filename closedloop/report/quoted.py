@@ -45,7 +45,7 @@ def origin_of(*, simulated: bool) -> Origin:
     return "simulated" if simulated else "measured"
 
 
-def quoted_table(numbers: Sequence[QuotedNumber], *, caption: str) -> Table:
+def quoted_table(numbers: Sequence[QuotedNumber], *, caption: str, source: str = "Guo et al. 2022") -> Table:
     """Return a table with a row a number: what was found, where it is from, the paper's number and its sentence.
 
     Parameters
@@ -54,6 +54,8 @@ def quoted_table(numbers: Sequence[QuotedNumber], *, caption: str) -> Table:
         In the order of the rows.
     caption
         What the numbers are of.
+    source
+        Whose numbers and sentences stand beside them.
 
     Examples
     --------
@@ -62,7 +64,7 @@ def quoted_table(numbers: Sequence[QuotedNumber], *, caption: str) -> Table:
     (('growth', '2.1', 'simulated', '2.7', '“there was a 2.7 fold increase” (section 3.1)'),)
     """
     return Table(
-        columns=("", "here", "here it is", "Guo et al. 2022", "the sentence behind it"),
+        columns=("", "here", "here it is", source, "the sentence behind it"),
         rows=tuple(
             (one.what, one.found, one.origin, one.paper or "–", f"“{one.sentence}” ({one.place})") for one in numbers
         ),

@@ -23,6 +23,7 @@ from closedloop.artifacts.protocol.rounds import protocol_of_session
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
+from closedloop.stages.planes.rows import middle_images, plane_items
 from closedloop.stages.population.rows import population_rows
 from closedloop.stages.preference.planned import planned_attacks, planned_images
 from closedloop.stages.single_images import repeated_attacks, repeated_images
@@ -35,7 +36,7 @@ Item = dict[str, str | int | float]
 class PlannedRows:
     """The rows of a day's tables: what is shown as often as each says, and probes, once.
 
-    `raised` are the attacks on images of least preferred categories.
+    `raised` are the attacks on images of least preferred categories, `planes` the images around clean ones.
     """
 
     images: list[Item]
@@ -44,6 +45,7 @@ class PlannedRows:
     population: list[Item]
     probes: list[Item]
     raised: list[Item]
+    planes: list[Item]
 
     @property
     def n_presentations(self) -> int:
@@ -59,7 +61,7 @@ class PlannedRows:
     @property
     def items(self) -> list[Item]:
         """All changed images but probes, in the order of the table of items."""
-        return [*self.attacks, *self.raised, *self.controls, *self.population]
+        return [*self.attacks, *self.raised, *self.controls, *self.population, *self.planes]
 
 
 def run(context: StageContext) -> None:
@@ -102,6 +104,7 @@ def run(context: StageContext) -> None:
             n_probes=len(rows.probes),
             n_population=len(rows.population),
             n_repeated=n_repeated,
+            n_plane=len(rows.planes),
             n_preference=sum(row["role"] == PREFERENCE for row in rows.images),
             n_raised=len(rows.raised),
             left_out=said_of_all(not_attacked),
@@ -125,8 +128,8 @@ def plan_rows(
     queue
         Its clean images.
     protocol
-        Its sections images, attack, controls, population, probes, preference, ensemble and image_sensitivity decide,
-        with the numbers of the session (`protocol_of_session`).
+        Its sections images, attack, controls, population, probes, preference, ensemble, plane and image_sensitivity
+        decide, with the numbers of the session (`protocol_of_session`).
     sites
         Outputs of the model that are attacked.
     seed_of
@@ -145,6 +148,7 @@ def plan_rows(
         images=[
             *_planned_images(queue, protocol.images),
             *repeated_images(queue, protocol.image_sensitivity),
+            *middle_images(queue, protocol.plane, sites=sites),
             *planned_images(chosen, preference),
         ],
         attacks=[*attacks, *repeated_attacks(queue, protocol, sites=sites)],
@@ -156,6 +160,7 @@ def plan_rows(
         population=population_rows(queue, protocol.population) if sites else [],
         probes=_probes(queue, protocol, sites=sites, seed_of=seed_of) if queue.day and sites else [],
         raised=planned_attacks(chosen, preference, epsilons=protocol.attack.epsilons),
+        planes=plane_items(queue, protocol.plane, sites=sites),
     )
 
 

@@ -20,7 +20,13 @@ from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import FITTED_ROLES, PREFERENCE
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
-from closedloop.artifacts.protocol.rounds import clean_of_session, repeated_of_session, singles_of_session
+from closedloop.artifacts.protocol.plane import PLANE
+from closedloop.artifacts.protocol.rounds import (
+    clean_of_session,
+    planes_of_session,
+    repeated_of_session,
+    singles_of_session,
+)
 from closedloop.artifacts.records.sequence import START
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
@@ -70,6 +76,13 @@ def run(context: StageContext) -> None:
         seed=context.seed(REPEATED),
         place=f"day {tomorrow}",
     )
+    plane = draw(
+        pool.images(),
+        planes_of_session(context.protocol, day=shows.day, number=shows.number),
+        used={*uses["image_id"], *(image.image_id for image in (*clean, *singles, *repeated))},
+        seed=context.seed(PLANE),
+        place=f"day {tomorrow}",
+    )
     preferences = tuple[SitePreference, ...]()
     if context.protocol.preference.images_on(shows.day) and context.paths.sequence.measures(shows):
         sessions = [context.at(block) for block in context.so_far]
@@ -77,11 +90,11 @@ def run(context: StageContext) -> None:
             pool.images(),
             [read_day_responses(one.read, one.day, window_s=1.0) for one in sessions],  # z-scored: no window matters
             context.protocol.preference,
-            used={*uses["image_id"], *(image.image_id for image in (*clean, *singles, *repeated))},
+            used={*uses["image_id"], *(image.image_id for image in (*clean, *singles, *repeated, *plane))},
             seed=context.seed(PREFERENCE),
             place=f"day {tomorrow}",
         )
-    drawn = (*clean, *singles, *repeated, *(image for one in preferences for image in one.images))
+    drawn = (*clean, *singles, *repeated, *plane, *(image for one in preferences for image in one.images))
     check_drawn(pool, [image.image_id for image in drawn])
     context.write(catalog.USES, uses)
     not_shown = None
@@ -101,6 +114,7 @@ def run(context: StageContext) -> None:
                 "clean": clean,
                 "singles": singles,
                 "repeated": repeated,
+                "plane": plane,
                 "preference": preferences,
                 "not_shown": not_shown,
             }
@@ -161,6 +175,7 @@ def _uses_today(
         *((image.image_id, "clean", True) for image in today.clean),
         *((image.image_id, "single", True) for image in today.singles),
         *((image.image_id, REPEATED, False) for image in today.repeated),
+        *((image.image_id, PLANE, False) for image in today.plane),
         *((image.image_id, "anchor", False) for image in today.anchors),
         *((image.image_id, "normalizer", False) for image in today.normalizers),
         *((image.image_id, PREFERENCE, True) for one in today.preference for image in one.images),

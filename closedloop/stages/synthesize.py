@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.population.kinds import POPULATION_KINDS, POPULATION_NOISE
+from closedloop.artifacts.day.population.kinds import POPULATION_NOISE
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import PREFERENCE, PROBE
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.artifacts.protocol.attack import ATTACK_KINDS, CONTROL_KINDS, MODEL_FREE_KINDS
+from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.tables import Columns
 from closedloop.attacks.audit import audit_columns
@@ -25,85 +25,27 @@ from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult, no_a
 from closedloop.attacks.synthesis.sources import site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import load_site_model
-from closedloop.models.ensemble import SiteEnsemble
+from closedloop.models.ensemble import DayModel, SiteEnsemble
 from closedloop.models.site_model import freeze_for_attack, predict
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
+from closedloop.stages.planes.images import make_planes
+from closedloop.stages.planned_day import ImageBytes, PlannedDay
 from closedloop.stages.population.decoder import fit_day_decoder, labelled_responses
-from closedloop.stages.population.images import PlannedPopulation, make_population
+from closedloop.stages.population.images import make_population
 from closedloop.stages.preference.raised import joined, raise_sites
 from closedloop.stages.probes import SearchWork, make_probes
 from closedloop.stages.yesterday import AttackName, ShownAttack, images_of, yesterdays_attacks
 from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
 from closedloop.stimuli.pools import load_images
 
-ImageBytes = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class _PlannedDay:
-    """The day's tables with the pixels of the clean images, in the order of the image table."""
-
-    images: Columns
-    items: Columns
-    clean: ImageBytes
-    probes: Columns | None = None
-
-    def clean_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the clean image of planned items, as a row of the image table."""
-        return self._rows_of(self.items["image_id"][rows])
-
-    @property
-    def clean_index_of_probes(self) -> NDArray[np.int64]:
-        """The clean image of each probe, as a row of the image table."""
-        return self._rows_of([] if self.probes is None else self.probes["image_id"])
-
-    def _rows_of(self, image_ids: Iterable[str]) -> NDArray[np.int64]:
-        place = {image_id: row for row, image_id in enumerate(self.images["image_id"])}
-        return np.array([place[image_id] for image_id in image_ids], dtype=np.int64)
-
-    def items_of(self, *kinds: str) -> NDArray[np.int64]:
-        """Return the rows of the item table of these kinds."""
-        return np.flatnonzero(np.isin(self.items["kind"], kinds))
-
-    @property
-    def population(self) -> PlannedPopulation:
-        """What is to mislead a decoder, with the noise beside it."""
-        rows = self.items_of(*POPULATION_KINDS)
-        items = {name: column[rows] for name, column in self.items.items()}
-        return PlannedPopulation(items, self.images, self.clean, self.clean_index(rows))
-
-    @property
-    def attacks(self) -> NDArray[np.int64]:
-        """Rows of the item table that are attacks."""
-        return self.items_of(*ATTACK_KINDS)
-
-    @property
-    def raised(self) -> NDArray[np.int64]:
-        """Rows of the item table that are attacks on images of least preferred categories."""
-        return self.items_of(PREFERENCE)
-
-    @property
-    def controls(self) -> NDArray[np.int64]:
-        """Rows of the item table that are controls."""
-        return self.items_of(*CONTROL_KINDS)
-
-    @property
-    def noise(self) -> NDArray[np.int64]:
-        """Those of them that are made without a model, as large as the attacks."""
-        return self.items_of(*MODEL_FREE_KINDS)
-
-    @property
-    def yesterday(self) -> NDArray[np.int64]:
-        """Those of them that are attacks of the day before."""
-        return self.items_of("yesterday")
-
 
 def run(context: StageContext) -> None:
     """Write stimuli.parquet, audit.parquet, images.h5, predictions.h5 and, of an ensemble or probes, members.h5.
 
-    Where a decoder is attacked, decoder.json, decoder.h5 and population.parquet too.
+    Where a decoder is attacked, decoder.json, decoder.h5 and population.parquet too; where planes are shown,
+    planes.parquet, plane_places.parquet and plane_axes.h5.
     """
     planned, items = context.read(catalog.PLANNED_IMAGES), context.read(catalog.PLANNED_ITEMS)
     recorded = context.read(catalog.STUDY_INPUTS)
@@ -114,7 +56,7 @@ def run(context: StageContext) -> None:
         context.read(catalog.ADDED_IMAGES) if has_added else None,
     )
     probes = context.read(catalog.PLANNED_PROBES) if context.path(catalog.PLANNED_PROBES).exists() else None
-    plan = _PlannedDay(planned, items, load_images(pool, tuple(planned["image_id"])), probes)
+    plan = PlannedDay(planned, items, load_images(pool, tuple(planned["image_id"])), probes)
     model_file = context.path(catalog.MODEL)
     model = load_site_model(model_file)
     members = model.members if isinstance(model, SiteEnsemble) else (model,)
@@ -142,38 +84,72 @@ def run(context: StageContext) -> None:
         context.write(catalog.MEMBER_PREDICTIONS, {"predicted": of_members})
         if probes is not None:
             columns = _with_probes(columns, plan, probes, images, predicted=of_members.mean(axis=0))
-    audit = _audit_columns(columns, images, attacks, probed)
-    population = plan.population
-    if len(population.items["kind"]):
-        until_today = [one for one in context.so_far if one.day < context.day]
-        n_outputs = model.spec.n_sites
-        sessions = [  # z-scores are the same in whatever window spikes were counted
-            labelled_responses(read_day_responses(context.at(one).read, one.day, window_s=1.0), n_outputs=n_outputs)
-            for one in until_today
-        ]
-        decoder = fit_day_decoder(sessions, seed=context.seed("decoder"), place=str(context.paths.protocol))
-        noise = population.items["item_id"][population.items["kind"] == POPULATION_NOISE]
-        made_population = make_population(
-            population,
-            decoder,
-            model,
-            model_file=model_file,
-            protocol=context.protocol,
-            first_index=len(images),
-            seed=context.seed(),
-            noise_seeds=[context.seed(item_id) for item_id in noise],
-            work=SearchWork(context.workers, context.scratch / "population", context.progress),
-        )
-        columns, audit = made_population.after(columns, audit)
-        images = np.concatenate([images, made_population.images])
-        days = [one.day for one in until_today]
-        context.write(catalog.DECODER, decoder.document(simulated=context.simulated, day=context.day, days=days))
-        context.write(catalog.DECODER_WEIGHTS, decoder.arrays())
-        context.write(catalog.SEALED_POPULATION, made_population.sealed)
-    context.write(catalog.IMAGES, {"images": images})
-    context.write(catalog.STIMULI, columns)
-    context.write(catalog.AUDIT, audit)
+    made_so_far = _Stimuli(columns, _audit_columns(columns, images, attacks, probed), images)
+    stimuli = _with_planes(context, plan, model, _with_population(context, plan, model, made_so_far))
+    context.write(catalog.IMAGES, {"images": stimuli.images})
+    context.write(catalog.STIMULI, stimuli.columns)
+    context.write(catalog.AUDIT, stimuli.audit)
     context.write(catalog.PREDICTIONS, {"predicted": predict(model, plan.clean)})
+
+
+@dataclass(frozen=True)
+class _Stimuli:
+    """The day's stimulus table, its audit and its images, as far as they are made."""
+
+    columns: dict[str, Any]
+    audit: dict[str, Any]
+    images: ImageBytes
+
+    def followed_by(self, rows: dict[str, Any], audit: dict[str, Any], images: ImageBytes) -> _Stimuli:
+        """Return them with more as their last."""
+        return _Stimuli(
+            followed_by(self.columns, rows), followed_by(self.audit, audit), np.concatenate([self.images, images])
+        )
+
+
+def _with_population(context: StageContext, plan: PlannedDay, model: DayModel, stimuli: _Stimuli) -> _Stimuli:
+    """Add the attacks on a decoder, where there are any, and write the decoder."""
+    population = plan.population
+    if not len(population.items["kind"]):
+        return stimuli
+    until_today = [one for one in context.so_far if one.day < context.day]
+    n_outputs = model.spec.n_sites
+    sessions = [  # z-scores are the same in whatever window spikes were counted
+        labelled_responses(read_day_responses(context.at(one).read, one.day, window_s=1.0), n_outputs=n_outputs)
+        for one in until_today
+    ]
+    decoder = fit_day_decoder(sessions, seed=context.seed("decoder"), place=str(context.paths.protocol))
+    noise = population.items["item_id"][population.items["kind"] == POPULATION_NOISE]
+    made = make_population(
+        population,
+        decoder,
+        model,
+        model_file=context.path(catalog.MODEL),
+        protocol=context.protocol,
+        first_index=len(stimuli.images),
+        seed=context.seed(),
+        noise_seeds=[context.seed(item_id) for item_id in noise],
+        work=SearchWork(context.workers, context.scratch / "population", context.progress),
+    )
+    days = [one.day for one in until_today]
+    context.write(catalog.DECODER, decoder.document(simulated=context.simulated, day=context.day, days=days))
+    context.write(catalog.DECODER_WEIGHTS, decoder.arrays())
+    context.write(catalog.SEALED_POPULATION, made.sealed)
+    return stimuli.followed_by(made.rows, made.audit, made.images)
+
+
+def _with_planes(context: StageContext, plan: PlannedDay, model: DayModel, stimuli: _Stimuli) -> _Stimuli:
+    """Add the planes of images, where there are any, and write what is sealed of them."""
+    planes, section = plan.planes, context.protocol.plane
+    n_planes = planes.n_planes(section)
+    if not n_planes:
+        return stimuli
+    seeds = [context.seed(PLANE, number) for number in range(n_planes)]
+    made = make_planes(planes, model, section, first_index=len(stimuli.images), seeds=seeds)
+    context.write(catalog.PLANES, made.planes)
+    context.write(catalog.PLANE_PLACES, made.places)
+    context.write(catalog.PLANE_AXES, made.axes)
+    return stimuli.followed_by(made.rows, made.audit, made.images)
 
 
 @dataclass(frozen=True)
@@ -200,7 +176,7 @@ class _Search:
     seed: int
     work: SearchWork
 
-    def of(self, plan: _PlannedDay) -> tuple[SynthesisResult, SynthesisResult, SynthesisResult]:
+    def of(self, plan: PlannedDay) -> tuple[SynthesisResult, SynthesisResult, SynthesisResult]:
         """Find the day's attacks, those that raise sites on images of least preferred categories, then its probes."""
         attack, items, work = self.protocol.attack, _attack_items(plan, seed=self.seed), self.work
         n_made = len(items) + len(plan.raised)
@@ -249,7 +225,7 @@ class _Search:
         return attacks, raised, probed
 
 
-def _attack_items(plan: _PlannedDay, *, seed: int) -> list[AttackItem]:
+def _attack_items(plan: PlannedDay, *, seed: int) -> list[AttackItem]:
     return [
         AttackItem(
             item_name=f"{seed}|{plan.items['item_id'][row]}",
@@ -261,7 +237,7 @@ def _attack_items(plan: _PlannedDay, *, seed: int) -> list[AttackItem]:
     ]
 
 
-def _make_noise(plan: _PlannedDay, attacks: SynthesisResult, *, seeds: Sequence[int]) -> ImageBytes:
+def _make_noise(plan: PlannedDay, attacks: SynthesisResult, *, seeds: Sequence[int]) -> ImageBytes:
     """Change images without a model, by as much as the attacks of the same epsilon were really changed, in bytes."""
     if not len(plan.noise):
         return np.empty((0, *plan.clean.shape[1:]), dtype=np.uint8)
@@ -277,14 +253,14 @@ def _make_noise(plan: _PlannedDay, attacks: SynthesisResult, *, seeds: Sequence[
     return scale_to_norm(clean, direction, norm=norm)
 
 
-def _direction(plan: _PlannedDay, row: int, image: ImageBytes, seed: int) -> NDArray[np.float32]:
+def _direction(plan: PlannedDay, row: int, image: ImageBytes, seed: int) -> NDArray[np.float32]:
     if plan.items["kind"][row] == "gaussian":
         return gaussian_direction(image.shape, seed)
     other = np.flatnonzero(plan.images["image_id"] == plan.items["other_image_id"][row])[0]
     return interpolation_direction(image, plan.clean[other])
 
 
-def _attacks_again(plan: _PlannedDay, shown: Mapping[AttackName, ShownAttack]) -> list[ShownAttack]:
+def _attacks_again(plan: PlannedDay, shown: Mapping[AttackName, ShownAttack]) -> list[ShownAttack]:
     """Find the planned attacks of the day before among those that it showed."""
     names = zip(
         *(plan.items[name][plan.yesterday].tolist() for name in ("image_id", "site_index", "epsilon")), strict=True
@@ -293,7 +269,7 @@ def _attacks_again(plan: _PlannedDay, shown: Mapping[AttackName, ShownAttack]) -
 
 
 def _stimulus_columns(
-    plan: _PlannedDay, attacks: SynthesisResult, images: ImageBytes, *, again: Sequence[ShownAttack] = ()
+    plan: PlannedDay, attacks: SynthesisResult, images: ImageBytes, *, again: Sequence[ShownAttack] = ()
 ) -> dict[str, Any]:
     """Return clean images first, in the order of the image table, then attacks and controls in that of the items.
 
@@ -324,7 +300,7 @@ def _stimulus_columns(
 
 
 def _with_probes(
-    columns: dict[str, Any], plan: _PlannedDay, probes: Columns, images: ImageBytes, *, predicted: NDArray[np.float32]
+    columns: dict[str, Any], plan: PlannedDay, probes: Columns, images: ImageBytes, *, predicted: NDArray[np.float32]
 ) -> dict[str, Any]:
     """Add the probes' rows, last; predicted is the day's model's response at a probe's site, as of attacks."""
     clean_index, site = plan.clean_index_of_probes, probes["site_index"].astype(np.int64)
@@ -347,7 +323,12 @@ def _with_probes(
         "predicted_sign": np.sign(after - before).astype(np.int32),
         "repetitions": np.ones(len(places), dtype=np.int32),
     }
-    return {name: np.concatenate([np.asarray(values), np.asarray(own[name])]) for name, values in columns.items()}
+    return followed_by(columns, own)
+
+
+def followed_by(columns: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return a table with more rows as its last."""
+    return {name: np.concatenate([np.asarray(values), np.asarray(more[name])]) for name, values in columns.items()}
 
 
 def _audit_columns(

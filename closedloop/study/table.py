@@ -308,6 +308,7 @@ _DAY: tuple[Stage, ...] = (
             "ensemble",
             "rounds",
             "image_sensitivity",
+            "plane",
             "preference",
         ),
         _plan,
@@ -318,7 +319,7 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "synthesize",
         work_of("closedloop.stages.synthesize"),
-        ("attack", "population", "probes"),
+        ("attack", "population", "probes", "plane"),
         _synthesize,
         _BEFORE,
         opens_inputs=True,
@@ -361,7 +362,7 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "queue",
         work_of("closedloop.stages.queue"),
-        ("images", "probes", "rounds", "image_sensitivity", "preference"),
+        ("images", "probes", "rounds", "image_sensitivity", "plane", "preference"),
         _queue,
         opens_inputs=True,
         for_next_day=True,

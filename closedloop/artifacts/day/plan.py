@@ -46,6 +46,9 @@ class DayPlan(Document):
         exclude_if=operator.not_,
         description="attacks for a few sites on many images, shown many times; not among n_attacked",
     )
+    n_plane: int = Field(
+        default=0, exclude_if=operator.not_, description="images of planes around a clean one, for a few sites"
+    )
     n_preference: int = Field(
         default=0, exclude_if=operator.not_, description="clean images shown for the sites' preferred categories"
     )
@@ -67,7 +70,7 @@ PLANNED_IMAGES = TableLayout(
     columns={
         "image_id": Column("string", "", "name in the pool"),
         "category": Column("string", "", "category in the pool"),
-        "role": Column("string", "", "clean, single, repeated, preference, anchor or normalizer"),
+        "role": Column("string", "", "clean, single, repeated, plane, preference, anchor or normalizer"),
         "repetitions": Column("int32", "", "showings"),
     },
 )
@@ -80,10 +83,10 @@ PLANNED_ITEMS = TableLayout(
         "kind": Column(
             "string",
             "",
-            "attacked, repeated, preference, gaussian, linear, yesterday, sham, population or population_noise",
+            "attacked, repeated, preference, gaussian, linear, yesterday, sham, plane, population or population_noise",
         ),
         "image_id": Column("string", "", "the clean image that is changed"),
-        "role": Column("string", "", "anchor, clean, repeated or preference: what the changed image is"),
+        "role": Column("string", "", "anchor, clean, repeated, plane or preference: what the changed image is"),
         "other_image_id": Column("string", "", "target of a linear interpolation, else empty"),
         "site_index": Column("int32", "", "site that is attacked, or was yesterday; -1 for other kinds"),
         "epsilon": Column("float64", "224-px L2", "budget"),

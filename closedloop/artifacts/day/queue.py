@@ -58,6 +58,11 @@ class ImageQueue(Document):
         exclude_if=operator.not_,
         description="fresh clean images that are attacked for a few sites and shown many times, never fitted",
     )
+    plane: tuple[QueuedImage, ...] = Field(
+        default=(),
+        exclude_if=operator.not_,
+        description="fresh clean images in the middle of planes of images, one a site, never fitted",
+    )
     preference: tuple[SitePreference, ...] = Field(
         default=(), exclude_if=operator.not_, description="a site's categories, where the protocol asks for them"
     )
@@ -76,7 +81,8 @@ USES = TableLayout(
         "use": Column(
             "string",
             "",
-            "clean, single, repeated, preference, anchor, normalizer, attack_base, probe_base or interpolation_target",
+            "clean, single, repeated, plane, preference, anchor, normalizer, attack_base, probe_base or "
+            "interpolation_target",
         ),
         "fitted": Column("bool", "", "whether its responses entered a fit"),
     },

@@ -12,18 +12,22 @@ STIMULI = TableLayout(
         "kind": Column(
             "string",
             "",
-            "clean, attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, population or "
+            "clean, attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, plane, population or "
             "population_noise",
         ),
         "role": Column(
-            "string", "", "clean, single, repeated, preference, anchor or normalizer: what the underlying image is"
+            "string",
+            "",
+            "clean, single, repeated, plane, preference, anchor or normalizer: what the underlying image is",
         ),
         "image_id": Column("string", "", "underlying image's name in the pool"),
         "category": Column("string", "", "underlying image's category"),
         "item_id": Column("string", "", "planned item; empty for clean images"),
         "clean_index": Column("int32", "", "row of the clean image in images.h5"),
         "site_index": Column("int32", "", "site attacked, yesterday's too, or that a probe is for; -1 elsewhere"),
-        "epsilon": Column("float64", "224-px L2", "budget; 0 for clean images and shams"),
+        "epsilon": Column(
+            "float64", "224-px L2", "budget, of a plane the distance wanted; 0 for clean images and shams"
+        ),
         "realised_epsilon": Column("float64", "224-px L2", "norm computed from the bytes"),
         "predicted_clean": Column("float64", "z", "model t's response of the site to the clean bytes; NaN elsewhere"),
         "predicted_attacked": Column("float64", "z", "and to the attacked bytes"),
@@ -66,7 +70,8 @@ STIMULUS_AUDIT = TableLayout(
         "kind": Column(
             "string",
             "",
-            "attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, population or population_noise",
+            "attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, plane, population or "
+            "population_noise",
         ),
         "category": Column("string", "", "underlying image's category"),
         "site_index": Column("int32", "", "attacked site, of yesterday's attacks too; -1 for other kinds"),

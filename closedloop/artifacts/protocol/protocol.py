@@ -17,6 +17,7 @@ from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
 from closedloop.artifacts.protocol.numbers import Days, Rounds, Seed
+from closedloop.artifacts.protocol.plane import Plane
 from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.preference import Preference
 from closedloop.artifacts.protocol.probes import Probes
@@ -50,6 +51,9 @@ class Protocol(Section):
     attack: Attack
     image_sensitivity: ImageSensitivity = Field(
         default=ImageSensitivity(), description="a few sites on many images, shown many times (Figure 3B)"
+    )
+    plane: Plane = Field(
+        default=Plane(), description="planes of images around a clean one, for a few sites: how responses bend"
     )
     preference: Preference = Field(
         default=Preference(), description="attacks on images of the least preferred categories"
@@ -132,6 +136,20 @@ class Protocol(Section):
             raise ValueError(
                 f"image_sensitivity.n_sites: expected at most sites.n_sites ({self.sites.n_sites}), found "
                 f"{section.n_sites}. Lower it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _planes_can_be_shown(self) -> Protocol:
+        section = self.plane
+        if beyond := [day for day in section.days if day >= self.days]:
+            raise ValueError(
+                f"plane.days: expected days below {self.days}, found {beyond[0]}. Correct it, or raise days"
+            )
+        if section.days and section.n_sites > self.sites.n_sites:
+            raise ValueError(
+                f"plane.n_sites: expected at most sites.n_sites ({self.sites.n_sites}), found {section.n_sites}. "
+                "Lower it"
             )
         return self
 
@@ -233,7 +251,8 @@ def fresh_images_of(protocol: Protocol, day: int) -> int:
     """Count the clean images that a day shows for the first time, however often each."""
     own = protocol.images.clean_per_day + protocol.probes.singles_of(day)
     for_preference = protocol.preference.clean_on(day, n_sites=protocol.sites.n_sites)
-    return own + protocol.image_sensitivity.images_of(day) + for_preference
+    for_few_sites = protocol.image_sensitivity.images_of(day) + protocol.plane.planes_of(day)
+    return own + for_few_sites + for_preference
 
 
 def fresh_images_until(protocol: Protocol, n_days: int) -> int:
@@ -280,12 +299,13 @@ def presentations_of(protocol: Protocol, day: int) -> int:
     repeated = protocol.image_sensitivity.presentations_of(
         day, epsilons=protocol.attack.epsilons, n_sites=protocol.sites.n_sites
     )
-    return clean + changed + (probes.n_made if day else 0) + repeated
+    return clean + changed + (probes.n_made if day else 0) + repeated + protocol.plane.presentations_of(day)
 
 
 def presentations_per_day(protocol: Protocol) -> int:
     """Count the presentations of the day that has most, of all its rounds, repetitions included."""
-    return max(presentations_of(protocol, day) for day in {0, protocol.days - 1, *protocol.image_sensitivity.days})
+    days = {0, protocol.days - 1, *protocol.image_sensitivity.days, *protocol.plane.days}
+    return max(presentations_of(protocol, day) for day in days)
 
 
 def session_hours(protocol: Protocol, *, n_presentations: int | None = None) -> float:

@@ -9,6 +9,7 @@ image and its changed twin in one session. Day 0 has no rounds, because sites ar
 from __future__ import annotations
 
 from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
+from closedloop.artifacts.protocol.plane import Plane
 from closedloop.artifacts.protocol.protocol import Protocol
 
 
@@ -91,6 +92,19 @@ def repeated_of_session(protocol: Protocol, *, day: int, number: int) -> int:
     return protocol.image_sensitivity.images_of(day) if measures(protocol.rounds, day=day, number=number) else 0
 
 
+def planes_of_session(protocol: Protocol, *, day: int, number: int) -> int:
+    """Return how many planes of images a session shows, a fresh clean image each: those of a day's last round.
+
+    Parameters
+    ----------
+    protocol
+        Of the day: its section plane, and its rounds.
+    day, number
+        Which session, from 1.
+    """
+    return protocol.plane.planes_of(day) if measures(protocol.rounds, day=day, number=number) else 0
+
+
 def measures(rounds: int, *, day: int, number: int) -> bool:
     """Return whether anchors, the attacks on them and controls are in a session: in a day's last round, and after it.
 
@@ -118,7 +132,8 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
     Parameters
     ----------
     protocol
-        Of the day: its sections images, attack, controls, probes, preference and image_sensitivity, and its rounds.
+        Of the day: its sections images, attack, controls, probes, preference, plane and image_sensitivity, and its
+        rounds.
     day, number
         Which session, from 1.
     is_measured
@@ -169,6 +184,7 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
             "controls": controls.model_copy(update={"n_images": controls.n_images if is_measured else 0}),
             "population": population.model_copy(update={"n_images": population.n_images if is_measured else 0}),
             "image_sensitivity": protocol.image_sensitivity if is_measured else ImageSensitivity(),
+            "plane": protocol.plane if is_measured else Plane(),
             "preference": protocol.preference.model_copy(
                 update={"images_per_site": protocol.preference.images_per_site if is_measured else 0}
             ),

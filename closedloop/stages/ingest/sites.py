@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from closedloop.analysis.dispersion import sigma
 from closedloop.analysis.reliability import mean_response, split_half_reliability
 from closedloop.artifacts.day.responses import Site, SiteTable
-from closedloop.artifacts.protocol.image_sensitivity import REPEATED
+from closedloop.artifacts.day_use import SHOWN_MANY_TIMES
 from closedloop.artifacts.tables import Columns
 from closedloop.blackrock.arrays import ArrayMap, MappedElectrode, numbered_array
 from closedloop.blackrock.maps import read_array_map
@@ -58,7 +58,9 @@ def electrode_statistics(
     seed
         Decides the halves.
     """
-    is_clean = (stimuli["kind"] == "clean") & (stimuli["role"] != REPEATED)  # shown more often than on other days
+    is_clean = (stimuli["kind"] == "clean") & ~np.isin(
+        stimuli["role"], SHOWN_MANY_TIMES
+    )  # shown more often than on other days
     shown = is_clean[image_index]
     reliability = split_half_reliability(rates_hz[shown], image_index[shown], seed=seed)
     mean = mean_response(rates_hz[shown], image_index[shown], n_images=len(is_clean))

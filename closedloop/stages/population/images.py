@@ -74,7 +74,7 @@ class MadePopulation:
     images
         uint8, (n_items, side, side, 3), in the order of the items.
     rows, audit
-        Of the stimulus table and of the audit; where they stand in images.h5 is said by `after`.
+        Of the stimulus table and of the audit, to stand as their last.
     sealed
         Likewise, of the table `SEALED_POPULATION`.
     """
@@ -83,19 +83,6 @@ class MadePopulation:
     rows: dict[str, Any]
     audit: dict[str, Any]
     sealed: dict[str, Any]
-
-    def after(self, columns: dict[str, Any], audit: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the day's stimulus table and audit with these rows as the last."""
-        return (
-            {
-                name: np.concatenate([np.asarray(values), np.asarray(self.rows[name])])
-                for name, values in columns.items()
-            },
-            {
-                name: np.concatenate([np.asarray(values), np.asarray(self.audit[name])])
-                for name, values in audit.items()
-            },
-        )
 
 
 def make_population(

@@ -9,6 +9,7 @@ import numpy as np
 
 from closedloop import __version__
 from closedloop.access.study import Study
+from closedloop.analysis.intervals import wilson
 from closedloop.artifacts.day.evaluation import IMAGE_CURVES
 from closedloop.artifacts.tables import Columns
 from closedloop.errors import StudyError
@@ -28,8 +29,6 @@ from closedloop.studies.image_sensitivity.gather import GatheredPairs, gather_pa
 from closedloop.studies.image_sensitivity.settings import ImageFiles
 from closedloop.studies.image_sensitivity.shams import NOISES, OF, TESTS, leave_shard, read_alarms, sham_shards
 from closedloop.studies.image_sensitivity.tables import curves_table, sites_table, truth_table
-
-_NORMAL_95 = 1.959963984540054
 
 
 def measure_images(
@@ -123,19 +122,3 @@ def _shams(
         for k, test in enumerate(TESTS)
     ]
     return {name: np.array([row[name] for row in rows]) for name in SHAM_ALARMS.columns}
-
-
-def wilson(n_found: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a rate (Wilson 1927); NaN of nothing.
-
-    Examples
-    --------
-    >>> [round(end, 3) for end in wilson(5, 100)]
-    [0.022, 0.112]
-    """
-    if not n:
-        return math.nan, math.nan
-    z, rate = _NORMAL_95, n_found / n
-    middle = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
-    return max(middle - half, 0.0), min(middle + half, 1.0)

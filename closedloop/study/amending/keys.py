@@ -15,6 +15,7 @@ _MAY_DIFFER: Final = {
     "population": {"n_images", "epsilons", "repetitions"},
     "presentation": {"twin_separation_min"},
     "image_sensitivity": {"days", "n_sites", "n_images", "repetitions", "epsilons"},
+    "plane": {"days", "n_sites", "side", "extent", "scale", "repetitions"},
     "probes": {"singles", "per_day", "held_out", "epsilon", "disagreement"},
 }
 _WHOLLY: Final = ("trial", "gates")  # what is asked of the animal, hours among it, and where gates warn and hold
@@ -81,7 +82,7 @@ def _refuse_fixed(key: str, place: str) -> None:
     )
 
 
-_ALL: Final = "of attack, image_sensitivity, images, controls, population, presentation, probes, trial or gates"
+_ALL: Final = "of attack, image_sensitivity, images, controls, plane, population, presentation, probes, trial or gates"
 
 
 def _leaves(values: Mapping[str, Any], *, inside: str = "") -> Iterator[tuple[str, Any]]:

@@ -182,6 +182,7 @@ def _some_queue(protocol: Protocol, day: int) -> ImageQueue:
         clean=queued("clean", images.clean_per_day),
         singles=queued("single", protocol.probes.singles_of(day)),
         repeated=queued("repeated", protocol.image_sensitivity.images_of(day)),
+        plane=queued("plane", protocol.plane.planes_of(day)),
         preference=numbered_preferences(protocol, day),
     )
 

@@ -82,7 +82,8 @@ def work_of_session(
     n_fresh = own.attack.fresh_images_per_site * n_sites * len(own.attack.epsilons) if is_attacked else 0
     n_probes, n_held_out = (probes.per_day, probes.held_out) if block.day else (0, 0)
     single, n_raised = own.image_sensitivity, raised_of(own, block.day)
-    n_fitted = fresh_images_of(own, block.day) - single.images_of(block.day) + n_fresh + n_probes + n_raised
+    n_never_fitted = single.images_of(block.day) + own.plane.planes_of(block.day)
+    n_fitted = fresh_images_of(own, block.day) - n_never_fitted + n_fresh + n_probes + n_raised
     n_repeated = single.attacks_of(block.day, epsilons=own.attack.epsilons, n_sites=n_sites)
     return SessionWork(
         presentations_of(own, block.day),

@@ -118,6 +118,8 @@ def _of_array(protocol: Protocol, cuts: Cuts, *, n_arrays: int) -> Values:
         values["recording", "raw_electrodes"] = protocol.simulation.n_electrodes
     if protocol.image_sensitivity.days:
         values["image_sensitivity", "days"] = [day for day in protocol.image_sensitivity.days if day < days]
+    if protocol.plane.days:
+        values["plane", "days"] = [day for day in protocol.plane.days if day < days]
     if protocol.simulation.recorder_faults:
         values["simulation", "recorder_faults"] = []
     if protocol.gates.simulated == "hold":
@@ -129,6 +131,9 @@ def _asked(protocol: Protocol, cuts: Cuts) -> Values:
     values: Values = {}
     if cuts.sites is not None:
         values["sites", "n_sites"] = min(cuts.sites, protocol.sites.n_sites)
+        for name, section in (("image_sensitivity", protocol.image_sensitivity), ("plane", protocol.plane)):
+            if section.days:
+                values[name, "n_sites"] = min(cuts.sites, section.n_sites)
     if cuts.steps is not None:
         values["attack", "steps"] = min(cuts.steps, protocol.attack.steps)
     whole = _n_clean(protocol)

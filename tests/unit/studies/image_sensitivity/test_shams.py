@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from closedloop.analysis.intervals import wilson
 from closedloop.studies.image_sensitivity.gather import GatheredPairs
-from closedloop.studies.image_sensitivity.measure import wilson
 from closedloop.studies.image_sensitivity.shams import (
     count_alarms,
     deal_repetitions,

@@ -1,0 +1,86 @@
+"""A day's planned tables with the pixels of its clean images, and which of its items are made how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
+from closedloop.artifacts.day_use import PREFERENCE
+from closedloop.artifacts.protocol.attack import ATTACK_KINDS, CONTROL_KINDS, MODEL_FREE_KINDS
+from closedloop.artifacts.protocol.plane import PLANE
+from closedloop.artifacts.tables import Columns
+from closedloop.stages.planes.images import PlannedPlanes
+from closedloop.stages.population.images import PlannedPopulation
+
+ImageBytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class PlannedDay:
+    """The day's tables with the pixels of the clean images, in the order of the image table."""
+
+    images: Columns
+    items: Columns
+    clean: ImageBytes
+    probes: Columns | None = None
+
+    def clean_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the clean image of planned items, as a row of the image table."""
+        return self._rows_of(self.items["image_id"][rows])
+
+    @property
+    def clean_index_of_probes(self) -> NDArray[np.int64]:
+        """The clean image of each probe, as a row of the image table."""
+        return self._rows_of([] if self.probes is None else self.probes["image_id"])
+
+    def _rows_of(self, image_ids: Iterable[str]) -> NDArray[np.int64]:
+        place = {image_id: row for row, image_id in enumerate(self.images["image_id"])}
+        return np.array([place[image_id] for image_id in image_ids], dtype=np.int64)
+
+    def items_of(self, *kinds: str) -> NDArray[np.int64]:
+        """Return the rows of the item table of these kinds."""
+        return np.flatnonzero(np.isin(self.items["kind"], kinds))
+
+    @property
+    def population(self) -> PlannedPopulation:
+        """What is to mislead a decoder, with the noise beside it."""
+        rows = self.items_of(*POPULATION_KINDS)
+        return PlannedPopulation(self._items(rows), self.images, self.clean, self.clean_index(rows))
+
+    @property
+    def planes(self) -> PlannedPlanes:
+        """Images of planes around clean ones."""
+        rows = self.items_of(PLANE)
+        return PlannedPlanes(self._items(rows), self.images, self.clean, self.clean_index(rows))
+
+    def _items(self, rows: NDArray[np.int64]) -> Columns:
+        return {name: column[rows] for name, column in self.items.items()}
+
+    @property
+    def attacks(self) -> NDArray[np.int64]:
+        """Rows of the item table that are attacks."""
+        return self.items_of(*ATTACK_KINDS)
+
+    @property
+    def raised(self) -> NDArray[np.int64]:
+        """Rows of the item table that are attacks on images of least preferred categories."""
+        return self.items_of(PREFERENCE)
+
+    @property
+    def controls(self) -> NDArray[np.int64]:
+        """Rows of the item table that are controls."""
+        return self.items_of(*CONTROL_KINDS)
+
+    @property
+    def noise(self) -> NDArray[np.int64]:
+        """Those of them that are made without a model, as large as the attacks."""
+        return self.items_of(*MODEL_FREE_KINDS)
+
+    @property
+    def yesterday(self) -> NDArray[np.int64]:
+        """Those of them that are attacks of the day before."""
+        return self.items_of("yesterday")
