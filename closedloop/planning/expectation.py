@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.expected.error import PlannedPairs, expected_standard_error, variance_of_sigmas
+from closedloop.analysis.expected.plane import expected_bend
 from closedloop.analysis.expected.power import power_of_mean, smallest_effect
 from closedloop.analysis.expected.variance_parts import PairVariance
+from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.planning import assumed
 from closedloop.planning.basis import DayBasis
 from closedloop.planning.design import ALL, ANCHORS, FRESH, DayDesign
@@ -112,6 +114,77 @@ class ExpectedEpsilon:
     def mean(self, image_set: str) -> ExpectedMean | None:
         """Return the estimate over a set of images; None where the day has none."""
         return next((one for one in self.means if one.image_set == image_set), None)
+
+
+@dataclass(frozen=True)
+class ExpectedPlanes:
+    """What planes of images are expected to tell of one site each.
+
+    Attributes
+    ----------
+    n_planes, n_images, repetitions, extent
+        As planned.
+    edge_error
+        Standard error of the bend at the middle of a side, sigma.
+    smallest
+        Bend there that is told from zero in four of five planes, sigma.
+    power
+        Of some true bends there, by their size in sigma.
+    curvature_error
+        Standard error of the curvature of a flat surface, per unit of epsilon, at the expected slope; NaN without one.
+    slope
+        That is expected: the size of the smallest epsilon's changes over it, sigma for a unit of epsilon.
+    """
+
+    n_planes: int
+    n_images: int
+    repetitions: int
+    extent: float
+    edge_error: float
+    smallest: float
+    power: dict[float, float]
+    curvature_error: float
+    slope: float
+
+
+BENDS = (0.1, 0.2, 0.5, 1.0)
+"""Bends at the edge, sigma, whose power is told: of simulated sites at extent 30 the middle half has .4 to 1.5."""
+
+
+def expect_planes(basis: DayBasis, protocol: Protocol, *, day: int) -> ExpectedPlanes | None:
+    """Return what a day's planes are expected to show; None where it has none.
+
+    The noise is that of the sites whose planes they are; a bent surface's curvature is less sure than a flat one's by
+    the error of the slope.
+
+    Parameters
+    ----------
+    basis
+        What it rests on.
+    protocol
+        Its sections plane and attack.
+    day
+        Which.
+    """
+    section = protocol.plane
+    if not section.planes_of(day):
+        return None
+    places = np.array([(0.0, 0.0), *section.places])
+    noise = float(np.median(basis.law.site_clean[: section.n_sites]))
+    found = expected_bend(*places.T, extent=section.extent, noise=noise, repetitions=section.repetitions * basis.used)
+    least = protocol.attack.epsilons[0]
+    slope = basis.law.size_at(least) / least
+    return ExpectedPlanes(
+        section.n_sites,
+        len(places),
+        section.repetitions,
+        section.extent,
+        found.edge_error,
+        found.smallest,
+        {bend: found.power_of(bend) for bend in BENDS},
+        found.bend_error / slope if slope > 0 else math.nan,
+        slope,
+    )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from closedloop.planning.telling import (
     decided_rows,
     hours_text,
     median_error,
+    plane_lines,
     rests_on,
     smallest,
     to_take_one,
@@ -51,6 +52,7 @@ def plan_page(plan: Plan, *, command: str, to_amend: str = "") -> bytes:
             *_decided(plan),
             *others,
             *((_errors(plan), _power(plan)) if plan.epsilons else ()),
+            *_planes(plan),
             _cost(plan),
             _rests_on(plan),
         ]
@@ -248,6 +250,24 @@ def _power_table(plan: Plan) -> Table:
     return Table(
         columns, rows, f"In σ. Growth on {count(anchors)} anchor pairs; percentages are parts of the expected size."
     )
+
+
+def _planes(plan: Plan) -> Iterator[PageSection]:
+    planes = plan.planes
+    if planes is None:
+        return
+    table = Table(
+        ("", "", *(f"power at {bend:g} σ" for bend in planes.power)),
+        (
+            (
+                "bend at the middle of a side",
+                f"SE {number(planes.edge_error)} σ, seen from {number(planes.smallest)}",
+                *(percent(power) for power in planes.power.values()),
+            ),
+        ),
+        " ".join(plane_lines(plan)),
+    )
+    yield PageSection("planes", "Planes of images", tables=(table,))
 
 
 def _cost(plan: Plan) -> PageSection:

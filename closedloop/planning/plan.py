@@ -8,14 +8,20 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.protocol.rounds import rounds_of_day
+from closedloop.artifacts.protocol.rounds import protocol_of_session, rounds_of_day
 from closedloop.artifacts.records.sequence import Block
 from closedloop.planning.alternatives import NewValues, alternatives
 from closedloop.planning.assumed import RELIABILITY, AssumedReliability
 from closedloop.planning.basis import DayBasis
 from closedloop.planning.decided import ToldDecisions
 from closedloop.planning.design import DayDesign
-from closedloop.planning.expectation import DesignOfDays, ExpectedEpsilon, expect
+from closedloop.planning.expectation import (
+    DesignOfDays,
+    ExpectedEpsilon,
+    ExpectedPlanes,
+    expect,
+    expect_planes,
+)
 from closedloop.planning.pace import SessionPace
 from closedloop.planning.past import MeasuredMean, Past
 
@@ -107,6 +113,8 @@ class Plan:
         The sessions that the day is cut into; empty where it is not.
     waits_by
         What the waits between them are reckoned by.
+    planes
+        What the day's planes of images are expected to tell; None where it shows none.
     """
 
     protocol: str
@@ -131,6 +139,7 @@ class Plan:
     n_shown: int
     rounds: tuple[PlannedRound, ...] = ()
     waits_by: str = ""
+    planes: ExpectedPlanes | None = None
 
     @property
     def session(self) -> Block:
@@ -156,6 +165,8 @@ class Plan:
             del values["block"]
         if not self.rounds:
             del values["rounds"], values["waits_by"]
+        if self.planes is None:
+            del values["planes"]
         told: dict[str, Any] = _without_nan(values)
         return told
 
@@ -256,6 +267,7 @@ def make_plan(
         decisions=past.decisions,
         n_shown=past.n_shown,
         rounds=rounds,
+        planes=expect_planes(basis, protocol_of_session(protocol, day=day, number=past.block), day=day),
     )
 
 

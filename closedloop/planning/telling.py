@@ -36,6 +36,7 @@ def plan_lines(plan: Plan, *, to_amend: str = "") -> list[str]:
     lines = [_title(plan), *cost_lines(plan), *decided_lines(plan)]
     lines += [*(f"Assumed: {line}" for line in plan.assumptions), "", *_table(plan)]
     lines += ["", TESTS, *_growth_lines(plan)] if plan.epsilons else []
+    lines += plane_lines(plan)
     lines += _hours_lines(plan)
     if to_amend and any(one.fits for one in plan.alternatives):
         lines.append(to_take_one(plan, to_amend))
@@ -113,7 +114,7 @@ def protocol_lines(plan: Plan) -> list[str]:
     if growth:
         smallest = ", ".join(f"epsilon {one.epsilon:g}: {_number(one.growth.smallest)}" for one in growth if one.growth)
         lines.append(f"Growth from one day to another that is seen in four of five experiments: {smallest}.")
-    lines += [*round_lines(plan), *_growth_lines(plan)]
+    lines += [*round_lines(plan), *_growth_lines(plan), *plane_lines(plan)]
     return [*lines, *(f"Assumed: {line}" for line in plan.assumptions)]
 
 
@@ -238,6 +239,28 @@ def smallest(contrast: Contrast | None) -> str:
 def _measured(plan: Plan, own: ExpectedEpsilon) -> str:
     found = [one.standard_error for one in plan.measured if one.epsilon == own.epsilon and one.image_set == "all"]
     return _number(found[0]) if found else DASH
+
+
+def plane_lines(plan: Plan) -> list[str]:
+    """Say how sure the bends of a day's planes of images will be, and their curvatures; nothing where it shows none."""
+    planes = plan.planes
+    if planes is None:
+        return []
+    powers = ", ".join(f"{bend:g}: {100 * power:.0f} %" for bend, power in planes.power.items())
+    flat = (
+        f"a flat surface's curvature {planes.curvature_error:.4f} per epsilon, at a slope of {planes.slope:.3f} sigma "
+        "for a unit of epsilon"
+        if math.isfinite(planes.curvature_error)
+        else "a curvature's is not known, as no slope is expected of a model that has learned nothing"
+    )
+    return [
+        f"Planes: {planes.n_planes} sites x {planes.n_images} images x {planes.repetitions} repetitions at extent "
+        f"{planes.extent:g}: the bend at the middle of a side has a standard error of "
+        f"{_number(planes.edge_error)} sigma "
+        f"and is seen from {_number(planes.smallest)} (power at {powers}); {flat}. Both directions are the "
+        "model's: the "
+        "second one, along which the site is said to bend, is a hypothesis."
+    ]
 
 
 def _growth_lines(plan: Plan) -> list[str]:

@@ -1,8 +1,8 @@
 """Whether the intervals of planes hold the truth: planes of simulated sites, shown in memory, with all of their noise.
 
 Each site has one plane of the protocol's size through an image of its own, spanned by the hidden cortex's own gradient
-and principal direction: what a model without fault would name. The truth is what the same fit says of the hidden rates, as
-far as the session's adaptation leaves them: it takes some hundredths of all of a site's rates, and a curvature nothing.
+and principal direction: what a model without fault would name. The truth is what the same fit says of the hidden rates,
+times what the session's adaptation leaves of a site's mean rate: some hundredths less, which change no curvature.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ _COSINES = (
 )
 _N_LEVELS = 11
 _MOST_PLANES = 8
+_BEYOND = 1.12  # of the outermost image
 
 
 def contours(drawn: dict[str, Floats], pairs: Columns, curvatures: Columns, *, scale: float) -> Figure:
@@ -61,7 +62,7 @@ def contours(drawn: dict[str, Floats], pairs: Columns, curvatures: Columns, *, s
         for column, (pair, said) in enumerate(zip(chosen, ("median", "largest"), strict=False)):
             axes = panels[2 * row + column]
             _contour(axes, planes[pair], places, float(kappa[pair]))
-            axes.set_title(f"{name}, {pairs['output'][of][pair]}: {said} |κ|, κ = {kappa[pair]:+.2f}/ε")
+            axes.set_title(f"{name}, {pairs['output'][of][pair]}\n{said} |κ|: κ = {kappa[pair]:+.2f} / ε")
             drawing.note_numbers(axes, f"{name}, {said}", [scale], [float(kappa[pair])])
     for axes in panels:
         axes.set_xlabel("along the gradient (ε)")
@@ -74,7 +75,7 @@ def _contour(axes: Axes, plane: Floats, places: Floats, kappa: float) -> None:
     spread = np.abs(plane - middle).max()
     levels = middle + np.linspace(-1, 1, _N_LEVELS) * (spread if spread > 0 else 1.0)
     axes.contour(places, places, plane.T, levels=levels, colors=drawing.SITE_LIGHT, linewidths=1.1, linestyles="solid")
-    axes.contour(places, places, plane.T, levels=[middle], colors=drawing.SITE, linewidths=2.2)
+    axes.contour(places, places, plane.T, levels=[middle], colors=drawing.SITE, linewidths=2.2, linestyles="solid")
     across = np.linspace(-DRAWN_EXTENT, DRAWN_EXTENT, 101)
     axes.plot(kappa * across**2 / 2, across, color=drawing.PREFERRED, linestyle="--", linewidth=1.3)
     axes.plot(0, 0, "o", color=drawing.INK, markersize=4)
@@ -101,6 +102,8 @@ def over_scales(curvatures: Columns, *, subjects: Sequence[str]) -> Figure:
             drawing.note_numbers(axes, f"{name}, {said}", scales.tolist(), sizes)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_locator(FixedLocator(scales.tolist()))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -197,6 +200,9 @@ def recorded(shown: Sequence[ShownPlane], planes: Columns) -> Figure:
         )
         figure.colorbar(points, ax=axes, shrink=0.8, label="σ")
         axes.set_title(f"{plane.neuroid_id}, day {plane.day}: bend {planes['edge'][place]:+.2f} σ")
+        reach = _BEYOND * float(np.abs(np.r_[plane.along, plane.across]).max())
+        axes.set_xlim(-reach, reach)
+        axes.set_ylim(-reach, reach)
         axes.set_aspect("equal")
         axes.grid(visible=False)
         axes.set_xlabel("along the model's gradient (ε)")

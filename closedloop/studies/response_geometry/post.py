@@ -80,7 +80,7 @@ def _of_subject(found: MeasuredGeometry, name: str) -> list[QuotedNumber]:
             "In this post I will demonstrate how the response surface geometry can also predict a neuron's "
             "_adversarial "
             "robustness_",
-            "section title",
+            "before “Why are real neurons recurrent?”",
         ),
     ]
 
@@ -97,7 +97,7 @@ def _of_planes(found: MeasuredGeometry) -> QuotedNumber:
         "a neuron's response surface geometry can help us differentiate between models and explain their "
         "selectivity and "
         "invariance properties.",
-        "section title",
+        "before “Why are real neurons recurrent?”",
     )
 
 

@@ -52,7 +52,9 @@ NAMES = (
     *("change", "cosine", "attack_smoothed_cosine", "plane"),
 )
 
-_FORMAT = "response geometry 1"
+_OF_SURFACES = ("walk", "straight", "walk_apart", "beyond", "plane")
+
+_FORMAT = "response geometry 2"
 _A_SHARD = 24
 _N_PRINCIPAL = 2
 
@@ -180,7 +182,15 @@ def _looked_at(shard: GeometryShard) -> dict[str, NDArray[Any]]:
         "plane": plane_responses(response, images, (found.normal, first), places),
         **_attacks(shard, response, images, (found.gradient, smoothed)),
     }
-    return {name: values.double().cpu().numpy() for name, values in numbers.items()}
+    has_surface = (found.steepness > 0).cpu().numpy()
+    return {name: _known(name, values.double().cpu().numpy(), has_surface) for name, values in numbers.items()}
+
+
+def _known(name: str, values: NDArray[np.float64], has_surface: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return what is found, without what is of a surface where there is none: no gradient, no walk and no plane."""
+    if name in _OF_SURFACES:
+        values[~has_surface] = np.nan
+    return values
 
 
 def _curvatures(shard: GeometryShard, response: ResponseOf, images: Tensor, found: PrincipalDirections) -> Tensor:
