@@ -62,6 +62,8 @@ LINES = (
     "closedloop discrimination serve {experiment}",  # of nobody: refused; test_page.py serves one
     "closedloop discrimination import {experiment} {experiment}/journals/O01-0001.jsonl",
     "closedloop discrimination plan",
+    "closedloop studies response-geometry --network small_resnet_vanilla:layer3.0 --units 3 --images-per-unit 1"
+    " --clean-images 8 --simulated-sites 2 --out new --workers 2",
     "closedloop studies screening --network small_resnet_vanilla:fc --clean-images 60 --attacked-images 4"
     " --repetitions 2 --out new --workers 2",
     "closedloop base-model train-family --epsilons 0,1 --epochs 1 --images-per-epoch 128 --out new --workers 2",

@@ -63,6 +63,7 @@ DECIDES = {
     "base_model": {"start"},
     "ensemble": {"start", "plan"},
     "image_sensitivity": {"plan", "queue"},
+    "plane": {"plan", "synthesize", "queue"},
     "probes": {"start", "plan", "synthesize", "queue"},
     "population": {"plan", "synthesize"},
     "preference": {"start", "plan", "evaluate", "queue"},
