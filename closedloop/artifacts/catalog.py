@@ -12,6 +12,7 @@ from pathlib import Path
 from closedloop.artifacts.day.evaluation import IMAGE_CURVES as IMAGE_CURVES_LAYOUT
 from closedloop.artifacts.day.evaluation import INTERVALS as INTERVALS_LAYOUT
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_LAYOUT
+from closedloop.artifacts.day.evaluation import PLANE_CURVATURES as PLANE_CURVATURES_LAYOUT
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_LAYOUT
 from closedloop.artifacts.day.evaluation import SLOPES as SLOPES_LAYOUT
 from closedloop.artifacts.day.evaluation import EvaluationReport
@@ -22,10 +23,6 @@ from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOU
 from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_PROBES as PLANNED_PROBES_LAYOUT
 from closedloop.artifacts.day.plan import DayPlan
-from closedloop.artifacts.day.planes import PLANE_AXES as PLANE_AXES_LAYOUT
-from closedloop.artifacts.day.planes import PLANE_CURVATURES as PLANE_CURVATURES_LAYOUT
-from closedloop.artifacts.day.planes import PLANE_PLACES as PLANE_PLACES_LAYOUT
-from closedloop.artifacts.day.planes import PLANES as PLANES_LAYOUT
 from closedloop.artifacts.day.population.sealed import DECODER as DECODER_LAYOUT
 from closedloop.artifacts.day.population.sealed import POPULATION_EFFECTS as POPULATION_EFFECTS_LAYOUT
 from closedloop.artifacts.day.population.sealed import SEALED_POPULATION as SEALED_POPULATION_LAYOUT
@@ -41,6 +38,9 @@ from closedloop.artifacts.day.responses import WAVEFORMS as WAVEFORMS_LAYOUT
 from closedloop.artifacts.day.session import PRESENTATIONS as PRESENTATIONS_LAYOUT
 from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.day.stimuli import MEMBER_PREDICTIONS as MEMBER_PREDICTIONS_LAYOUT
+from closedloop.artifacts.day.stimuli import PLANE_AXES as PLANE_AXES_LAYOUT
+from closedloop.artifacts.day.stimuli import PLANE_PLACES as PLANE_PLACES_LAYOUT
+from closedloop.artifacts.day.stimuli import PLANES as PLANES_LAYOUT
 from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
 from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES

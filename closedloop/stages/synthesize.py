@@ -84,7 +84,7 @@ def run(context: StageContext) -> None:
         context.write(catalog.MEMBER_PREDICTIONS, {"predicted": of_members})
         if probes is not None:
             columns = _with_probes(columns, plan, probes, images, predicted=of_members.mean(axis=0))
-    made_so_far = _Stimuli(columns, _audit_columns(columns, images, attacks, probed), images)
+    made_so_far = _StimuliSoFar(columns, _audit_columns(columns, images, attacks, probed), images)
     stimuli = _with_planes(context, plan, model, _with_population(context, plan, model, made_so_far))
     context.write(catalog.IMAGES, {"images": stimuli.images})
     context.write(catalog.STIMULI, stimuli.columns)
@@ -93,21 +93,21 @@ def run(context: StageContext) -> None:
 
 
 @dataclass(frozen=True)
-class _Stimuli:
+class _StimuliSoFar:
     """The day's stimulus table, its audit and its images, as far as they are made."""
 
     columns: dict[str, Any]
     audit: dict[str, Any]
     images: ImageBytes
 
-    def followed_by(self, rows: dict[str, Any], audit: dict[str, Any], images: ImageBytes) -> _Stimuli:
+    def followed_by(self, rows: dict[str, Any], audit: dict[str, Any], images: ImageBytes) -> _StimuliSoFar:
         """Return them with more as their last."""
-        return _Stimuli(
+        return _StimuliSoFar(
             followed_by(self.columns, rows), followed_by(self.audit, audit), np.concatenate([self.images, images])
         )
 
 
-def _with_population(context: StageContext, plan: PlannedDay, model: DayModel, stimuli: _Stimuli) -> _Stimuli:
+def _with_population(context: StageContext, plan: PlannedDay, model: DayModel, stimuli: _StimuliSoFar) -> _StimuliSoFar:
     """Add the attacks on a decoder, where there are any, and write the decoder."""
     population = plan.population
     if not len(population.items["kind"]):
@@ -138,7 +138,7 @@ def _with_population(context: StageContext, plan: PlannedDay, model: DayModel, s
     return stimuli.followed_by(made.rows, made.audit, made.images)
 
 
-def _with_planes(context: StageContext, plan: PlannedDay, model: DayModel, stimuli: _Stimuli) -> _Stimuli:
+def _with_planes(context: StageContext, plan: PlannedDay, model: DayModel, stimuli: _StimuliSoFar) -> _StimuliSoFar:
     """Add the planes of images, where there are any, and write what is sealed of them."""
     planes, section = plan.planes, context.protocol.plane
     n_planes = planes.n_planes(section)

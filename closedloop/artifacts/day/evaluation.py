@@ -136,6 +136,40 @@ IMAGE_CURVES = TableLayout(
 )
 
 
+PLANE_CURVATURES = TableLayout(
+    kind="plane_curvatures",
+    columns={
+        "plane": Column("int32", "", "of the day's session"),
+        "neuroid_id": Column("string", "", "site"),
+        "image_id": Column("string", "", "clean image in the middle"),
+        "extent": Column(
+            "float64", "224-px L2", "from the middle to the middle of a side: the scale of all that follows"
+        ),
+        "n_images": Column("int32", "", "with a usable showing"),
+        "n_presentations": Column("int32", "", "usable ones"),
+        "slope": Column("float64", "sigma", "for a unit of epsilon along the model's gradient"),
+        "slope_error": Column("float64", "sigma", "its standard error"),
+        "tilt": Column(
+            "float64", "sigma", "and along the second direction, 0 where the site's gradient is the model's"
+        ),
+        "tilt_error": Column("float64", "sigma", "its standard error"),
+        "edge": Column("float64", "sigma", "bend across, c extent^2 / 2: what it adds in the middle of a side"),
+        "edge_error": Column("float64", "sigma", "its standard error"),
+        "edge_low": Column("float64", "sigma", "95 % interval (Student's t)"),
+        "edge_high": Column("float64", "sigma", "its upper end"),
+        "p": Column("float64", "", "two-sided, of no bend"),
+        "curvature": Column("float64", "1/epsilon", "-c / |g|: above zero forwards along the gradient"),
+        "curvature_low": Column("float64", "1/epsilon", "95 % interval (Fieller); -inf where the slope is not sure"),
+        "curvature_high": Column("float64", "1/epsilon", "its upper end; inf likewise"),
+        "explained": Column("float64", "", "part of the variance over images, without noise, that is quadratic"),
+        "predicted_edge": Column("float64", "z", "as sealed"),
+        "predicted_curvature": Column("float64", "1/epsilon", "as sealed"),
+        "true_edge": Column("float64", "sigma", "of a simulated subject's hidden rates; else NaN"),
+        "true_curvature": Column("float64", "1/epsilon", "likewise"),
+    },
+)
+
+
 class EpsilonEvaluation(Section):
     """How the attacks of one epsilon fared."""
 

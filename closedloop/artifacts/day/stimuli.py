@@ -97,3 +97,49 @@ MEMBER_PREDICTIONS = ArrayLayout(
     kind="sealed_predictions_of_members",
     datasets={"predicted": Dataset("float32", ("member", "stimulus", "site"), "z")},
 )
+
+
+PLANES = TableLayout(
+    kind="planes",
+    columns={
+        "plane": Column("int32", "", "row of plane_axes.h5"),
+        "site_index": Column("int32", "", "site whose plane it is"),
+        "image_id": Column("string", "", "clean image in its middle"),
+        "clean_index": Column("int32", "", "row of it in images.h5"),
+        "extent": Column("float64", "224-px L2", "from the middle to the middle of a side"),
+        "scale": Column("float64", "224-px L2", "at which the model was asked for the second direction"),
+        "steepness": Column("float64", "z", "of the model's response there, for a unit of epsilon along the gradient"),
+        "curvature_at_scale": Column(
+            "float64", "1/epsilon", "of the model's surface of equal response along the second direction, at the scale"
+        ),
+        "predicted_edge": Column(
+            "float64", "z", "bend over the plane as the model has it: c extent^2 / 2, c the second derivative across"
+        ),
+        "predicted_curvature": Column(
+            "float64", "1/epsilon", "-c / |g| of the quadratic surface nearest to the model's responses over the plane"
+        ),
+    },
+)
+
+
+PLANE_PLACES = TableLayout(
+    kind="plane_places",
+    columns={
+        "plane": Column("int32", "", "row of plane_axes.h5"),
+        "image_index": Column("int32", "", "row of images.h5; of the clean image in the middle, too"),
+        "along": Column("float64", "224-px L2", "wanted place on the gradient's direction"),
+        "across": Column("float64", "224-px L2", "and on the second direction"),
+        "shown_along": Column("float64", "224-px L2", "place by the bytes"),
+        "shown_across": Column("float64", "224-px L2", "likewise"),
+        "off_plane": Column("float64", "224-px L2", "distance from the plane, by rounding, black and white"),
+    },
+)
+
+
+PLANE_AXES = ArrayLayout(
+    kind="plane_axes",
+    datasets={
+        "gradient": Dataset("float32", ("plane", "height", "width", "channel"), "length 1"),
+        "principal": Dataset("float32", ("plane", "height", "width", "channel"), "length 1"),
+    },
+)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section
 
-Plane = tuple[float, float, float]
+Planes = tuple[float, float, float]
 """Degrees at the tracker's (0, 0), per unit of its first value, per unit of its second."""
 
 _ON_A_LINE = 1e-6  # the sine of the angle between two directions: no eye tracker's are so near to each other
@@ -18,8 +18,8 @@ _ON_A_LINE = 1e-6  # the sine of the angle between two directions: no eye tracke
 class GazeMap(Section):
     """From the two values of a tracker's sample, in its own units, to degrees from the fixation point."""
 
-    x_deg: Plane = Field(description="degrees to the right: at (0, 0), and for each unit of its two values")
-    y_deg: Plane = Field(description="degrees upwards, likewise")
+    x_deg: Planes = Field(description="degrees to the right: at (0, 0), and for each unit of its two values")
+    y_deg: Planes = Field(description="degrees upwards, likewise")
 
     @model_validator(mode="after")
     def _two_values_are_two_directions(self) -> GazeMap:

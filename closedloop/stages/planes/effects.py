@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from closedloop.analysis.geometry.plane_fit import PlaneFit, fit_plane
 from closedloop.analysis.intervals import student_95
 from closedloop.analysis.repetitions import repetitions_of
-from closedloop.artifacts.day.planes import PLANE_CURVATURES
+from closedloop.artifacts.day.evaluation import PLANE_CURVATURES
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.tables import Columns
 

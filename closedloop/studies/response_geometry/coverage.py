@@ -22,7 +22,7 @@ from closedloop.analysis.geometry.plane_fit import PlaneFit, fit_plane
 from closedloop.analysis.intervals import student_95, wilson
 from closedloop.analysis.repetitions import repetitions_of
 from closedloop.artifacts.naming import derive_seed
-from closedloop.artifacts.protocol.plane import Plane
+from closedloop.artifacts.protocol.plane import Planes
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.protocol.shipped import shipped_protocols
 from closedloop.artifacts.tables import Columns
@@ -45,7 +45,7 @@ _NAMES = ("truth", "low", "high")
 
 
 @dataclass(frozen=True)
-class CoverageShard:
+class SimulatedPlanes:
     """The planes of some sites of one simulated subject.
 
     Attributes
@@ -65,7 +65,7 @@ class CoverageShard:
     number: int
     n_sites: int
     seed: int
-    section: Plane
+    section: Planes
     folder: Path
 
     @property
@@ -75,7 +75,7 @@ class CoverageShard:
         return self.folder / f"{name}.npz"
 
 
-def coverage_shards(n_sites: int, folder: Path, *, seed: int) -> list[CoverageShard]:
+def coverage_shards(n_sites: int, folder: Path, *, seed: int) -> list[SimulatedPlanes]:
     """Return the pieces of the work, a subject each.
 
     Parameters
@@ -89,18 +89,18 @@ def coverage_shards(n_sites: int, folder: Path, *, seed: int) -> list[CoverageSh
     """
     section = read_protocol(shipped_protocols()[PROTOCOL]).plane
     return [
-        CoverageShard(number, min(_A_SUBJECT, n_sites - number * _A_SUBJECT), seed, section, folder)
+        SimulatedPlanes(number, min(_A_SUBJECT, n_sites - number * _A_SUBJECT), seed, section, folder)
         for number in range(-(-n_sites // _A_SUBJECT))
     ]
 
 
-def leave_planes(shard: CoverageShard) -> None:
+def leave_planes(shard: SimulatedPlanes) -> None:
     """Show a piece's planes, unless its file is there, and leave the file."""
     if not shard.path.exists():
         made_once(shard.path, partial(write_shard, simulate_planes(shard)))
 
 
-def coverage_rows(shards: Sequence[CoverageShard]) -> Columns:
+def coverage_rows(shards: Sequence[SimulatedPlanes]) -> Columns:
     """Return how many of the intervals of all pieces hold the truth.
 
     Raises
@@ -122,7 +122,7 @@ def coverage_rows(shards: Sequence[CoverageShard]) -> Columns:
     }
 
 
-def simulate_planes(shard: CoverageShard) -> dict[str, NDArray[Any]]:
+def simulate_planes(shard: SimulatedPlanes) -> dict[str, NDArray[Any]]:
     """Return truth and interval of each site's bend at the edge and curvature, (n_sites, 2) each.
 
     Parameters
@@ -154,7 +154,7 @@ def simulate_planes(shard: CoverageShard) -> dict[str, NDArray[Any]]:
     return {name: np.array(values) for name, values in found.items()}
 
 
-def _planes_of(subject: StudySubject, clean: NDArray[np.uint8], shard: CoverageShard) -> list[PlaneImages]:
+def _planes_of(subject: StudySubject, clean: NDArray[np.uint8], shard: SimulatedPlanes) -> list[PlaneImages]:
     electrodes = subject.sites.tolist()
     seeds = [derive_seed(shard.seed, "planes", shard.number, "axes", electrode) for electrode in electrodes]
     axes = plane_axes(subject.cortex.response_model(0), clean, electrodes, scale=shard.section.scale, seeds=seeds)
