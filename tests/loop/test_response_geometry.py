@@ -66,7 +66,7 @@ def test_the_study_finds_what_the_day_published_and_leaves_the_same_bytes_again(
     for name in ("one", "two"):
         done = analysed(study, tmp_path / name, "--truth")
         assert done.returncode == 0, done.stderr
-    found = pd.read_parquet(tmp_path / "one" / "planes.parquet")
+    found = pd.read_parquet(tmp_path / "one" / "recorded_planes.parquet")
     published = library.open_study(study).planes(truth=True)
     np.testing.assert_allclose(found["curvature"], published["curvature"])
     assert (tmp_path / "one" / "index.html").read_text().count("SIMULATION ONLY") == 1
@@ -81,7 +81,7 @@ def test_a_study_without_planes_says_so_and_shows_its_sites(smoke_study: Path, t
     done = analysed(smoke_study, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "The study has shown no planes of images" in done.stdout
-    assert not len(pd.read_parquet(tmp_path / "planes.parquet"))
+    assert not len(pd.read_parquet(tmp_path / "recorded_planes.parquet"))
     assert len(pd.read_parquet(tmp_path / "pairs.parquet"))
 
 

@@ -16,7 +16,7 @@ It is in no estimate of all sites and no SD over clean images, and no model is f
 _LEAST_SIDE, _MOST_SIDE = 3, 31
 
 
-class Planes(Section):
+class ImagePlanes(Section):
     """Images of a plane through a clean image, one plane a site; none by default.
 
     A plane is spanned by the direction in which the day's model has the site's gradient and by that along which, as the
@@ -58,7 +58,7 @@ class Planes(Section):
         return self.planes_of(day) * self.side**2 * self.repetitions
 
     @model_validator(mode="after")
-    def _can_be(self) -> Planes:
+    def _can_be(self) -> ImagePlanes:
         if 0 in self.days:
             raise ValueError("days: expected days from 1 on, as day 0 chooses the sites, found 0. Leave it out")
         if self.side % 2 == 0:

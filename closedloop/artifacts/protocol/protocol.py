@@ -17,7 +17,7 @@ from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
 from closedloop.artifacts.protocol.numbers import Days, Rounds, Seed
-from closedloop.artifacts.protocol.plane import Planes
+from closedloop.artifacts.protocol.plane import ImagePlanes
 from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.preference import Preference
 from closedloop.artifacts.protocol.probes import Probes
@@ -52,8 +52,8 @@ class Protocol(Section):
     image_sensitivity: ImageSensitivity = Field(
         default=ImageSensitivity(), description="a few sites on many images, shown many times (Figure 3B)"
     )
-    plane: Planes = Field(
-        default=Planes(), description="planes of images around a clean one, for a few sites: how responses bend"
+    plane: ImagePlanes = Field(
+        default=ImagePlanes(), description="planes of images around a clean one, for a few sites: how responses bend"
     )
     preference: Preference = Field(
         default=Preference(), description="attacks on images of the least preferred categories"

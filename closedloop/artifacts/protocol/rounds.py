@@ -9,7 +9,7 @@ image and its changed twin in one session. Day 0 has no rounds, because sites ar
 from __future__ import annotations
 
 from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
-from closedloop.artifacts.protocol.plane import Planes
+from closedloop.artifacts.protocol.plane import ImagePlanes
 from closedloop.artifacts.protocol.protocol import Protocol
 
 
@@ -184,7 +184,7 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
             "controls": controls.model_copy(update={"n_images": controls.n_images if is_measured else 0}),
             "population": population.model_copy(update={"n_images": population.n_images if is_measured else 0}),
             "image_sensitivity": protocol.image_sensitivity if is_measured else ImageSensitivity(),
-            "plane": protocol.plane if is_measured else Planes(),
+            "plane": protocol.plane if is_measured else ImagePlanes(),
             "preference": protocol.preference.model_copy(
                 update={"images_per_site": protocol.preference.images_per_site if is_measured else 0}
             ),

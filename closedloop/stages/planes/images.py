@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.geometry.plane_fit import fit_plane
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.artifacts.protocol.plane import Planes
+from closedloop.artifacts.protocol.plane import ImagePlanes
 from closedloop.artifacts.tables import Columns
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.balls import PAPER_SIDE_PX
@@ -45,7 +45,7 @@ class PlannedPlanes:
     clean: ImageBytes
     clean_index: NDArray[np.int64]
 
-    def n_planes(self, section: Planes) -> int:
+    def n_planes(self, section: ImagePlanes) -> int:
         """Return how many there are."""
         return len(self.clean_index) // len(section.places)
 
@@ -63,7 +63,7 @@ class MadePlanes:
 
 
 def make_planes(
-    planned: PlannedPlanes, model: DayModel, section: Planes, *, first_index: int, seeds: Sequence[int]
+    planned: PlannedPlanes, model: DayModel, section: ImagePlanes, *, first_index: int, seeds: Sequence[int]
 ) -> MadePlanes:
     """Ask the model for the directions of each plane, and make its images.
 
@@ -106,14 +106,14 @@ def make_planes(
     return MadePlanes(images, rows, _audit_rows(planned, images, rows), of_planes, places, directions)
 
 
-def _images_of(clean: ImageBytes, axes: PlaneAxes, plane: int, section: Planes) -> PlaneImages:
+def _images_of(clean: ImageBytes, axes: PlaneAxes, plane: int, section: ImagePlanes) -> PlaneImages:
     per_epsilon = clean.shape[0] / PAPER_SIDE_PX
     directions = (axes.gradient[plane].astype(np.float64), axes.principal[plane].astype(np.float64))
     return plane_images(clean, directions, np.array(section.places) * per_epsilon)
 
 
 def _place_rows(
-    made: Sequence[PlaneImages], section: Planes, middle: NDArray[np.int64], *, first_index: int
+    made: Sequence[PlaneImages], section: ImagePlanes, middle: NDArray[np.int64], *, first_index: int
 ) -> dict[str, Any]:
     """Return a row an image, the clean one of each plane first."""
     wanted = np.vstack([np.zeros((1, 2)), np.array(section.places)])

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
-from closedloop.artifacts.protocol.plane import PLANE, Planes
+from closedloop.artifacts.protocol.plane import PLANE, ImagePlanes
 
 Item = dict[str, str | int | float]
 
 
-def middle_images(queue: ImageQueue, section: Planes, *, sites: Sequence[int]) -> list[Item]:
+def middle_images(queue: ImageQueue, section: ImagePlanes, *, sites: Sequence[int]) -> list[Item]:
     """Plan the clean images in the middle of the planes, each shown as often as every other image of its plane.
 
     Parameters
@@ -29,8 +29,8 @@ def middle_images(queue: ImageQueue, section: Planes, *, sites: Sequence[int]) -
     ]
 
 
-def plane_items(queue: ImageQueue, section: Planes, *, sites: Sequence[int]) -> list[Item]:
-    """Plan the images around them, site by site, in the order of `Planes.places`.
+def plane_items(queue: ImageQueue, section: ImagePlanes, *, sites: Sequence[int]) -> list[Item]:
+    """Plan the images around them, site by site, in the order of `ImagePlanes.places`.
 
     Parameters
     ----------
@@ -53,5 +53,5 @@ def plane_items(queue: ImageQueue, section: Planes, *, sites: Sequence[int]) -> 
     ]
 
 
-def _middles(queue: ImageQueue, section: Planes, sites: Sequence[int]) -> list[tuple[QueuedImage, int]]:
+def _middles(queue: ImageQueue, section: ImagePlanes, sites: Sequence[int]) -> list[tuple[QueuedImage, int]]:
     return list(zip(queue.plane, sites[: section.n_sites], strict=False))

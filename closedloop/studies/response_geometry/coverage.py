@@ -22,7 +22,7 @@ from closedloop.analysis.geometry.plane_fit import PlaneFit, fit_plane
 from closedloop.analysis.intervals import student_95, wilson
 from closedloop.analysis.repetitions import repetitions_of
 from closedloop.artifacts.naming import derive_seed
-from closedloop.artifacts.protocol.plane import Planes
+from closedloop.artifacts.protocol.plane import ImagePlanes
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.protocol.shipped import shipped_protocols
 from closedloop.artifacts.tables import Columns
@@ -53,7 +53,7 @@ class SimulatedPlanes:
     number
         Of the subject.
     n_sites
-        Planes.
+        ImagePlanes.
     seed
         Of the study.
     section
@@ -65,7 +65,7 @@ class SimulatedPlanes:
     number: int
     n_sites: int
     seed: int
-    section: Planes
+    section: ImagePlanes
     folder: Path
 
     @property

@@ -76,7 +76,7 @@ class GeometryFiles(ResultsFolder):
     @property
     def planes(self) -> Path:
         """A row a recorded plane."""
-        return self.folder / "planes.parquet"
+        return self.folder / "recorded_planes.parquet"
 
     @property
     def coverage(self) -> Path:

@@ -16,7 +16,7 @@ from closedloop.artifacts.day_use import (
     fitted_rows,
     plane_rows,
 )
-from closedloop.artifacts.protocol.plane import Planes
+from closedloop.artifacts.protocol.plane import ImagePlanes
 from closedloop.artifacts.stimulus_set import StimulusSet
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.models.checkpoints import open_base_model
@@ -65,7 +65,7 @@ def test_the_most_reliable_sites_have_a_plane_each_around_an_image_of_its_own(tm
 
 def made_planes() -> tuple[MadePlanes, PlannedPlanes]:
     """Return two planes of 3 x 3 images, sealed by a small model, around images of middling grey."""
-    section = Planes(**SECTION)
+    section = ImagePlanes(**SECTION)
     model = freeze_for_attack(
         build_site_model(open_base_model("small_resnet_robust", layer="layer3.0"), n_sites=3, side_px=32, seed=0)
     )
