@@ -82,7 +82,7 @@ def test_a_study_without_planes_says_so_and_shows_its_sites(smoke_study: Path, t
     assert done.returncode == 0, done.stderr
     assert "The study has shown no planes of images" in done.stdout
     assert not len(pd.read_parquet(tmp_path / "recorded_planes.parquet"))
-    assert len(pd.read_parquet(tmp_path / "pairs.parquet"))
+    assert len(pd.read_parquet(tmp_path / "gradients.parquet"))
 
 
 def test_what_cannot_be_is_said_in_a_line(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class GeometryFiles(ResultsFolder):
     @property
     def pairs(self) -> Path:
         """A row a (unit or site, image)."""
-        return self.folder / "pairs.parquet"
+        return self.folder / "gradients.parquet"
 
     @property
     def curvatures(self) -> Path:
