@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.population.kinds import POPULATION_NOISE
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import PREFERENCE, PROBE
 from closedloop.artifacts.naming import stimulus_id
@@ -25,7 +24,7 @@ from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult, no_a
 from closedloop.attacks.synthesis.sources import site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import load_site_model
-from closedloop.models.ensemble import DayModel, SiteEnsemble
+from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import freeze_for_attack, predict
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
@@ -60,22 +59,29 @@ def run(context: StageContext) -> None:
     model_file = context.path(catalog.MODEL)
     model = load_site_model(model_file)
     members = model.members if isinstance(model, SiteEnsemble) else (model,)
-    work = SearchWork(context.workers, context.scratch, context.progress)
-    search = _Search(context.protocol, model_file, len(members), context.seed(), work)
+    search = _Search(
+        context.protocol,
+        model_file,
+        len(members),
+        context.seed(),
+        SearchWork(context.workers, context.scratch, context.progress),
+    )
     with memory_for_batches(context.protocol.attack, context.paths.protocol):
         attacks, raised, probed = search.of(plan)
-    seeds = [context.seed(item_id) for item_id in items["item_id"][plan.noise]]
     before = context.paths.sequence.of_day_before(context.block) if len(plan.yesterday) else ()
     again = _attacks_again(
         plan, yesterdays_attacks({block: context.at(block).read(catalog.STIMULI) for block in before})
     )
     shown = {block: context.at(block).read(catalog.IMAGES)["images"] for block in {one.session for one in again}}
     controls = plan.clean[plan.clean_index(plan.controls)]  # a sham stays that
-    controls[np.isin(plan.controls, plan.noise)] = _make_noise(plan, attacks, seeds=seeds)
+    controls[np.isin(plan.controls, plan.noise)] = _make_noise(
+        plan, attacks, seeds=[context.seed(item_id) for item_id in items["item_id"][plan.noise]]
+    )
     controls[np.isin(plan.controls, plan.yesterday)] = images_of(again, shown, shape=plan.clean.shape[1:])
     attacks = joined(attacks, raised)
-    made = [part for part in (attacks.attacked, controls, probed.attacked) if len(part)]
-    images = np.concatenate([plan.clean, *made])
+    images = np.concatenate(
+        [plan.clean, *(part for part in (attacks.attacked, controls, probed.attacked) if len(part))]
+    )
     for member in members:
         freeze_for_attack(member)
     columns = _stimulus_columns(plan, attacks, images, again=again)
@@ -84,8 +90,48 @@ def run(context: StageContext) -> None:
         context.write(catalog.MEMBER_PREDICTIONS, {"predicted": of_members})
         if probes is not None:
             columns = _with_probes(columns, plan, probes, images, predicted=of_members.mean(axis=0))
-    made_so_far = _StimuliSoFar(columns, _audit_columns(columns, images, attacks, probed), images)
-    stimuli = _with_planes(context, plan, model, _with_population(context, plan, model, made_so_far))
+    stimuli = _StimuliSoFar(columns, _audit_columns(columns, images, attacks, probed), images)
+    population = plan.population
+    if len(population.items["kind"]):
+        until_today = [one for one in context.so_far if one.day < context.day]
+        sessions = [  # z-scores are the same in whatever window spikes were counted
+            labelled_responses(
+                read_day_responses(context.at(one).read, one.day, window_s=1.0), n_outputs=model.spec.n_sites
+            )
+            for one in until_today
+        ]
+        decoder = fit_day_decoder(sessions, seed=context.seed("decoder"), place=str(context.paths.protocol))
+        misled = make_population(
+            population,
+            decoder,
+            model,
+            model_file=model_file,
+            protocol=context.protocol,
+            first_index=len(stimuli.images),
+            seed=context.seed(),
+            noise_seeds=[context.seed(item_id) for item_id in population.noise_items],
+            work=SearchWork(context.workers, context.scratch / "population", context.progress),
+        )
+        stimuli = stimuli.followed_by(misled.rows, misled.audit, misled.images)
+        context.write(
+            catalog.DECODER,
+            decoder.document(simulated=context.simulated, day=context.day, days=[one.day for one in until_today]),
+        )
+        context.write(catalog.DECODER_WEIGHTS, decoder.arrays())
+        context.write(catalog.SEALED_POPULATION, misled.sealed)
+    planes, section = plan.planes, context.protocol.plane
+    if planes.n_planes(section):
+        made_planes = make_planes(
+            planes,
+            model,
+            section,
+            first_index=len(stimuli.images),
+            seeds=[context.seed(PLANE, number) for number in range(planes.n_planes(section))],
+        )
+        stimuli = stimuli.followed_by(made_planes.rows, made_planes.audit, made_planes.images)
+        context.write(catalog.PLANES, made_planes.planes)
+        context.write(catalog.PLANE_PLACES, made_planes.places)
+        context.write(catalog.PLANE_AXES, made_planes.axes)
     context.write(catalog.IMAGES, {"images": stimuli.images})
     context.write(catalog.STIMULI, stimuli.columns)
     context.write(catalog.AUDIT, stimuli.audit)
@@ -105,51 +151,6 @@ class _StimuliSoFar:
         return _StimuliSoFar(
             followed_by(self.columns, rows), followed_by(self.audit, audit), np.concatenate([self.images, images])
         )
-
-
-def _with_population(context: StageContext, plan: PlannedDay, model: DayModel, stimuli: _StimuliSoFar) -> _StimuliSoFar:
-    """Add the attacks on a decoder, where there are any, and write the decoder."""
-    population = plan.population
-    if not len(population.items["kind"]):
-        return stimuli
-    until_today = [one for one in context.so_far if one.day < context.day]
-    n_outputs = model.spec.n_sites
-    sessions = [  # z-scores are the same in whatever window spikes were counted
-        labelled_responses(read_day_responses(context.at(one).read, one.day, window_s=1.0), n_outputs=n_outputs)
-        for one in until_today
-    ]
-    decoder = fit_day_decoder(sessions, seed=context.seed("decoder"), place=str(context.paths.protocol))
-    noise = population.items["item_id"][population.items["kind"] == POPULATION_NOISE]
-    made = make_population(
-        population,
-        decoder,
-        model,
-        model_file=context.path(catalog.MODEL),
-        protocol=context.protocol,
-        first_index=len(stimuli.images),
-        seed=context.seed(),
-        noise_seeds=[context.seed(item_id) for item_id in noise],
-        work=SearchWork(context.workers, context.scratch / "population", context.progress),
-    )
-    days = [one.day for one in until_today]
-    context.write(catalog.DECODER, decoder.document(simulated=context.simulated, day=context.day, days=days))
-    context.write(catalog.DECODER_WEIGHTS, decoder.arrays())
-    context.write(catalog.SEALED_POPULATION, made.sealed)
-    return stimuli.followed_by(made.rows, made.audit, made.images)
-
-
-def _with_planes(context: StageContext, plan: PlannedDay, model: DayModel, stimuli: _StimuliSoFar) -> _StimuliSoFar:
-    """Add the planes of images, where there are any, and write what is sealed of them."""
-    planes, section = plan.planes, context.protocol.plane
-    n_planes = planes.n_planes(section)
-    if not n_planes:
-        return stimuli
-    seeds = [context.seed(PLANE, number) for number in range(n_planes)]
-    made = make_planes(planes, model, section, first_index=len(stimuli.images), seeds=seeds)
-    context.write(catalog.PLANES, made.planes)
-    context.write(catalog.PLANE_PLACES, made.places)
-    context.write(catalog.PLANE_AXES, made.axes)
-    return stimuli.followed_by(made.rows, made.audit, made.images)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ STAGES = ROOT / "closedloop" / "stages"
 SHARED = {
     "context",
     "from_protocol",
+    "planes",
+    "planned_day",
     "pool",
     "population",
     "preference",

@@ -10,7 +10,7 @@ from functools import partial
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import from_text, of_session
 from closedloop.artifacts.day.evaluation import IMAGE_CURVES, INTERVALS, SENSITIVITY, SLOPES
-from closedloop.artifacts.day_responses import DayResponses, read_day_responses
+from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
@@ -146,13 +146,10 @@ def run(context: StageContext) -> None:
         predictions = context.read(catalog.SEALED_POPULATION)
         of_day = SealedPopulationOfDay(context.read(catalog.DECODER), predictions=predictions, **decoder)
         context.write(catalog.POPULATION_EFFECTS, population_effects(day, of_day, true_rates_hz=true_rates_hz))
-    _write_planes(context, day, sigma_hz=measured.sigma_hz, true_rates_hz=true_rates_hz)
-    context.write(catalog.EVALUATION, report)
-
-
-def _write_planes(context: StageContext, day: DayResponses, *, sigma_hz: Floats, true_rates_hz: Floats | None) -> None:
-    """Write plane_curvatures.parquet where the session shows planes."""
     if context.path(catalog.PLANES).exists():
-        sealed = SealedPlanes(context.read(catalog.PLANES), context.read(catalog.PLANE_PLACES))
-        curvatures = plane_curvatures(day, sealed, sigma_hz=sigma_hz, true_rates_hz=true_rates_hz)
-        context.write(catalog.PLANE_CURVATURES, curvatures)
+        sealed_planes = SealedPlanes(context.read(catalog.PLANES), context.read(catalog.PLANE_PLACES))
+        context.write(
+            catalog.PLANE_CURVATURES,
+            plane_curvatures(day, sealed_planes, sigma_hz=measured.sigma_hz, true_rates_hz=true_rates_hz),
+        )
+    context.write(catalog.EVALUATION, report)

@@ -60,6 +60,11 @@ class PlannedPopulation:
         return np.asarray(self.items["kind"] == POPULATION)
 
     @property
+    def noise_items(self) -> list[str]:
+        """Names of the items that are noise, in their order."""
+        return [str(name) for name in self.items["item_id"][~self.is_attack]]
+
+    @property
     def categories(self) -> NDArray[Any]:
         """Of the clean image beneath each item, (n_items,)."""
         return np.asarray(self.images["category"][self.clean_index])

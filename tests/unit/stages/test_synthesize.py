@@ -20,7 +20,8 @@ from closedloop.models.site_model import predict
 from closedloop.stages import synthesize
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool
-from closedloop.stages.synthesize import _PlannedDay, _stimulus_columns
+from closedloop.stages.planned_day import PlannedDay
+from closedloop.stages.synthesize import _stimulus_columns
 from closedloop.stimuli.pools import load_images
 from tests.unit.days import context, publish
 from tests.unit.stages.small_models import small_model, write_model
@@ -114,9 +115,7 @@ def test_the_sealed_sign_is_that_of_the_bytes_where_the_float_optimum_or_the_sea
         **{"site_index": [0, 1, 2], "epsilon": [10.0] * 3, "repetitions": [3] * 3},
     }
     clean = np.full((3, 8, 8, 3), 128, np.uint8)
-    plan = _PlannedDay(
-        *({name: np.array(column) for name, column in table.items()} for table in (images, items)), clean
-    )
+    plan = PlannedDay(*({name: np.array(column) for name, column in table.items()} for table in (images, items)), clean)
     columns = _stimulus_columns(plan, attacks, np.concatenate([clean, attacks.attacked]))
     assert columns["predicted_sign"].tolist() == [0, 0, 0, -1, +1, 0]
 
