@@ -14,11 +14,11 @@ from pydantic import Field, TypeAdapter
 from closedloop.artifacts.discrimination.experiment import ExperimentId, StimulusId
 from closedloop.artifacts.documents import Section
 
-SUBJECT_PATTERN = "^[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*$"
+MOST_OF_CODE = 16
+SubjectCode = Annotated[str, Field(max_length=MOST_OF_CODE, pattern="^[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*$")]
 """A subject's code: letters, digits, - and _, a digit among them at least, so that it is no name and no address."""
 
-MOST_OF_CODE = 16
-SubjectCode = Annotated[str, Field(max_length=MOST_OF_CODE, pattern=SUBJECT_PATTERN)]
+SUBJECT_PATTERN = str(TypeAdapter(SubjectCode).json_schema()["pattern"])
 FrontEnd = Literal["browser", "psychopy", "headless", "simulated"]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
 LineNumber = Annotated[int, Field(ge=0, le=1_000_000, description="number of this line, from 0")]
