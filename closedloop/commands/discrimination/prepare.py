@@ -14,6 +14,7 @@ from closedloop.errors import OptionError
 from closedloop.execution.progress import bar
 from closedloop.execution.workers import parse_workers
 from closedloop.plain_text.printed import command_line
+from closedloop.storage import remove_folder
 from closedloop.studies.discrimination.preparation.design import SessionPlan
 from closedloop.studies.discrimination.preparation.folder import LaboratoryFiles, prepare_experiment
 from closedloop.studies.discrimination.preparation.sources import PairSource, check_source, find_pairs
@@ -73,6 +74,7 @@ def prepare_folder(request: PrepareRequest) -> Iterator[str]:
         brought=LaboratoryFiles(request.consent, request.rules),
         simulated=False,
     )
+    remove_folder(pieces)  # kept until now, for a kill on the way
     yield from _told(made)
 
 
