@@ -37,12 +37,24 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "attacks": {*GROUND, "confined", "execution", "models"},
     "access": {"alignment", "artifacts", "errors", "eyelink", "models", "plain_text"},
     "training": {*GROUND, "attacks", "execution", "models", "stimuli"},
+    "defenses": {"attacks", "training"},
     "gates": {"alignment", "analysis", "artifacts", "models", "recording", "stimuli"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
     "studies": {
         *GROUND,
-        *("access", "analysis", "artifacts", "attacks", "execution", "gates", "models", "plain_text", "report"),
+        *(
+            "access",
+            "analysis",
+            "artifacts",
+            "attacks",
+            "defenses",
+            "execution",
+            "gates",
+            "models",
+            "plain_text",
+            "report",
+        ),
         *("simulation", "stages", "stimuli", "training"),
     },
     "stages": {
@@ -93,8 +105,8 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
 }
 
 LIBRARIES = (
-    *("access", "alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),
-    *("eyelink", "gates", "models"),
+    *("access", "alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "defenses", "detection"),
+    *("devices", "eyelink", "gates", "models"),
     *("neo_files", "recording", "report", "simulation", "stimuli", "studies", "training"),
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
@@ -143,7 +155,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "serial": ("rig.ports",),
     "starlette": ("closedloop.service.web",),
     "torch": (
-        *(f"closedloop.{room}" for room in ("attacks", "models", "simulation", "studies", "training")),
+        *(f"closedloop.{room}" for room in ("attacks", "defenses", "models", "simulation", "studies", "training")),
         "closedloop.commands.doctor",
     ),
     "typer": (

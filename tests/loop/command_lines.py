@@ -64,6 +64,8 @@ LINES = (
     "closedloop discrimination plan",
     "closedloop studies response-geometry --network small_resnet_vanilla:layer3.0 --units 3 --images-per-unit 1"
     " --clean-images 8 --simulated-sites 2 --out new --workers 2",
+    "closedloop studies purification --data {photographs} --train 64 --test 2 --epochs 1 --recalls 2 --no-sites"
+    " --out new --workers 2",
     "closedloop studies screening --network small_resnet_vanilla:fc --clean-images 60 --attacked-images 4"
     " --repetitions 2 --out new --workers 2",
     "closedloop base-model train-family --epsilons 0,1 --epochs 1 --images-per-epoch 128 --out new --workers 2",

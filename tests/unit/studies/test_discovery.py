@@ -77,3 +77,13 @@ def test_the_shipped_studies_are_found() -> None:
     names = [name.removeprefix("closedloop.studies.").removesuffix(".command") for name in command_modules()]
     names_known = ["category_preference", "coverage", "discrimination", "image_sensitivity", "population", "recipe"]
     assert names == [*names_known, "response_geometry", "screening", "unit_sensitivity"]
+    names_known = [
+        "category_preference",
+        "coverage",
+        "image_sensitivity",
+        "population",
+        "purification",
+        "recipe",
+        "screening",
+    ]
+    assert names == [*names_known, "unit_sensitivity"]

@@ -1,0 +1,1 @@
+"""Purification (CARSO): classifiers defended by sampled recalls, under attacks that do and do not know it."""

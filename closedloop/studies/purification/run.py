@@ -1,0 +1,81 @@
+"""The study from the options to a folder of results, and the lines that sum it up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from closedloop.artifacts.tables import Columns, read_table
+from closedloop.attacks.engine.devices import own_workers
+from closedloop.execution.progress import ProgressCallback
+from closedloop.execution.workers import parse_workers
+from closedloop.storage import write_bytes
+from closedloop.studies.purification.asked import PurificationOptions, check_options
+from closedloop.studies.purification.data import read_data
+from closedloop.studies.purification.documents import DEFENSE_ACCURACY, PurificationStudy
+from closedloop.studies.purification.measure import measure_defenses
+from closedloop.studies.purification.page import percent_of, rate_of, verdict
+from closedloop.studies.purification.pictures import picture_rows
+from closedloop.studies.purification.report import purification_page
+from closedloop.studies.purification.settings import (
+    ADAPTIVE,
+    ATTACKS,
+    CLEAN,
+    DEFENSES,
+    WORST,
+    AttackSettings,
+    PurificationFiles,
+    PurificationSettings,
+)
+
+_SHOWN = 6
+
+
+def run_study(options: PurificationOptions, out: Path, *, workers: str | None, progress: ProgressCallback) -> list[str]:
+    """Train, attack, write tables and page, and return what to tell the user.
+
+    Parameters
+    ----------
+    options
+        What was asked for.
+    out
+        Folder for the results; created if missing.
+    workers
+        Who computes, as ``--workers`` takes it; None for this machine. The result does not depend on it.
+    progress
+        Called with (work done, in total).
+
+    Raises
+    ------
+    ImageError
+        The data cannot be used.
+    ExecutionError, StorageError
+        Workers were lost, or the disk is full.
+    """
+    check_options(options, out, workers=workers)
+    data = read_data(options.data, n_train=options.n_train, n_test=options.n_test, seed=options.seed)
+    settings = PurificationSettings(options.epochs, AttackSettings(options.recalls, options.seed))
+    who = own_workers() if workers is None else parse_workers(workers)
+    networks = measure_defenses(data, settings, out, workers=who, progress=progress, has_sites=options.with_sites)
+    files = PurificationFiles(out)
+    rows = picture_rows(data, networks, settings.attacks, radius=settings.attacks.radii[1], n_images=_SHOWN)
+    write_bytes(files.page, purification_page(files, rows, command=options.command()))
+    return [
+        *_summary(PurificationStudy.read(files.settings), read_table(files.accuracy, DEFENSE_ACCURACY)),
+        f"Open {files.page}",
+    ]
+
+
+def _summary(document: PurificationStudy, table: Columns) -> list[str]:
+    """Return the accuracies as text, a line an attack and radius, a column a defence."""
+    shown = [(CLEAN, 0.0)]
+    shown += [(attack, radius) for radius in document.radii for attack in ("fgsm", "pgd", "deepfool", ADAPTIVE, WORST)]
+    width = max(len(name) for name in DEFENSES.values()) + 2
+    lines = [f"{document.data}: {document.n_train:,} images to train on, {document.n_test:,} attacked.", ""]
+    lines.append(f"{'right answers (%)':24}" + "".join(f"{name:>{width}}" for name in DEFENSES.values()))
+    for attack, radius in shown:
+        name = {CLEAN: "clean", ADAPTIVE: "adaptive", WORST: "worst of all"}.get(attack) or ATTACKS[attack]
+        cells = [percent_of(rate_of(table, defense, attack, radius)) for defense in DEFENSES]
+        lines.append(
+            f"{name + (f', ε = {radius:g}' if radius else ''):24}" + "".join(f"{cell:>{width}}" for cell in cells)
+        )
+    return [*lines, "", verdict(document, table)]
