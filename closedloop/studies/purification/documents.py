@@ -63,7 +63,7 @@ SITE_RETURN = TableLayout(
     kind="site_return",
     columns={
         "cut": Column("string", "", "layer of the network whose features the decoder recalls from"),
-        "epsilon": Column("float64", "224-px L2", "of the attacks that the site is driven by; 0: clean images alone"),
+        "epsilon": Column("float64", "224-px L2", "of the attacks that the site is driven by"),
         "psnr_db": Column("float64", "dB", "of purified clean images against the images"),
         "attack_psnr_db": Column("float64", "dB", "of the attacked images against the images"),
         "correlation": Column(
@@ -74,7 +74,7 @@ SITE_RETURN = TableLayout(
         "left": Column("float64", "", "part of that which is left: of r(P(x + d)) - r(P(x)), along the attack's way"),
         "left_low": Column("float64", "", "95 % interval, images and sites drawn"),
         "left_high": Column("float64", "", "its other end"),
-        "gap": Column("float64", "sigma", "root mean square of r(P(x + d)) - r(x): how far the site is from x"),
+        "gap": Column("float64", "sigma", "mean of |r(P(x + d)) - r(x)|: how far the site is from where x leaves it"),
         "n_pairs": Column("int32", "", "(site, image) pairs"),
     },
 )

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from closedloop import __version__
 from closedloop.execution.progress import ProgressCallback
-from closedloop.execution.run import run_pieces
-from closedloop.execution.workers import Piece, Workers
+from closedloop.execution.workers import Workers
 from closedloop.storage import resolved
 from closedloop.studies.files import write_both
 from closedloop.studies.purification.data import LabelledImages
 from closedloop.studies.purification.documents import DEFENSE_ACCURACY, RECALL_ACCURACY, PurificationStudy
 from closedloop.studies.purification.networks import Networks, leave_epochs, plan_networks, rounds
+from closedloop.studies.purification.phases import WorkPhase, run_phases
 from closedloop.studies.purification.settings import DEFENSES, PurificationFiles, PurificationSettings
 from closedloop.studies.purification.shards import AttackShard, leave_attacks, plan_attacks, read_right
 from closedloop.studies.purification.tables import accuracy_table, recalls_table
-
-
-@dataclass(frozen=True)
-class WorkPhase:
-    """Independent pieces of work, and what each of them costs, in any unit."""
-
-    pieces: tuple[Piece, ...]
-    costs: tuple[float, ...]
-
-
-def run_phases(phases: Sequence[WorkPhase], workers: Workers, progress: ProgressCallback | None) -> None:
-    """Have phases done one after the other, and say how far all are.
-
-    Parameters
-    ----------
-    phases
-        In their order; a phase begins when the one before is done.
-    workers
-        Who does the work.
-    progress
-        Called with (cost done, cost in total).
-    """
-    total, done = sum(sum(phase.costs) for phase in phases), 0.0
-    for phase in phases:
-        run_pieces(list(phase.pieces), workers, _reporter(progress, done, sum(phase.costs), len(phase.pieces), total))
-        done += sum(phase.costs)
 
 
 def measure_defenses(
@@ -121,16 +94,6 @@ def _attacks(shards: Sequence[AttackShard]) -> WorkPhase:
     )
     left = [one for one in shards if not one.path.exists()]
     return WorkPhase(tuple(partial(leave_attacks, one) for one in left), costs)
-
-
-def _reporter(
-    progress: ProgressCallback | None, done: float, cost: float, n_pieces: int, total: float
-) -> Callable[[int], None]:
-    def report(n_done: int) -> None:
-        if progress is not None:
-            progress(round(done + cost * n_done / max(n_pieces, 1)), max(round(total), 1))
-
-    return report
 
 
 def _document(data: LabelledImages, settings: PurificationSettings, *, has_sites: bool) -> PurificationStudy:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.tables import Columns, read_table
+from closedloop.artifacts.tables import read_table
 from closedloop.attacks.engine.devices import own_workers
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers
-from closedloop.storage import write_bytes
+from closedloop.storage import resolved, write_bytes
+from closedloop.studies.files import write_both
 from closedloop.studies.purification.asked import PurificationOptions, check_options
 from closedloop.studies.purification.data import read_data
-from closedloop.studies.purification.documents import DEFENSE_ACCURACY, PurificationStudy
+from closedloop.studies.purification.documents import DEFENSE_ACCURACY, SITE_RETURN, PurificationStudy
 from closedloop.studies.purification.measure import measure_defenses
-from closedloop.studies.purification.page import percent_of, rate_of, verdict
-from closedloop.studies.purification.pictures import picture_rows
-from closedloop.studies.purification.report import purification_page
+from closedloop.studies.purification.page.pictures import picture_rows
+from closedloop.studies.purification.page.sections import percent_of, rate_of, verdict
+from closedloop.studies.purification.page.whole import purification_page
 from closedloop.studies.purification.settings import (
     ADAPTIVE,
     ATTACKS,
@@ -26,6 +27,9 @@ from closedloop.studies.purification.settings import (
     PurificationFiles,
     PurificationSettings,
 )
+from closedloop.studies.purification.sites.measure import sites_table
+from closedloop.studies.purification.sites.plan import plan_sites, site_phase
+from closedloop.studies.purification.sites.section import sites_verdict
 
 _SHOWN = 6
 
@@ -55,18 +59,27 @@ def run_study(options: PurificationOptions, out: Path, *, workers: str | None, p
     data = read_data(options.data, n_train=options.n_train, n_test=options.n_test, seed=options.seed)
     settings = PurificationSettings(options.epochs, AttackSettings(options.recalls, options.seed))
     who = own_workers() if workers is None else parse_workers(workers)
-    networks = measure_defenses(data, settings, out, workers=who, progress=progress, has_sites=options.with_sites)
     files = PurificationFiles(out)
+    question = plan_sites(resolved(files.shards), seed=options.seed) if options.with_sites else None
+    networks = measure_defenses(
+        data,
+        settings,
+        out,
+        workers=who,
+        progress=progress,
+        has_sites=options.with_sites,
+        more=() if question is None else (site_phase(question),),
+    )
+    if question is not None:
+        write_both(files.sites, SITE_RETURN, sites_table(*question), simulated=True)
     rows = picture_rows(data, networks, settings.attacks, radius=settings.attacks.radii[1], n_images=_SHOWN)
-    write_bytes(files.page, purification_page(files, rows, command=options.command()))
-    return [
-        *_summary(PurificationStudy.read(files.settings), read_table(files.accuracy, DEFENSE_ACCURACY)),
-        f"Open {files.page}",
-    ]
+    write_bytes(files.page, purification_page(files, rows, question, command=options.command()))
+    return [*_summary(files, has_sites=question is not None), f"Open {files.page}"]
 
 
-def _summary(document: PurificationStudy, table: Columns) -> list[str]:
-    """Return the accuracies as text, a line an attack and radius, a column a defence."""
+def _summary(files: PurificationFiles, *, has_sites: bool) -> list[str]:
+    """Return the accuracies as text, a line an attack and radius, a column a defence, and what follows from them."""
+    document, table = PurificationStudy.read(files.settings), read_table(files.accuracy, DEFENSE_ACCURACY)
     shown = [(CLEAN, 0.0)]
     shown += [(attack, radius) for radius in document.radii for attack in ("fgsm", "pgd", "deepfool", ADAPTIVE, WORST)]
     width = max(len(name) for name in DEFENSES.values()) + 2
@@ -78,4 +91,5 @@ def _summary(document: PurificationStudy, table: Columns) -> list[str]:
         lines.append(
             f"{name + (f', ε = {radius:g}' if radius else ''):24}" + "".join(f"{cell:>{width}}" for cell in cells)
         )
-    return [*lines, "", verdict(document, table)]
+    lines += ["", verdict(document, table)]
+    return [*lines, sites_verdict(read_table(files.sites, SITE_RETURN))] if has_sites else lines

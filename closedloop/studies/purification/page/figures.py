@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.studies.purification.pictures import PictureRow
+from closedloop.studies.purification.page.pictures import PictureRow
 from closedloop.studies.purification.settings import ADAPTIVE, ATTACKS, CLEAN, DEFENSES, WORST, DefenseName
 
 _LOOKS: dict[DefenseName, tuple[str, str]] = {

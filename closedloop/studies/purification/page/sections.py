@@ -12,9 +12,9 @@ from closedloop.report.quoted import QuotedNumber, quoted_table
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count
 from closedloop.studies.purification.documents import PurificationStudy
-from closedloop.studies.purification.figures import accuracy_figure, recalls_figure
+from closedloop.studies.purification.page.figures import accuracy_figure, recalls_figure
+from closedloop.studies.purification.page.slides import PLACE, SLIDES, SOURCE, SlideCell
 from closedloop.studies.purification.settings import ADAPTIVE, ATTACKS, CLEAN, DEFENSES, WORST, DefenseName
-from closedloop.studies.purification.slides import PLACE, SLIDES, SOURCE, SlideCell
 
 _WIDE_PX = 640
 _NAMES = {CLEAN: "clean", **ATTACKS, WORST: "worst of these"}
@@ -100,7 +100,8 @@ def accuracy_section(document: PurificationStudy, table: Columns) -> PageSection
     caption = (
         f"Right answers (%) on {count(document.n_test)} test images, with 95 % intervals over images (Wilson). CARSO "
         f"by the mode of {count(document.recalls)} recalls. All but the adaptive attack are made on the classifier; "
-        "for a defence without recalls the adaptive attack is one more gradient attack. Worst: right under every attack."
+        "for a defence without recalls the adaptive attack is one more gradient attack. Worst: right under every "
+        "attack."
     )
     figure = plate(
         accuracy_figure(table),
@@ -238,7 +239,8 @@ def _spread(table: Columns, radius: float) -> str:
     many = 100 * table["accuracy"][own & (table["n_recalls"] == table["n_recalls"].max())]
     return (
         f"From {count(int(table['n_recalls'].min()))} to {count(int(table['n_recalls'].max()))} recalls accuracy "
-        f"changes by {(many - few).min():+.1f} to {(many - few).max():+.1f} points, over all attacks of this size and all rules."
+        f"changes by {(many - few).min():+.1f} to {(many - few).max():+.1f} points, over all attacks of this size and "
+        f"all rules."
     )
 
 

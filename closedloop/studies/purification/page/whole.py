@@ -8,23 +8,32 @@ from closedloop.artifacts.tables import read_table
 from closedloop.report import drawing
 from closedloop.report.layout import Page, PageSection, plate, render
 from closedloop.report.wording import count
-from closedloop.studies.purification.documents import DEFENSE_ACCURACY, RECALL_ACCURACY, PurificationStudy
-from closedloop.studies.purification.figures import pictures_figure
-from closedloop.studies.purification.page import (
+from closedloop.studies.purification.documents import (
+    DEFENSE_ACCURACY,
+    RECALL_ACCURACY,
+    SITE_RETURN,
+    PurificationStudy,
+)
+from closedloop.studies.purification.page.figures import pictures_figure
+from closedloop.studies.purification.page.pictures import PictureRow
+from closedloop.studies.purification.page.sections import (
     accuracy_section,
     definitions_section,
     recalls_section,
     short_section,
     slides_section,
 )
-from closedloop.studies.purification.pictures import PictureRow
 from closedloop.studies.purification.settings import PurificationFiles
+from closedloop.studies.purification.sites.plan import SiteQuestion
+from closedloop.studies.purification.sites.section import sites_section
 
 _SOURCE = "Source: E. Ballarin, “CounterAdversarial Recall of Synthetic Observations”, slides, 30 October 2022."
 _PICTURES_PX = 760
 
 
-def purification_page(files: PurificationFiles, rows: Sequence[PictureRow], *, command: str) -> bytes:
+def purification_page(
+    files: PurificationFiles, rows: Sequence[PictureRow], question: SiteQuestion | None, *, command: str
+) -> bytes:
     """Return the page as one HTML file that needs nothing else.
 
     Parameters
@@ -33,6 +42,8 @@ def purification_page(files: PurificationFiles, rows: Sequence[PictureRow], *, c
         Settings and tables.
     rows
         Pictures to show.
+    question
+        Attacks on sites and decoders, finished; None: sites were not asked.
     command
         The command line that the page shows.
 
@@ -50,6 +61,7 @@ def purification_page(files: PurificationFiles, rows: Sequence[PictureRow], *, c
             slides_section(document, accuracy),
             _pictures(document, rows),
             recalls_section(document, recalls),
+            *(() if question is None else (sites_section(read_table(files.sites, SITE_RETURN), *question),)),
             definitions_section(document),
         )
     return render(

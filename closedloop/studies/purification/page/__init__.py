@@ -1,0 +1,1 @@
+"""The page of the study: its sections, figures and pictures, and the numbers of the slides that stand beside."""

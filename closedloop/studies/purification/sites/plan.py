@@ -1,0 +1,51 @@
+"""The work of the question about sites: attacks on the cortex, and a decoder for each cut, all side by side."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from closedloop.studies.purification.phases import WorkPhase
+from closedloop.studies.purification.sites.decoders import CUTS, TrainedDecoder, leave_decoder
+from closedloop.studies.purification.sites.measure import DrivenSites, leave_driven
+
+N_IMAGES, EPOCHS = 4000, 10
+"""Of a decoder's training: within a minute of a processor, and near where it stops to gain."""
+
+_DRIVEN_COST, _DECODER_COST = 20_000.0, 40_000.0  # measured roughly, in the unit of the bar
+
+
+class SiteQuestion(NamedTuple):
+    """Attacks on the cortex, and the decoders that purify."""
+
+    driven: DrivenSites
+    decoders: tuple[TrainedDecoder, ...]
+
+
+def plan_sites(folder: Path, *, seed: int) -> SiteQuestion:
+    """Return what is to be made.
+
+    Parameters
+    ----------
+    folder
+        Where files go.
+    seed
+        Of the study.
+    """
+    decoders = tuple(TrainedDecoder(cut, N_IMAGES, EPOCHS, seed, folder) for cut in CUTS)
+    return SiteQuestion(DrivenSites(folder), decoders)
+
+
+def site_phase(question: SiteQuestion) -> WorkPhase:
+    """Return the work, what is done left out.
+
+    Parameters
+    ----------
+    question
+        Of `plan_sites`.
+    """
+    pieces = [partial(leave_decoder, one) for one in question.decoders if not one.path.exists()]
+    attacks = [] if question.driven.path.exists() else [partial(leave_driven, question.driven)]
+    costs = (*(_DECODER_COST for _ in question.decoders), _DRIVEN_COST)
+    return WorkPhase((*pieces, *attacks), costs)
