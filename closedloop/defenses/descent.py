@@ -27,7 +27,7 @@ class DescentSettings:
     Attributes
     ----------
     epochs, batch_size
-        Length; batches of 256 are the slides'.
+        Length; the slides took batches of 256, and 300 epochs..
     learning_rate
         Largest; of RAdam, the slides' optimiser. It falls as half a cosine, where the slides reduced it on plateaus
         over 300 epochs.
@@ -37,7 +37,7 @@ class DescentSettings:
 
     epochs: int
     learning_rate: float
-    batch_size: int = 256
+    batch_size: int = 128
     seed: int = 0
 
 

@@ -34,7 +34,7 @@ class FeatureDecoder(nn.Module):
         side, width = map_side, _WIDTH
         while 2 * side <= side_px:
             narrower = max(width // 2, _WIDTH // 4)
-            layers += [nn.Conv2d(width, 4 * narrower, 3, padding=1), nn.PixelShuffle(2), nn.LeakyReLU(_LEAK)]
+            layers += _convolution(width, 4 * narrower, larger=True)
             side, width = 2 * side, narrower
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 3, 3, padding=1))
 
@@ -117,5 +117,6 @@ def fit_decoder(
     return decoder
 
 
-def _convolution(n_in: int, n_out: int) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(n_in, n_out, 3, padding=1), nn.LeakyReLU(_LEAK)
+def _convolution(n_in: int, n_out: int, *, larger: bool = False) -> tuple[nn.Module, ...]:
+    grow = (nn.PixelShuffle(2),) if larger else ()
+    return nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out), *grow, nn.LeakyReLU(_LEAK)

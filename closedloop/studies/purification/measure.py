@@ -119,4 +119,4 @@ def _document(data: LabelledImages, settings: PurificationSettings, *, has_sites
     )
 
 
-_EXAMPLE_MS, _RECALLED_MS, _ATTACKED_MS = 0.05, 300.0, 40.0  # measured roughly; they move the bar, nothing else
+_EXAMPLE_MS, _RECALLED_MS, _ATTACKED_MS = 0.02, 80.0, 20.0  # measured roughly; they move the bar, nothing else

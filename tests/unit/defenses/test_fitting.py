@@ -76,7 +76,7 @@ def test_adversarial_training_withstands_what_the_plain_one_does_not() -> None:
 
 def test_recalls_of_a_trained_purifier_are_read_as_the_images_are() -> None:
     train, test = digits()
-    descent = DescentSettings(epochs=15, learning_rate=0.003, batch_size=64)
+    descent = DescentSettings(epochs=10, learning_rate=0.004, batch_size=64)
     purifier = fit_purifier(PurifierRecipe(descent, ForeseenAttacks((0.1,), 2)), trained_classifier(), train)
     images, classes = test.tensors(slice(None))
     latent = draw_latent(range(len(images)), n_recalls=5, n_latent=41)

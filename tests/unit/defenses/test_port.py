@@ -30,7 +30,8 @@ def test_a_recall_is_an_image_and_what_is_read_is_read_from_it() -> None:
     defense = carso()
     recalls = defense.sample(images, latent)
     assert recalls.shape == (3, 5, 64)
-    assert recalls.min() >= 0 and recalls.max() <= 1
+    assert recalls.min() >= 0
+    assert recalls.max() <= 1
     assert torch.allclose(defense.predict(images, latent)[1, 2], defense.classifier(recalls[1, 2][None])[0], atol=1e-5)
 
 

@@ -10,10 +10,10 @@ from closedloop.studies.purification.phases import WorkPhase
 from closedloop.studies.purification.sites.decoders import CUTS, TrainedDecoder, leave_decoder
 from closedloop.studies.purification.sites.measure import DrivenSites, leave_driven
 
-N_IMAGES, EPOCHS = 4000, 10
+N_IMAGES, EPOCHS = 4000, 8
 """Of a decoder's training: within a minute of a processor, and near where it stops to gain."""
 
-_DRIVEN_COST, _DECODER_COST = 20_000.0, 40_000.0  # measured roughly, in the unit of the bar
+_DRIVEN_COST, _DECODER_COST = 8_000.0, 67_000.0  # ms of a processor, measured
 
 
 class SiteQuestion(NamedTuple):
