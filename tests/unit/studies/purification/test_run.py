@@ -23,7 +23,7 @@ class StoppedError(Exception):
 
 
 def options(data: Path, *, seed: int = 0) -> PurificationOptions:
-    return PurificationOptions(data, n_train=600, n_test=60, epochs=4, recalls=3, with_sites=False, seed=seed)
+    return PurificationOptions(data, n_train=600, n_test=20, epochs=3, recalls=3, with_sites=False, seed=seed)
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -64,7 +64,7 @@ def test_stopped_and_resumed_it_leaves_the_same_bytes_and_a_page_that_says_what_
 def _check_tables(folder: Path) -> None:
     table = read_table(folder / "defense_accuracy.parquet", DEFENSE_ACCURACY)
     for defense in ("none", "adversarial", "carso", "carso_plain"):
-        assert rate_of(table, defense, "clean", 0.0)["n_images"] == 60
+        assert rate_of(table, defense, "clean", 0.0)["n_images"] == 20
         for radius in (0.15, 0.3, 0.5):
             worst = rate_of(table, defense, WORST, radius)["accuracy"]
             for attack in ("fgsm", "pgd", "deepfool", "apgd_ce", "apgd_dlr", ADAPTIVE):
