@@ -13,7 +13,7 @@ from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count
 from closedloop.studies.purification.documents import PurificationStudy
 from closedloop.studies.purification.page.figures import accuracy_figure, recalls_figure
-from closedloop.studies.purification.page.slides import PLACE, SLIDES, SOURCE, SlideCell
+from closedloop.studies.purification.page.slides import PLACE, SLIDES, SOURCE, UNAWARE, SlideCell
 from closedloop.studies.purification.settings import ADAPTIVE, ATTACKS, CLEAN, DEFENSES, WORST, DefenseName
 
 _WIDE_PX = 640
@@ -135,7 +135,8 @@ def slides_section(document: PurificationStudy, table: Columns) -> PageSection:
     ]
     caption = (
         f"The slides' classifier reads handwritten digits; here it reads {document.data}, so that levels differ and "
-        "the order of the defences is what can be compared. Numbers are quoted, not adjusted to."
+        "the order of the defences is what can be compared. Numbers are quoted, not adjusted to. *: cannot be what it "
+        "is said to be; †: the attack does not know of the recalls."
     )
     doubts = tuple(
         (f"{cell.row}, {DEFENSES[defense]}", cell.percent[defense], doubt)
@@ -222,7 +223,8 @@ def _row(table: Columns, attack: str, radius: float) -> tuple[str, ...]:
 
 def _quoted(cell: SlideCell, defense: DefenseName, table: Columns) -> QuotedNumber:
     found = rate_of(table, defense, cell.attack, cell.radius)
-    mark = " (cannot be: see below)" if cell.doubt[defense] else ""
+    doubt = cell.doubt[defense]
+    mark = "" if not doubt else " †" if doubt == UNAWARE else " *"
     return QuotedNumber(
         f"{cell.row}, {DEFENSES[defense]} (%)",
         percent_of(found, interval=True),

@@ -69,7 +69,7 @@ def sites_verdict(table: Columns) -> str:
     sentences.append(
         "A purified image is worth showing beside P(x)."
         if worth
-        else "So no protocol shows purified images: a control that moves a site about as far as the attack does tells "
+        else "So no protocol shows purified images: a control that moves a site by much of what the attack does tells "
         "little, and a decoder that returns the image faithfully returns the attack with it."
     )
     return " ".join(sentences)
