@@ -20,7 +20,7 @@ from closedloop.training.resumable import fingerprint, tensors_as_arrays
 
 
 @dataclass(frozen=True, eq=False)
-class Examples:
+class LabelledExamples:
     """Labelled images.
 
     Attributes
@@ -80,7 +80,7 @@ class PurifierRecipe:
 
 
 def fit_classifier(
-    recipe: ClassifierRecipe, examples: Examples, *, until: int | None = None, checkpoint: Path | None = None
+    recipe: ClassifierRecipe, examples: LabelledExamples, *, until: int | None = None, checkpoint: Path | None = None
 ) -> Classifier:
     """Train a classifier to the end of an epoch.
 
@@ -118,7 +118,7 @@ def fit_classifier(
 def fit_purifier(
     recipe: PurifierRecipe,
     classifier: Classifier,
-    examples: Examples,
+    examples: LabelledExamples,
     *,
     until: int | None = None,
     checkpoint: Path | None = None,

@@ -80,7 +80,7 @@ def read_idx(path: Path, *, n_axes: int) -> NDArray[np.uint8]:
     """
     zipped = path.suffix == ".gz"
     try:
-        with open_to_read(path) as raw, gzip.open(raw) if zipped else nullcontext(raw) as stream:
+        with open_to_read(path) as raw, gzip.GzipFile(fileobj=raw) if zipped else nullcontext(raw) as stream:
             return _values(stream, path, n_axes=n_axes)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ImageError(f"{path}: expected an idx file, found a damaged archive ({error}). Copy it again.") from error

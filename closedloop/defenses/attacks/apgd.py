@@ -24,7 +24,7 @@ _FIRST, _SHORTER, _SHORTEST = 0.22, 0.03, 0.06  # checkpoints, as fractions of t
 
 
 @dataclass(frozen=True)
-class _Walk:
+class _ApgdWalk:
     """Where each image's search is, and the best it has seen."""
 
     at: Tensor
@@ -88,7 +88,7 @@ def apgd(
 
     first = project(images + start)
     value, gradient = look(first)
-    walk = _Walk(first, first, gradient, first, gradient, value, 2 * radii)
+    walk = _ApgdWalk(first, first, gradient, first, gradient, value, 2 * radii)
     checkpoints, rose = _checkpoints(steps), torch.zeros(len(images))
     last_step, last_best, since = walk.step, walk.best_loss, 0
     for number in range(steps):
@@ -104,12 +104,12 @@ def apgd(
 
 
 def _advance(
-    walk: _Walk,
+    walk: _ApgdWalk,
     look: Callable[[Tensor], tuple[Tensor, Tensor]],
     project: Callable[[Tensor], Tensor],
     *,
     first: bool,
-) -> tuple[_Walk, Tensor]:
+) -> tuple[_ApgdWalk, Tensor]:
     """Take one step with momentum; return the walk after it and the loss there."""
     plain = project(walk.at + walk.step[:, None] * walk.gradient.sign())
     alpha = 1.0 if first else _MOMENTUM
@@ -130,7 +130,7 @@ def _advance(
     )
 
 
-def _halved(walk: _Walk, halve: Tensor) -> _Walk:
+def _halved(walk: _ApgdWalk, halve: Tensor) -> _ApgdWalk:
     """Halve the step where it is asked for, and go on from the best image there."""
     chosen = halve[:, None]
     return replace(
@@ -162,7 +162,7 @@ def margin_ratios(scores: Tensor, classes: Tensor) -> Tensor:
     classes
         (n,).
 
-    Examples
+    LabelledExamples
     --------
     >>> margin_ratios(torch.tensor([[3.0, 1.0, -1.0]]), torch.tensor([0])).tolist()
     [-0.5]

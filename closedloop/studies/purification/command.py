@@ -32,9 +32,10 @@ def purification(
     recalls: Annotated[
         int, typer.Option(min=1, max=10_000, metavar="N", help="recalls of an image, when the defence is judged")
     ] = 60,
-    sites: Annotated[
-        bool, typer.Option(help="ask too whether sites of a simulated IT return when an attacked image is purified")
-    ] = True,
+    no_sites: Annotated[
+        bool,
+        typer.Option("--no-sites", help="do not ask whether sites of a simulated IT return when an image is purified"),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of everything drawn")] = 0,
     workers: Annotated[
         str | None,
@@ -52,7 +53,7 @@ def purification(
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.purification.asked import PurificationOptions, check_options  # noqa: PLC0415
 
-    options = PurificationOptions(data, train, test, epochs, recalls, sites, seed)
+    options = PurificationOptions(data, train, test, epochs, recalls, not no_sites, seed)
     check_options(options, out, workers=workers)
     from closedloop.studies.purification.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.naming import generator
-from closedloop.defenses.fitting import Examples
+from closedloop.defenses.fitting import LabelledExamples
 from closedloop.errors import ImageError
 from closedloop.stimuli.folders import ImageNetFolderPool
 from closedloop.stimuli.idx import is_idx_folder, read_idx_folder
@@ -46,8 +46,8 @@ class LabelledImages:
     name: str
     side_px: tuple[int, int]
     classes: tuple[str, ...]
-    train: Examples
-    test: Examples
+    train: LabelledExamples
+    test: LabelledExamples
 
 
 def read_data(folder: Path | None, *, n_train: int, n_test: int, seed: int) -> LabelledImages:
@@ -103,7 +103,7 @@ def _from_pool(pool: ImagePool, name: str, *, n_train: int, n_test: int, seed: i
     class_of = {category: place for place, category in enumerate(names)}
     classes = np.array([class_of[image.category] for image in images], dtype=np.int64)
     parts = [
-        Examples(_grey(pool, [images[row].image_id for row in rows]), classes[rows], len(names))
+        LabelledExamples(_grey(pool, [images[row].image_id for row in rows]), classes[rows], len(names))
         for rows in (trained, tested)
     ]
     return _checked(LabelledImages(name, (pool.side_px, pool.side_px), tuple(names), *parts), name)
@@ -118,9 +118,9 @@ def _grey(pool: ImagePool, image_ids: Sequence[str]) -> NDArray[np.uint8]:
 
 def _drawn(
     images: NDArray[np.uint8], classes: NDArray[np.int64], n_classes: int, *, n: int, seed: int, part: str
-) -> Examples:
+) -> LabelledExamples:
     rows = np.sort(generator(seed, "purification", part).permutation(len(images))[:n])
-    return Examples(images[rows], classes[rows].astype(np.int64), n_classes)
+    return LabelledExamples(images[rows], classes[rows].astype(np.int64), n_classes)
 
 
 def _checked(data: LabelledImages, place: str) -> LabelledImages:

@@ -16,7 +16,7 @@ from closedloop.studies.purification.documents import DEFENSE_ACCURACY, RECALL_A
 from closedloop.studies.purification.networks import Networks, leave_epochs, plan_networks, rounds
 from closedloop.studies.purification.phases import WorkPhase, run_phases
 from closedloop.studies.purification.settings import DEFENSES, PurificationFiles, PurificationSettings
-from closedloop.studies.purification.shards import AttackShard, leave_attacks, plan_attacks, read_right
+from closedloop.studies.purification.shards import DefenseShard, leave_attacks, plan_attacks, read_right
 from closedloop.studies.purification.tables import accuracy_table, recalls_table
 
 
@@ -87,7 +87,7 @@ def _trainings(networks: Networks) -> list[WorkPhase]:
     return phases
 
 
-def _attacks(shards: Sequence[AttackShard]) -> WorkPhase:
+def _attacks(shards: Sequence[DefenseShard]) -> WorkPhase:
     costs = tuple(
         len(one.rows) * (_RECALLED_MS * one.settings.recalls / 60 if one.purifier and one.radius else _ATTACKED_MS)
         for one in shards

@@ -17,7 +17,7 @@ from closedloop.attacks.synthesis.shards import read_shard, write_shard
 from closedloop.defenses.carso import Carso, Purifier, untrained_purifier
 from closedloop.defenses.classifier import Classifier, untrained_classifier
 from closedloop.defenses.descent import DescentSettings
-from closedloop.defenses.fitting import ClassifierRecipe, Examples, PurifierRecipe, fit_classifier, fit_purifier
+from closedloop.defenses.fitting import ClassifierRecipe, LabelledExamples, PurifierRecipe, fit_classifier, fit_purifier
 from closedloop.defenses.port import Defense
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.storage import remove_file
@@ -45,7 +45,7 @@ class TrainedClassifier:
     """
 
     recipe: ClassifierRecipe
-    examples: Examples = field(repr=False)
+    examples: LabelledExamples = field(repr=False)
     folder: Path
 
     @property
@@ -148,7 +148,7 @@ class Networks:
         }[name]
 
 
-def plan_networks(settings: PurificationSettings, examples: Examples, folder: Path) -> Networks:
+def plan_networks(settings: PurificationSettings, examples: LabelledExamples, folder: Path) -> Networks:
     """Return what is to be trained.
 
     Parameters

@@ -21,7 +21,7 @@ from closedloop.defenses.attacks.apgd import apgd
 from closedloop.defenses.attacks.deepfool import deepfool, within
 from closedloop.defenses.attacks.gradient_steps import fgsm, pgd
 from closedloop.defenses.classifier import Classifier
-from closedloop.defenses.fitting import Examples
+from closedloop.defenses.fitting import LabelledExamples
 from closedloop.defenses.port import AGGREGATION_RULES, Defense, aggregate, draw_latent
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.studies.purification.networks import TrainedClassifier, TrainedPurifier, load_defense
@@ -36,7 +36,7 @@ _AT_ONCE = 10  # images whose recalls are decoded together: their activations st
 
 
 @dataclass(frozen=True)
-class AttackShard:
+class DefenseShard:
     """Some images under all attacks of one radius.
 
     Attributes
@@ -58,7 +58,7 @@ class AttackShard:
     defense: DefenseName
     classifier: TrainedClassifier
     purifier: TrainedPurifier | None
-    examples: Examples
+    examples: LabelledExamples
     rows: range
     radius: float
     settings: AttackSettings
@@ -77,7 +77,7 @@ class AttackShard:
         return tuple(ATTACKS) if self.radius else (CLEAN,)
 
 
-def leave_attacks(shard: AttackShard) -> None:
+def leave_attacks(shard: DefenseShard) -> None:
     """Attack, unless the file is there, and leave the file."""
 
     def make(path: Path) -> None:
@@ -90,7 +90,7 @@ def leave_attacks(shard: AttackShard) -> None:
     made_once(shard.path, make)
 
 
-def read_right(shards: Sequence[AttackShard]) -> NDArray[np.bool_]:
+def read_right(shards: Sequence[DefenseShard]) -> NDArray[np.bool_]:
     """Read which images were answered rightly, (n_attacks, n_rules, n_counts, n_images), of shards of one kind.
 
     Parameters
@@ -107,7 +107,7 @@ def read_right(shards: Sequence[AttackShard]) -> NDArray[np.bool_]:
 
 
 def attacked_images(
-    shard: AttackShard, network: Classifier, defense: Defense, images: Tensor, classes: Tensor
+    shard: DefenseShard, network: Classifier, defense: Defense, images: Tensor, classes: Tensor
 ) -> dict[str, Tensor]:
     """Return the images after every attack, by its name.
 
@@ -157,7 +157,7 @@ def recall_seeds(settings: AttackSettings, rows: range) -> list[int]:
     return [derive_seed(settings.seed, "purification", "recalls", row) for row in rows]
 
 
-def _right(shard: AttackShard, defense: Defense, images: Tensor, classes: Tensor) -> NDArray[np.bool_]:
+def _right(shard: DefenseShard, defense: Defense, images: Tensor, classes: Tensor) -> NDArray[np.bool_]:
     """Return which images are answered rightly, (n_rules, n_counts, n_images)."""
     seeds, settings = recall_seeds(shard.settings, shard.rows), shard.settings
     parts = []
@@ -175,17 +175,17 @@ def _right(shard: AttackShard, defense: Defense, images: Tensor, classes: Tensor
     return np.concatenate([np.array(part) for part in parts], axis=-1)
 
 
-def _seeds(shard: AttackShard, what: str) -> list[int]:
+def _seeds(shard: DefenseShard, what: str) -> list[int]:
     return [derive_seed(shard.settings.seed, "purification", what, row) for row in shard.rows]
 
 
 def plan_attacks(
     defense: DefenseName,
     networks: tuple[TrainedClassifier, TrainedPurifier | None],
-    examples: Examples,
+    examples: LabelledExamples,
     settings: AttackSettings,
     folder: Path,
-) -> dict[float, list[AttackShard]]:
+) -> dict[float, list[DefenseShard]]:
     """Return the pieces of a defence's attacks, by radius; 0: clean images.
 
     Parameters
@@ -201,7 +201,7 @@ def plan_attacks(
     folder
         Where files go.
     """
-    make = partial(AttackShard, defense, *networks, examples)
+    make = partial(DefenseShard, defense, *networks, examples)
     n = len(examples.classes)
     groups = [range(first, min(first + IMAGES_PER_SHARD, n)) for first in range(0, n, IMAGES_PER_SHARD)]
     return {

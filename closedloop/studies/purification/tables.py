@@ -15,11 +15,11 @@ from closedloop.defenses.port import AGGREGATION_RULES
 from closedloop.studies.purification.documents import DEFENSE_ACCURACY, RECALL_ACCURACY
 from closedloop.studies.purification.settings import ATTACKS, CLEAN, WORST, DefenseName
 
-Answers = Mapping[tuple[DefenseName, float], NDArray[np.bool_]]
+RightAnswers = Mapping[tuple[DefenseName, float], NDArray[np.bool_]]
 """By defence and radius (0: clean): which images were answered rightly, (n_attacks, n_rules, n_counts, n_images)."""
 
 
-def accuracy_table(answers: Answers) -> Columns:
+def accuracy_table(answers: RightAnswers) -> Columns:
     """Return the table `DEFENSE_ACCURACY`: a row a defence, attack and radius, with the worst over all attacks.
 
     Parameters
@@ -30,7 +30,7 @@ def accuracy_table(answers: Answers) -> Columns:
     return _table(DEFENSE_ACCURACY, _accuracies(answers))
 
 
-def recalls_table(answers: Answers, *, counts: tuple[int, ...]) -> Columns:
+def recalls_table(answers: RightAnswers, *, counts: tuple[int, ...]) -> Columns:
     """Return the table `RECALL_ACCURACY`: how the number of recalls and the way to one answer matter.
 
     Parameters
@@ -43,7 +43,7 @@ def recalls_table(answers: Answers, *, counts: tuple[int, ...]) -> Columns:
     return _table(RECALL_ACCURACY, _recalls(answers, counts))
 
 
-def _accuracies(answers: Answers) -> Iterator[dict[str, Any]]:
+def _accuracies(answers: RightAnswers) -> Iterator[dict[str, Any]]:
     mode = AGGREGATION_RULES.index("mode")
     for (defense, radius), right in answers.items():
         own = right[:, mode, -1]
@@ -54,7 +54,7 @@ def _accuracies(answers: Answers) -> Iterator[dict[str, Any]]:
             yield {"defense": defense, "attack": attack, "radius": radius} | _rate(of_images)
 
 
-def _recalls(answers: Answers, counts: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+def _recalls(answers: RightAnswers, counts: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     for (defense, radius), right in answers.items():
         if defense in {"none", "adversarial"}:
             continue

@@ -12,18 +12,20 @@ from sklearn.datasets import load_digits
 
 from closedloop.defenses.classifier import Classifier
 from closedloop.defenses.descent import DescentSettings
-from closedloop.defenses.fitting import ClassifierRecipe, Examples, fit_classifier
+from closedloop.defenses.fitting import ClassifierRecipe, LabelledExamples, fit_classifier
 
 N_TRAIN = 1500
 
 
 @cache
-def digits() -> tuple[Examples, Examples]:
+def digits() -> tuple[LabelledExamples, LabelledExamples]:
     """To train on, and to test with."""
     data = load_digits()
     images = np.rint(data.data * (255 / 16)).astype(np.uint8)
     classes = data.target.astype(np.int64)
-    return Examples(images[:N_TRAIN], classes[:N_TRAIN], 10), Examples(images[N_TRAIN:], classes[N_TRAIN:], 10)
+    return LabelledExamples(images[:N_TRAIN], classes[:N_TRAIN], 10), LabelledExamples(
+        images[N_TRAIN:], classes[N_TRAIN:], 10
+    )
 
 
 @cache

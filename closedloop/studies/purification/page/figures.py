@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.studies.purification.page.pictures import PictureRow
+from closedloop.studies.purification.page.pictures import RecallRow
 from closedloop.studies.purification.settings import ADAPTIVE, ATTACKS, CLEAN, DEFENSES, WORST, DefenseName
 
 _LOOKS: dict[DefenseName, tuple[str, str]] = {
@@ -83,7 +83,7 @@ def recalls_figure(table: Columns, *, radius: float) -> Figure:
     return figure
 
 
-def pictures_figure(rows: Sequence[PictureRow]) -> Figure:
+def pictures_figure(rows: Sequence[RecallRow]) -> Figure:
     """Draw images, attacked images and their recalls, a row each, with what is read from each.
 
     Parameters

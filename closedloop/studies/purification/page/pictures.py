@@ -14,13 +14,13 @@ from closedloop.defenses.port import aggregate, draw_latent
 from closedloop.studies.purification.data import LabelledImages
 from closedloop.studies.purification.networks import Networks, load_defense
 from closedloop.studies.purification.settings import ADAPTIVE, AttackSettings
-from closedloop.studies.purification.shards import AttackShard, attacked_images, recall_seeds
+from closedloop.studies.purification.shards import DefenseShard, attacked_images, recall_seeds
 
 _SHOWN_RECALLS = 3
 
 
 @dataclass(frozen=True)
-class PictureRow:
+class RecallRow:
     """An image as it is, attacked, and recalled.
 
     Attributes
@@ -39,7 +39,7 @@ class PictureRow:
 
 def picture_rows(
     data: LabelledImages, networks: Networks, settings: AttackSettings, *, radius: float, n_images: int
-) -> list[PictureRow]:
+) -> list[RecallRow]:
     """Return rows of CARSO's first test images: under PGD, and under the adaptive attack.
 
     Parameters
@@ -61,7 +61,7 @@ def picture_rows(
         raise TypeError(f"expected a defence that recalls, found {type(defense).__name__}")
     rows = range(min(n_images, len(data.test.classes)))
     images, classes = data.test.tensors(slice(rows.start, rows.stop))
-    shard = AttackShard("carso", classifier, purifier, data.test, rows, radius, settings, networks.plain.folder)
+    shard = DefenseShard("carso", classifier, purifier, data.test, rows, radius, settings, networks.plain.folder)
     found = attacked_images(shard, network, defense, images, classes)
     latent = draw_latent(recall_seeds(settings, rows), n_recalls=settings.recalls, n_latent=defense.n_latent)
     with torch.no_grad():
@@ -80,7 +80,7 @@ def picture_rows(
 
 def _row(
     data: LabelledImages, defense: Carso, image: Tensor, *, true: int, attacked: dict[str, Tensor], latent: Tensor
-) -> PictureRow:
+) -> RecallRow:
     cells: list[tuple[Tensor, str, int]] = []
     for name, shown in {"image": image, **attacked}.items():
         recalls, logits = defense.sample(shown[None], latent[None])[0], defense.predict(shown[None], latent[None])
@@ -91,7 +91,7 @@ def _row(
             (recall, "recalled" if n == 1 else f"recall {place + 1}", answer)
             for place, recall in enumerate(recalls[:n])
         ]
-    return PictureRow(
+    return RecallRow(
         tuple(shown.view(data.side_px).numpy() for shown, _, _ in cells),
         tuple(title for _, title, _ in cells),
         tuple(data.classes[answer] for _, _, answer in cells),

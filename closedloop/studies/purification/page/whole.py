@@ -15,7 +15,7 @@ from closedloop.studies.purification.documents import (
     PurificationStudy,
 )
 from closedloop.studies.purification.page.figures import pictures_figure
-from closedloop.studies.purification.page.pictures import PictureRow
+from closedloop.studies.purification.page.pictures import RecallRow
 from closedloop.studies.purification.page.sections import (
     accuracy_section,
     definitions_section,
@@ -32,7 +32,7 @@ _PICTURES_PX = 760
 
 
 def purification_page(
-    files: PurificationFiles, rows: Sequence[PictureRow], question: SiteQuestion | None, *, command: str
+    files: PurificationFiles, rows: Sequence[RecallRow], question: SiteQuestion | None, *, command: str
 ) -> bytes:
     """Return the page as one HTML file that needs nothing else.
 
@@ -80,7 +80,7 @@ def purification_page(
     )
 
 
-def _pictures(document: PurificationStudy, rows: Sequence[PictureRow]) -> PageSection:
+def _pictures(document: PurificationStudy, rows: Sequence[RecallRow]) -> PageSection:
     caption = (
         f"Test images, attacked at ε = {document.radii[1]:g} by PGD (on the classifier) and by the adaptive attack "
         "(through the recalls), each followed by recalls of it. Below images what the classifier reads, below recalls "

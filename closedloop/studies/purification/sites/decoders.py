@@ -123,14 +123,14 @@ def training_images(n: int, *, seed: int) -> NDArray[np.uint8]:
     return load_images(pool, tuple(pool.images()[row].image_id for row in chosen))
 
 
-def _attack() -> _Attack:
+def _attack() -> _ForeseenL2:
     classifier = load_classifier(NETWORK)
     base = open_base_model(NETWORK, layer=CUTS[-1])
-    return _Attack(nn.Sequential(normalisation_of(base.architecture), classifier).eval())
+    return _ForeseenL2(nn.Sequential(normalisation_of(base.architecture), classifier).eval())
 
 
 @dataclass(frozen=True)
-class _Attack:
+class _ForeseenL2:
     """The L2 attack of adversarial training, on the classes that the network names itself."""
 
     network: nn.Module
