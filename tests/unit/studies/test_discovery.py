@@ -80,6 +80,7 @@ def test_the_shipped_studies_are_found() -> None:
     names_known = [
         "category_preference",
         "coverage",
+        "discrimination",
         "image_sensitivity",
         "population",
         "purification",
