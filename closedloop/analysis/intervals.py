@@ -1,5 +1,4 @@
 """95 % intervals of a mean of few independent values and of a rate, with no library that is not there anyway."""
-"""95 % intervals of a mean of few independent values (Student) and of a rate (Wilson), with no library of their own."""
 
 from __future__ import annotations
 
@@ -93,19 +92,3 @@ def student_p(t: float, degrees: int) -> float:
         term *= ratio * cosine**2
     within = 2 / math.pi * (angle + sine * total) if is_odd else sine * total
     return min(max(1 - within, 0.0), 1.0)
-
-
-def wilson(n_found: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a rate (Wilson 1927); NaN of nothing.
-
-    Examples
-    --------
-    >>> [round(end, 3) for end in wilson(5, 100)]
-    [0.022, 0.112]
-    """
-    if not n:
-        return math.nan, math.nan
-    z, rate = _NORMAL_95, n_found / n
-    middle = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
-    return max(middle - half, 0.0), min(middle + half, 1.0)

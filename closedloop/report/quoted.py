@@ -56,7 +56,6 @@ def quoted_table(numbers: Sequence[QuotedNumber], *, caption: str, source: str =
         What the numbers are of.
     source
         Whose numbers and sentences stand beside them.
-        Whose numbers stand beside them.
 
     Examples
     --------
