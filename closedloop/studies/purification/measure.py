@@ -7,14 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from closedloop import __version__
+from closedloop.defenses.trained import leave_epochs, rounds
+from closedloop.execution.phases import WorkPhase, run_phases
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 from closedloop.storage import resolved
 from closedloop.studies.files import write_both
 from closedloop.studies.purification.data import LabelledImages
 from closedloop.studies.purification.documents import DEFENSE_ACCURACY, RECALL_ACCURACY, PurificationStudy
-from closedloop.studies.purification.networks import Networks, leave_epochs, plan_networks, rounds
-from closedloop.studies.purification.phases import WorkPhase, run_phases
+from closedloop.studies.purification.networks import Networks, plan_networks
 from closedloop.studies.purification.settings import DEFENSES, PurificationFiles, PurificationSettings
 from closedloop.studies.purification.shards import DefenseShard, leave_attacks, plan_attacks, read_right
 from closedloop.studies.purification.tables import accuracy_table, recalls_table

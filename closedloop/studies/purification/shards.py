@@ -23,8 +23,8 @@ from closedloop.defenses.attacks.gradient_steps import fgsm, pgd
 from closedloop.defenses.classifier import Classifier
 from closedloop.defenses.fitting import LabelledExamples
 from closedloop.defenses.port import AGGREGATION_RULES, Defense, aggregate, draw_latent
+from closedloop.defenses.trained import TrainedClassifier, TrainedPurifier, load_defense
 from closedloop.execution.shards import made_once, shard_name
-from closedloop.studies.purification.networks import TrainedClassifier, TrainedPurifier, load_defense
 from closedloop.studies.purification.settings import ADAPTIVE, ATTACKS, CLEAN, AttackSettings, DefenseName
 
 _FORMAT = "purification attacks 1"

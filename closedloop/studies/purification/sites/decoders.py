@@ -17,12 +17,12 @@ from closedloop.attacks.balls import radius_at
 from closedloop.attacks.synthesis.shards import read_shard, write_shard
 from closedloop.defenses.descent import DescentSettings
 from closedloop.defenses.feature_decoder import FeatureDecoder, fit_decoder, untrained_decoder
+from closedloop.defenses.trained import state_of
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.models.backbones import normalisation_of
 from closedloop.models.checkpoints import load_classifier, open_base_model
 from closedloop.stimuli.pools import ProceduralPool, load_images
 from closedloop.storage import remove_file
-from closedloop.studies.purification.networks import state_of
 from closedloop.training.adversarial import l2_attack
 from closedloop.training.resumable import tensors_as_arrays
 

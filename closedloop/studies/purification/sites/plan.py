@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from closedloop.studies.purification.phases import WorkPhase
+from closedloop.execution.phases import WorkPhase
 from closedloop.studies.purification.sites.decoders import CUTS, TrainedDecoder, leave_decoder
 from closedloop.studies.purification.sites.measure import DrivenSites, leave_driven
 

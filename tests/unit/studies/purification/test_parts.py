@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from closedloop.defenses.port import AGGREGATION_RULES
+from closedloop.defenses.trained import rounds
 from closedloop.errors import ImageError
 from closedloop.studies.purification.data import SIDE_PX, read_data
-from closedloop.studies.purification.networks import plan_networks, rounds
+from closedloop.studies.purification.networks import plan_networks
 from closedloop.studies.purification.page.slides import SLIDES
 from closedloop.studies.purification.settings import ATTACKS, AttackSettings, PurificationSettings
 from closedloop.studies.purification.tables import accuracy_table, recalls_table
