@@ -148,7 +148,7 @@ class ExpectedPlanes:
 
 
 BENDS = (0.1, 0.2, 0.5, 1.0)
-"""Bends at the edge, sigma, whose power is told: of simulated sites at extent 30 the middle half has .4 to 1.5."""
+"""Bends at the edge, sigma, whose power is told: of simulated sites at extent 30 the middle half has .5 to 1.4."""
 
 
 def expect_planes(basis: DayBasis, protocol: Protocol, *, day: int) -> ExpectedPlanes | None:

@@ -48,8 +48,9 @@ def test_the_day_shows_every_place_as_often_as_asked_and_nothing_else_knows_it(s
     assert len(places) == 18
     np.testing.assert_allclose(places["shown_along"], places["along"], atol=6)  # black and white hold some back
     assert "plane" not in set(opened.pairs(1)["kind"])
-    uses = pd.read_parquet(study / "day-01" / "queue" / "uses.parquet")
-    assert not uses.loc[uses["use"] == "plane", "fitted"].any()
+    uses = pd.read_parquet(study / "day-00" / "queue" / "uses.parquet")
+    assert not set(middle["image_id"]) & set(uses["image_id"])
+    assert "plane" not in set(library.open_study(study).stimuli(0)["kind"])
 
 
 def test_curvatures_are_published_with_what_was_sealed_beside_them(study: Path) -> None:

@@ -34,8 +34,8 @@ class ImagePlanes(Section):
     )
     extent: Epsilon = Field(
         default=30.0,
-        description="from the clean image to the middle of each side, L2 norm on a 224 x 224 x 3 image; within 10 the "
-        "bend is smaller than its error",
+        description="from the clean image to the middle of each side, L2 norm on a 224 x 224 x 3 image; the smaller, "
+        "the nearer to the image's own curvature, and the less sure",
     )
     scale: Epsilon = Field(
         default=10.0, description="at which the model is asked along which direction the surface bends, likewise"

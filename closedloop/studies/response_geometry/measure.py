@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from closedloop import __version__
@@ -30,7 +29,7 @@ from closedloop.studies.response_geometry.documents import (
     RECORDED_PLANES,
     ResponseGeometryStudy,
 )
-from closedloop.studies.response_geometry.recorded import ShownPlane, recorded_planes, shown_planes
+from closedloop.studies.response_geometry.recorded import ShownPlane, no_planes, recorded_planes, shown_planes
 from closedloop.studies.response_geometry.settings import EPSILONS, SCALES, GeometryFiles, GeometrySettings
 from closedloop.studies.response_geometry.shards import geometry_shards, leave_shard, read_geometry
 from closedloop.studies.response_geometry.subjects import LookedAt, fitted_sites, network_units
@@ -129,7 +128,7 @@ def measure_geometry(
     pairs, curvatures, attacks = (
         concatenated([rows(*one) for one in both]) for rows in (pair_rows, curvature_rows, attack_rows)
     )
-    planes = recorded_planes(study, truth=options.truth) if study else _no_planes()
+    planes = recorded_planes(study, truth=options.truth) if study else no_planes()
     measured = MeasuredGeometry(
         document=_document(subjects, options, settings, study, name=name, n_planes=len(planes["day"])),
         pairs=pairs,
@@ -153,10 +152,6 @@ def _work(pieces: list[tuple[Any, Piece]], workers: Workers, progress: ProgressC
 
     report(0)
     run_pieces(left, workers, report)
-
-
-def _no_planes() -> Columns:
-    return {name: np.array([]) for name in RECORDED_PLANES.columns}
 
 
 def _document(

@@ -53,14 +53,22 @@ def recorded_planes(study: Study, *, truth: bool) -> Columns:
         Also what the hidden cortex of a simulation says.
     """
     table = study.planes(truth=truth)
+    if not len(table):
+        return no_planes()
     columns: Columns = {
         name: table[name].to_numpy() if name in table else np.full(len(table), np.nan)
         for name in RECORDED_PLANES.columns
         if name != "p_corrected"
     }
     p = np.asarray(columns["p"], dtype=np.float64)
-    columns["p_corrected"] = holm(p) if len(p) else p
+    columns["p_corrected"] = holm(p)
     return {name: columns[name] for name in RECORDED_PLANES.columns}
+
+
+def no_planes() -> Columns:
+    """Return the table without a row."""
+    kinds = {"string": object, "int32": np.int32}
+    return {name: np.array([], dtype=kinds.get(one.dtype, np.float64)) for name, one in RECORDED_PLANES.columns.items()}
 
 
 def shown_planes(study: Study) -> tuple[ShownPlane, ...]:
