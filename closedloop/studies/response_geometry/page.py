@@ -144,7 +144,8 @@ def _curvature(found: MeasuredGeometry) -> PageSection:
         "a network of rectifiers is flat wherever it has a second derivative, and its curvature is that of the kinks "
         "within h. So it depends on h, and no curvature here is without one.",
     )
-    shown = plate(figure, "Curvature over its scale", caption="Solid: principal direction; dotted: a random one.")
+    caption = "Solid: principal direction; dotted: a random one."
+    shown = plate(figure, "Curvature over its scale", caption=caption, least_width_px=_WIDE_PX)
     return PageSection("curvature", "Curvature and the scale it is seen at", wide=(shown,), tables=(table,))
 
 
