@@ -20,6 +20,9 @@ from closedloop.stimuli.port import ImagePool
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package dataset-fashion-mnist puts its files."""
 
+RENDERED = "images rendered here"
+"""Name of the images where no others are at hand."""
+
 SIDE_PX = 28
 """Side of images that are read from class folders or rendered, as of the slides' digits."""
 
@@ -71,7 +74,7 @@ def read_data(folder: Path | None, *, n_train: int, n_test: int, seed: int) -> L
         return _from_idx(FASHION, "Fashion-MNIST", n_train=n_train, n_test=n_test, seed=seed)
     if folder is None:
         pool = ProceduralPool(seed, SIDE_PX, _RENDERED_CATEGORIES, _N_RENDERED // _RENDERED_CATEGORIES)
-        return _from_pool(pool, "images rendered here", n_train=n_train, n_test=n_test, seed=seed)
+        return _from_pool(pool, RENDERED, n_train=n_train, n_test=n_test, seed=seed)
     if is_idx_folder(folder):
         return _from_idx(folder, f"idx files of {folder}", n_train=n_train, n_test=n_test, seed=seed)
     pool_of_files = ImageNetFolderPool(folder, SIDE_PX)

@@ -8,6 +8,7 @@ from closedloop.artifacts.tables import read_table
 from closedloop.report import drawing
 from closedloop.report.layout import Page, PageSection, plate, render
 from closedloop.report.wording import count
+from closedloop.studies.purification.data import RENDERED
 from closedloop.studies.purification.documents import (
     DEFENSE_ACCURACY,
     RECALL_ACCURACY,
@@ -72,7 +73,7 @@ def purification_page(
             facts=_facts(document),
             command=command,
             simulated=False,
-            notices=(),
+            notices=_notices(document),
             links=(),
             sections=sections,
             source=_SOURCE,
@@ -90,6 +91,15 @@ def _pictures(document: PurificationStudy, rows: Sequence[RecallRow]) -> PageSec
         pictures_figure(rows), "Images and what is recalled of them", caption=caption, least_width_px=_PICTURES_PX
     )
     return PageSection("pictures", "What is recalled", wide=(figure,))
+
+
+def _notices(document: PurificationStudy) -> tuple[str, ...]:
+    if document.data != RENDERED:
+        return ()
+    return (
+        "No photographs or digits: the images are rendered here, of objects that lie anywhere in them, on which a fully "
+        "connected classifier is poor. Debian's package dataset-fashion-mnist, or --data, gives better ones.",
+    )
 
 
 def _facts(document: PurificationStudy) -> tuple[tuple[str, str], ...]:
