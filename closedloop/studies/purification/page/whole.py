@@ -97,8 +97,8 @@ def _notices(document: PurificationStudy) -> tuple[str, ...]:
     if document.data != RENDERED:
         return ()
     return (
-        "No photographs or digits: the images are rendered here, of objects that lie anywhere in them, on which a fully "
-        "connected classifier is poor. Debian's package dataset-fashion-mnist, or --data, gives better ones.",
+        "No photographs or digits: the images are rendered here, of objects that lie anywhere in them, on which a "
+        "fully connected classifier is poor. Debian's package dataset-fashion-mnist, or --data, gives better ones.",
     )
 
 
