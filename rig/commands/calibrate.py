@@ -12,13 +12,13 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings=HELP,
     rich_markup_mode=None,
-    help="Measure the rig, and keep the numbers with a date in rig.yaml.",
+    help="Measure the rig, and keep numbers and date in rig.yaml.",
 )
 
 
 @app.callback()
 def calibrate() -> None:
-    """Measure the rig, and keep the numbers with a date in rig.yaml."""
+    """Measure the rig, and keep numbers and date in rig.yaml."""
 
 
 app.command("gaze")(calibrate_gaze.gaze)

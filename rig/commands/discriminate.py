@@ -35,9 +35,10 @@ def discriminate(
         typer.Option(min=0, metavar="N", help="read this many images back from the screen and compare every pixel"),
     ] = 0,
 ) -> None:
-    """Ask a person, in a PsychoPy window, whether two images are the same (appendix 6.2).
+    """Ask a person whether two images were the same.
 
-    The journal is that of the browser page. Escape, pressed twice, or Ctrl-C ends; the same command goes on.
+    In a PsychoPy window, as appendix 6.2 asks; the journal is that of the browser page. Escape, pressed twice, or
+    Ctrl-C ends; the same command goes on.
     """
     from rig.discrimination.present import Sitting, present_sitting  # noqa: PLC0415
     from rig.stop import StopRequest, stop_on_signals  # noqa: PLC0415
