@@ -24,3 +24,29 @@ def locked(path: Path) -> Iterator[None]:
     with storage_errors(path), path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def held_alone(path: Path, *, refusal: Exception) -> Iterator[None]:
+    """Hold a file that is there while the block replaces it; a file that is not there is nobody's.
+
+    Who appends to a file under this lock would go on with one that has lost its name. On Windows nothing is locked.
+
+    Parameters
+    ----------
+    path
+        The file.
+    refusal
+        Raised where another program holds it.
+    """
+    if sys.platform == "win32" or not path.is_file():
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - not there on Windows
+
+    with storage_errors(path), path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise refusal from None
+        yield

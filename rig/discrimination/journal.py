@@ -7,9 +7,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from closedloop.artifacts.discrimination.experiment import OpenExperiment
-from closedloop.artifacts.discrimination.journal import DiscriminationJournal, check_belongs, parse_answers
+from closedloop.artifacts.discrimination.journal import (
+    DiscriminationJournal,
+    check_belongs,
+    check_name,
+    parse_answers,
+)
 from closedloop.artifacts.discrimination.rows import ANSWER_ROW, AnswerRow
-from closedloop.storage import make_folder, read_bytes, storage_errors, sync_folder
+from closedloop.storage import locked, make_folder, read_bytes, storage_errors, sync_folder
 from rig.session.appending import append_whole, make_durable
 from rig.session.lock import PATIENCE_S, open_locked, remove_locked
 
@@ -38,7 +43,8 @@ class AnswerWriter:
         self._path = path
         with storage_errors(path, again=_AGAIN):
             make_folder(path.parent)
-            self._file = open_locked(path, patience_s=PATIENCE_S, refusal=self._refusal)
+            with locked(path.parent / ".lock"):  # who takes lines in replaces journals
+                self._file = open_locked(path, patience_s=PATIENCE_S, refusal=self._refusal)
             sync_folder(path.parent)
         self.older = self._go_on(experiment)
         self._n_lines = len(self.older.rows)
@@ -53,6 +59,7 @@ class AnswerWriter:
         older = parse_answers(read_bytes(self._path), place=str(self._path))
         if older.rows:
             check_belongs(older.rows, experiment, place=str(self._path))
+            check_name(older.rows, experiment, self._path)
         with storage_errors(self._path, again=_AGAIN):
             self._file.truncate(older.n_bytes_whole)
         return older

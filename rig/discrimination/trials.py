@@ -157,6 +157,6 @@ class TrialRunner:
         while now_s - since_s < self.task.answer_s and not self.stop.requested:
             now_s = self.display.show_text(f"\n\n\n\n\n\n{question}").time_s
             for key in self._pressed():
-                if key in names:
+                if key in names and now_s - since_s <= self.task.answer_s:  # the last frame may end later
                     return names[key], max(now_s - since_s, 0.0)
         return None, None

@@ -21,7 +21,7 @@ from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.confined.npy import ArrayFileError, map_npy
 from closedloop.errors import DocumentError
-from closedloop.storage import sha256_bytes
+from closedloop.storage import sha256_bytes, sha256_file
 
 TrialKind = Literal["perturbed-clean", "clean-perturbed", "clean-clean", "perturbed-perturbed", "catch"]
 KINDS: tuple[TrialKind, ...] = ("perturbed-clean", "clean-perturbed", "clean-clean", "perturbed-perturbed")
@@ -221,6 +221,13 @@ def open_experiment(root: Path) -> OpenExperiment:
     document, trials = DiscriminationExperiment.read(paths.document), read_table(paths.trials, DISCRIMINATION_TRIALS)
     if experiment_id(document, trials) != document.experiment_id:
         raise DocumentError(f"{root}: expected files of one experiment, found others among them. {_RESTORE}")
+    if document.consent_sha256 is not None and (
+        not paths.consent.is_file() or sha256_file(paths.consent) != document.consent_sha256
+    ):
+        raise DocumentError(
+            f"{paths.consent}: expected the text that people agree to as experiment.json names it, found another or "
+            f"none. {_RESTORE}"
+        )
     return OpenExperiment(paths, document, trials)
 
 

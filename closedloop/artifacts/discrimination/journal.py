@@ -146,7 +146,8 @@ def check_order(rows: Sequence[AnswerRow], *, place: str) -> None:
     Raises
     ------
     DocumentError
-        A line is missing or doubled, the first is no launch, launches differ, or a trial was answered twice.
+        A line is missing or doubled, the first is no launch, launches differ, a line is of another launch than the last
+        one before it, a trial was answered twice, or something stands after the end.
     """
     for number, row in enumerate(rows):
         if row.line != number:
@@ -161,6 +162,19 @@ def check_order(rows: Sequence[AnswerRow], *, place: str) -> None:
     trials = [row.trial for row in rows if isinstance(row, PairAnswered)]
     if len(set(trials)) < len(trials):
         raise DocumentError(f"{place}: expected each trial answered once, found one twice. {_RESTORE}")
+    if any(isinstance(row, SessionFinished) for row in rows[:-1]):
+        raise DocumentError(f"{place}: expected nothing after the end of the session, found lines. {_RESTORE}")
+    _check_launches(rows, place=place)
+
+
+def _check_launches(rows: Sequence[AnswerRow], *, place: str) -> None:
+    n_launches = 0
+    for row in rows:
+        n_launches += isinstance(row, SessionLaunched)
+        if row.launch != n_launches:
+            raise DocumentError(
+                f"{place}: expected launch {n_launches} in line {row.line}, found {row.launch}. {_RESTORE}"
+            )
 
 
 def check_belongs(rows: Sequence[AnswerRow], experiment: OpenExperiment, *, place: str) -> None:
@@ -178,7 +192,8 @@ def check_belongs(rows: Sequence[AnswerRow], experiment: OpenExperiment, *, plac
     Raises
     ------
     DocumentError
-        They are of another experiment, or of other images than were to be shown.
+        They are of another experiment, of other images than were to be shown, without the consent that was to be given,
+        or say what cannot be.
     """
     first, document = rows[0], experiment.document
     if not isinstance(first, SessionLaunched) or first.experiment_id != document.experiment_id:
@@ -186,6 +201,9 @@ def check_belongs(rows: Sequence[AnswerRow], experiment: OpenExperiment, *, plac
     if first.simulated != document.simulated:
         kind = "simulated observers" if document.simulated else "people"
         raise DocumentError(f"{place}: expected answers of {kind} as experiment.json says, found the others.")
+    launches = {row.launch: row for row in rows if isinstance(row, SessionLaunched)}
+    if document.consent_sha256 is not None and not all(launch.consented for launch in launches.values()):
+        raise DocumentError(f"{place}: expected the subject's consent at each launch, found one without. Leave it out.")
     trials, ids = experiment.session(first.session), document.stimulus_ids
     planned = [(ids[one], ids[two]) for one, two in zip(trials["first_index"], trials["second_index"], strict=True)]
     for row in rows:
@@ -195,9 +213,94 @@ def check_belongs(rows: Sequence[AnswerRow], experiment: OpenExperiment, *, plac
             raise DocumentError(
                 f"{place}: expected the images of trial {row.trial} as planned, found others. {_RESTORE}"
             )
+        if isinstance(row, PairAnswered):
+            _check_times(row, launches[row.launch], answer_s=document.task.answer_s, place=place)
+    n_answered = sum(isinstance(row, PairAnswered) for row in rows)
+    if isinstance(rows[-1], SessionFinished) and n_answered < len(planned):
+        raise DocumentError(
+            f"{place}: expected {len(planned)} trials of a finished session, found {n_answered}. {_RESTORE}"
+        )
 
 
-def merge_rows(stored: Sequence[AnswerRow], given: Sequence[AnswerRow], *, place: str) -> tuple[AnswerRow, ...]:
+def _check_times(row: PairAnswered, launch: SessionLaunched, *, answer_s: float, place: str) -> None:
+    if len(row.frame_ms) != sum(frames_of_phases(row, launch)) + 1:
+        raise DocumentError(
+            f"{place}: expected the time of each frame of trial {row.trial} and of the grey after it, found "
+            f"{len(row.frame_ms)} times. {_RESTORE}"
+        )
+    if row.reaction_ms is not None and row.reaction_ms > 1000 * answer_s:
+        raise DocumentError(
+            f"{place}: expected an answer to trial {row.trial} within {answer_s:g} s, found one after "
+            f"{row.reaction_ms / 1000:.2f} s. {_RESTORE}"
+        )
+
+
+def frames_of_phases(row: PairAnswered, launch: SessionLaunched) -> tuple[int, int, int]:
+    """Return how many time stamps a trial has of its first image, of the grey between, and of its second image.
+
+    A browser's page stamps each frame that it counts; a rig each that it draws, and counts those that were missed.
+
+    Parameters
+    ----------
+    row
+        The trial.
+    launch
+        In which it was shown.
+    """
+    if launch.front_end in {"psychopy", "headless"}:
+        return launch.image_frames, launch.gap_frames, launch.image_frames
+    return row.n_frames
+
+
+def lasted_ms(row: PairAnswered, launch: SessionLaunched) -> tuple[float, float, float]:
+    """Return how long the first image, the grey between and the second image were up, by the time stamps.
+
+    Parameters
+    ----------
+    row
+        The trial, with the time of each frame.
+    launch
+        In which it was shown.
+    """
+    first, gap, second = frames_of_phases(row, launch)
+    starts = [row.frame_ms[at] for at in (0, first, first + gap, first + gap + second)]
+    return starts[1] - starts[0], starts[2] - starts[1], starts[3] - starts[2]
+
+
+def check_name(rows: Sequence[AnswerRow], experiment: OpenExperiment, path: Path) -> None:
+    """Refuse a journal under the name of another session: a copy would count twice.
+
+    Parameters
+    ----------
+    rows
+        Of the journal; none says nothing.
+    experiment
+        Whose session it is.
+    path
+        Where it lies.
+
+    Raises
+    ------
+    DocumentError
+        Its lines are of another subject or session than its name.
+    """
+    if not rows or not isinstance(rows[0], SessionLaunched):
+        return
+    own = experiment.paths.journal(rows[0].subject, rows[0].session)
+    if own.name != path.name:
+        raise DocumentError(
+            f"{path}: expected the session that its name says, found lines of {own.name}. Remove it if it is a copy, "
+            "or give it its own name."
+        )
+
+
+IN_A_WINDOW = "Close one of the two, and reload the other"
+IN_A_FILE = "Nothing was taken in: keep both files, and decide which one is the session"
+
+
+def merge_rows(
+    stored: Sequence[AnswerRow], given: Sequence[AnswerRow], *, place: str, remedy: str = IN_A_WINDOW
+) -> tuple[AnswerRow, ...]:
     """Return what is stored with what is new; what is stored already counts once.
 
     Parameters
@@ -208,6 +311,8 @@ def merge_rows(stored: Sequence[AnswerRow], given: Sequence[AnswerRow], *, place
         Of any lines, in order, that reach up to where the stored ones end or beyond.
     place
         What a message begins with.
+    remedy
+        What to do where two lines have one number.
 
     Raises
     ------
@@ -225,7 +330,7 @@ def merge_rows(stored: Sequence[AnswerRow], given: Sequence[AnswerRow], *, place
         elif merged[row.line] != row:
             raise DocumentError(
                 f"{place}: expected the line {row.line} that is stored, found another: another window or computer went "
-                "on with this session. Close one of the two, and reload the other."
+                f"on with this session. {remedy}."
             )
     check_order(merged, place=place)
     return tuple(merged)

@@ -7,9 +7,10 @@ they hold what decides whether the pixels and the frames were right.
 from __future__ import annotations
 
 import datetime
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from closedloop.artifacts.discrimination.experiment import ExperimentId, StimulusId
 from closedloop.artifacts.documents import Section
@@ -21,7 +22,10 @@ SubjectCode = Annotated[str, Field(max_length=MOST_OF_CODE, pattern="^[A-Za-z0-9
 SUBJECT_PATTERN = str(TypeAdapter(SubjectCode).json_schema()["pattern"])
 FrontEnd = Literal["browser", "psychopy", "headless", "simulated"]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
+Frames = Annotated[int, Field(ge=0, le=100_000)]
+ScreenPixels = Annotated[int, Field(ge=0, le=1_000_000)]
 LineNumber = Annotated[int, Field(ge=0, le=1_000_000, description="number of this line, from 0")]
+LaunchNumber = Annotated[int, Field(ge=1, le=10_000, description="from 1")]
 TrialNumber = Annotated[int, Field(ge=0, le=100_000)]
 
 
@@ -34,7 +38,7 @@ class SessionLaunched(Section):
     subject: SubjectCode
     session: int = Field(ge=1, le=9_999)
     simulated: bool
-    launch: int = Field(ge=1, le=10_000, description="from 1")
+    launch: LaunchNumber
     front_end: FrontEnd
     date: datetime.date | None = Field(description="UTC; null of a simulated observer")
     code_version: str = Field(max_length=40)
@@ -44,8 +48,12 @@ class SessionLaunched(Section):
     device_pixel_ratio: float = Field(gt=0, le=16, description="screen pixels a pixel of the page")
     image_px: int = Field(ge=1, le=32_768, description="side of the image, screen pixels")
     image_scale: int = Field(ge=1, le=64, description="screen pixels an image pixel")
-    surface_px: tuple[int, int] = Field(description="width and height of what is drawn on, screen pixels")
-    images_compared: int = Field(ge=0, description="images that were drawn and read back, equal in every byte")
+    surface_px: tuple[ScreenPixels, ScreenPixels] = Field(
+        description="width and height of what is drawn on, screen pixels"
+    )
+    images_compared: int = Field(
+        ge=0, le=100_000, description="images that were drawn and read back, equal in every byte"
+    )
     consented: bool = Field(description="whether the laboratory's text was shown and agreed to")
 
 
@@ -54,7 +62,7 @@ class PairBegun(Section):
 
     event: Literal["begun"] = "begun"
     line: LineNumber
-    launch: int = Field(ge=1)
+    launch: LaunchNumber
     trial: TrialNumber
 
 
@@ -63,16 +71,24 @@ class PairAnswered(Section):
 
     event: Literal["trial"] = "trial"
     line: LineNumber
-    launch: int = Field(ge=1)
+    launch: LaunchNumber
     trial: TrialNumber
     first: StimulusId
     second: StimulusId
     answer: Literal["same", "different"] | None = Field(description="null: the time was over")
     reaction_ms: Milliseconds | None = Field(description="from the end of the second image to the key")
-    n_frames: tuple[int, int, int] = Field(description="frames counted: first image, grey, second image")
+    n_frames: tuple[Frames, Frames, Frames] = Field(description="frames counted: first image, grey, second image")
     frame_ms: tuple[Milliseconds, ...] = Field(
-        max_length=10_000, description="when each frame began, since the launch; the last one is the grey at the end"
+        max_length=100_000, description="when each frame began, since the launch; the last one is the grey at the end"
     )
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> PairAnswered:
+        if (self.answer is None) != (self.reaction_ms is None):
+            raise ValueError("expected a reaction time with an answer and none without, found otherwise. Restore it")
+        if any(later < earlier for earlier, later in pairwise(self.frame_ms)):
+            raise ValueError("expected frame_ms to grow, found one before its predecessor. Restore it")
+        return self
 
 
 class SessionFinished(Section):
@@ -80,7 +96,7 @@ class SessionFinished(Section):
 
     event: Literal["finished"] = "finished"
     line: LineNumber
-    launch: int = Field(ge=1)
+    launch: LaunchNumber
 
 
 AnswerRow = Annotated[

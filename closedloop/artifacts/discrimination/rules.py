@@ -27,8 +27,16 @@ class ExclusionRules(Section):
     most_late: Share = Field(
         default=1.0, description="sessions with a larger part of trials with a frame that came late are left out"
     )
+    most_off: Share = Field(
+        default=1.0,
+        description="sessions with a larger part of trials of which an image or the grey was up for another time than "
+        "asked for, by more than a tenth and than a frame, are left out",
+    )
     finished_only: bool = Field(default=False, description="sessions that did not come to their end are left out")
     drop_late_trials: bool = Field(default=False, description="single trials with a frame that came late are left out")
+    drop_off_trials: bool = Field(
+        default=False, description="single trials of which an image or the grey was up for another time are left out"
+    )
     drop_seen_before: bool = Field(
         default=False, description="single trials that were begun before, and cut by a reload or a kill, are left out"
     )

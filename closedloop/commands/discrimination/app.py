@@ -105,13 +105,19 @@ def serve(
     experiment: _Experiment,
     *,
     port: Annotated[
-        int,
-        typer.Option(min=0, max=65_535, metavar="PORT", help="where this machine alone sees the page; 0: a free one"),
-    ] = 0,
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            metavar="PORT",
+            help="where this machine alone sees the page; 0: a free one  [default: the one it had before]",
+        ),
+    ] = None,
 ) -> None:
     """Show the page on this machine, and store what is answered, until Ctrl-C.
 
     Sessions are given out in turn; a reload, a closed browser or a second start goes on where it was.
+    The link stays the same from one start to the next: what a browser kept and could not send lies under it.
     """
     require_extra("service")
     from closedloop.commands.discrimination.serve import serve_experiment  # noqa: PLC0415

@@ -16,7 +16,11 @@ from closedloop.execution.workers import parse_workers
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import remove_folder
 from closedloop.studies.discrimination.preparation.design import SessionPlan
-from closedloop.studies.discrimination.preparation.folder import LaboratoryFiles, prepare_experiment
+from closedloop.studies.discrimination.preparation.folder import (
+    LaboratoryFiles,
+    check_folder,
+    prepare_experiment,
+)
 from closedloop.studies.discrimination.preparation.sources import PairSource, check_source, find_pairs
 from closedloop.studies.networks import n_units_of, parse_network
 
@@ -62,6 +66,8 @@ def prepare_folder(request: PrepareRequest) -> Iterator[str]:
     check_source(source)
     if request.study is None and request.images is None:
         n_units_of(network)
+    brought = LaboratoryFiles(request.consent, request.rules)
+    check_folder(request.experiment, brought)
     workers = own_workers() if request.workers is None else parse_workers(request.workers)
     pieces = request.experiment.with_name(f".{request.experiment.name}.attacks")
     with bar("images") as progress:
@@ -71,7 +77,7 @@ def prepare_folder(request: PrepareRequest) -> Iterator[str]:
         stimuli,
         SessionPlan(request.sessions, request.images_a_session, request.catch_every, request.seed),
         task=task,
-        brought=LaboratoryFiles(request.consent, request.rules),
+        brought=brought,
         simulated=False,
     )
     remove_folder(pieces)  # kept until now, for a kill on the way

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from pathlib import Path
 from types import FrameType
@@ -10,18 +9,25 @@ from types import FrameType
 import typer
 
 from closedloop.artifacts.discrimination.experiment import open_experiment
+from closedloop.commands.discrimination.served_link import keep_link, kept_link, new_link
 from closedloop.errors import DocumentError, ExecutionError, visible
 from closedloop.service.web.discrimination.app import discrimination_app
 from closedloop.service.web.serving import serving
-from closedloop.storage import resolved
+from closedloop.storage import make_folder, resolved
+from closedloop.studies.discrimination.preparation.page_files import check_page
 from closedloop.terminal.at_once import answer
 from closedloop.terminal.signals import INTERRUPTED
 
-_TOKEN_BYTES = 24
 
-
-def serve_experiment(folder: Path, *, port: int) -> None:
+def serve_experiment(folder: Path, *, port: int | None) -> None:
     """Serve an experiment's page until the end is asked for.
+
+    Parameters
+    ----------
+    folder
+        Of the experiment.
+    port
+        Where; None: where it was served before, else at a free one.
 
     Raises
     ------
@@ -38,9 +44,10 @@ def serve_experiment(folder: Path, *, port: int) -> None:
             f"{folder}: expected an experiment for people, found one of simulated observers. Prepare another one: "
             "closedloop discrimination prepare."
         )
-    experiment.images()
+    check_page(experiment)
+    kept = kept_link(experiment.paths)
+    link = kept or new_link()
     over, why = threading.Event(), list[str]()
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
 
     def end(_number: int, _frame: FrameType | None) -> None:
         over.set()
@@ -50,8 +57,15 @@ def serve_experiment(folder: Path, *, port: int) -> None:
         over.set()
 
     answer(end)
-    with serving(discrimination_app(experiment, token=token), port=port, broke_off=break_off) as found:
-        typer.echo(visible(f"Open http://127.0.0.1:{found}/#token={token}"))
+    app = discrimination_app(experiment, token=link.token)
+    with serving(app, port=link.port if port is None else port, broke_off=break_off) as found:
+        make_folder(experiment.paths.journals)
+        keep_link(experiment.paths, link.model_copy(update={"port": found}))
+        typer.echo(visible(f"Open http://127.0.0.1:{found}/#token={link.token}"))
+        if kept is not None and kept.port != found:
+            typer.echo(
+                visible(f"It was served at {kept.port} before: what a browser kept and could not send lies under that.")
+            )
         typer.echo(visible(f"Answers go to {experiment.paths.journals}. Ctrl-C ends."))
         over.wait()
     if why:

@@ -6,15 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from closedloop.artifacts.discrimination.experiment import OpenExperiment, open_experiment
-from closedloop.artifacts.discrimination.journal import (
-    answers_bytes,
-    check_belongs,
-    check_subject,
-    merge_rows,
-    read_answers,
-)
+from closedloop.artifacts.discrimination.journal import IN_A_FILE, check_belongs, check_subject, read_answers
+from closedloop.artifacts.discrimination.stored import add_rows
 from closedloop.errors import DocumentError
-from closedloop.storage import locked, make_folder, write_bytes
 
 
 def take_in(folder: Path, files: Sequence[Path]) -> Iterator[str]:
@@ -44,12 +38,7 @@ def _take_one(experiment: OpenExperiment, file: Path) -> str:
     check_belongs(given.rows, experiment, place=str(file))
     first = given.launches[0]
     path = experiment.paths.journal(check_subject(first.subject), first.session)
-    make_folder(path.parent)
-    with locked(path.parent / ".lock"):
-        stored = read_answers(path).rows if path.is_file() else ()
-        merged = merge_rows(stored, given.rows, place=str(file))
-        if merged != stored:
-            write_bytes(path, answers_bytes(merged))
+    stored, merged = add_rows(experiment, path, given.rows, place=str(file), remedy=IN_A_FILE)
     n_trials = len({*(row.trial for row in given.answers)})
     of = len(experiment.session(first.session)["trial"])
     state = "new" if not stored else "nothing new" if merged == stored else f"{len(merged) - len(stored)} lines more"

@@ -79,11 +79,17 @@ def discrimination(
     again to resume.
     """
     from closedloop.attacks.epsilons import parse_epsilons  # noqa: PLC0415
+    from closedloop.errors import OptionError  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415
+    from closedloop.storage import resolved  # noqa: PLC0415
     from closedloop.studies.networks import n_units_of, parse_network  # noqa: PLC0415
     from closedloop.studies.places import check_places  # noqa: PLC0415
 
     check_places(out, workers=workers, study=study)
+    if experiment is not None and resolved(out).is_relative_to(resolved(experiment)):
+        raise OptionError(
+            f"--out {out}: expected a folder of its own for results, found one in the experiment's. Choose another one."
+        )
     chosen, epsilons = parse_network(network, architecture=None), parse_epsilons(epsilon or [DEFAULT_EPSILONS])
     n_units_of(chosen)
     from closedloop.studies.discrimination.asked import DiscriminationOptions  # noqa: PLC0415

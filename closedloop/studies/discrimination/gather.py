@@ -9,15 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from closedloop.artifacts.discrimination.experiment import CATCH, DIFFERENT, OpenExperiment
-from closedloop.artifacts.discrimination.journal import DiscriminationJournal, check_belongs, read_answers
-from closedloop.artifacts.discrimination.rows import PairAnswered
+from closedloop.artifacts.discrimination.experiment import CATCH, DIFFERENT, DiscriminationTask, OpenExperiment
+from closedloop.artifacts.discrimination.journal import (
+    DiscriminationJournal,
+    check_belongs,
+    check_name,
+    lasted_ms,
+    read_answers,
+)
+from closedloop.artifacts.discrimination.rows import PairAnswered, SessionLaunched
 from closedloop.artifacts.discrimination.rules import ExclusionRules, read_rules
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.errors import StudyError
 from closedloop.studies.discrimination.documents import ANSWERED_SESSIONS, ANSWERS
 
 _LATE = 1.5  # frames from one time stamp to the next, from which on the later one was late
+_MOST_OFF = 0.1  # of a time that was asked for: section 6.2 names no tolerance
+_JITTER_MS = 1.0  # of time stamps
 TIMED_OUT = "no answer in time"
 
 
@@ -31,10 +39,13 @@ class GatheredAnswers:
         Table `ANSWERS`.
     sessions
         Table `ANSWERED_SESSIONS`.
+    nobodys
+        Codes that the rules leave out and that nobody has.
     """
 
     answers: Columns
     sessions: Columns
+    nobodys: tuple[str, ...] = ()
 
 
 def gather_answers(experiment: OpenExperiment, rules: ExclusionRules) -> GatheredAnswers:
@@ -57,6 +68,7 @@ def gather_answers(experiment: OpenExperiment, rules: ExclusionRules) -> Gathere
     answers, sessions = list[dict[str, Any]](), list[dict[str, Any]]()
     for path in sorted(experiment.paths.journals.glob("*.jsonl")):
         journal = read_answers(path)
+        check_name(journal.rows, experiment, path)
         if journal.answers:
             check_belongs(journal.rows, experiment, place=str(path))
             rows = [_answer(experiment, journal, row) for row in journal.answers]
@@ -69,7 +81,8 @@ def gather_answers(experiment: OpenExperiment, rules: ExclusionRules) -> Gathere
             f"{experiment.paths.journals}: expected the journal of a session with an answer, found none. Serve the "
             "page, or import what was saved: closedloop discrimination import."
         )
-    return GatheredAnswers(_arrays(answers, ANSWERS), _arrays(sessions, ANSWERED_SESSIONS))
+    nobodys = set(rules.left_out) - {session["subject"] for session in sessions}
+    return GatheredAnswers(_arrays(answers, ANSWERS), _arrays(sessions, ANSWERED_SESSIONS), tuple(sorted(nobodys)))
 
 
 def _arrays(rows: Sequence[Mapping[str, Any]], layout: Any) -> Columns:
@@ -77,7 +90,8 @@ def _arrays(rows: Sequence[Mapping[str, Any]], layout: Any) -> Columns:
 
 
 def _answer(experiment: OpenExperiment, journal: DiscriminationJournal, row: PairAnswered) -> dict[str, Any]:
-    first = journal.launches[0]
+    first, launch = journal.launches[0], journal.launches[row.launch - 1]
+    lasted, task = lasted_ms(row, launch), experiment.document.task
     trials = experiment.session(first.session)
     kind, pair_index = str(trials["kind"][row.trial]), int(trials["pair_index"][row.trial])
     pair = experiment.document.pairs[pair_index] if pair_index >= 0 else None
@@ -95,13 +109,33 @@ def _answer(experiment: OpenExperiment, journal: DiscriminationJournal, row: Pai
         "frames_first": row.n_frames[0],
         "frames_gap": row.n_frames[1],
         "frames_second": row.n_frames[2],
-        "n_late": count_late(row, refresh_hz=_launch_of(journal, row).refresh_hz),
+        "first_ms": lasted[0],
+        "gap_ms": lasted[1],
+        "second_ms": lasted[2],
+        "is_off": is_off(lasted, task, launch),
+        "n_late": count_late(row, refresh_hz=launch.refresh_hz),
         "times_begun": max(journal.begun.get(row.trial, 1), 1),
     }
 
 
-def _launch_of(journal: DiscriminationJournal, row: PairAnswered) -> Any:
-    return next((one for one in journal.launches if one.launch == row.launch), journal.launches[-1])
+def is_off(lasted: tuple[float, float, float], task: DiscriminationTask, launch: SessionLaunched) -> bool:
+    """Return whether an image or the grey was up too long or too short: by more than a tenth, and than a frame.
+
+    Parameters
+    ----------
+    lasted
+        Milliseconds of the first image, the grey, and the second image.
+    task
+        What was asked for.
+    launch
+        With the frame rate that was measured.
+    """
+    asked = (task.image_ms, task.gap_ms, task.image_ms)
+    frame_ms = 1000.0 / launch.refresh_hz
+    return any(
+        abs(found - wanted) > max(_MOST_OFF * wanted, frame_ms) + _JITTER_MS
+        for found, wanted in zip(lasted, asked, strict=True)
+    )
 
 
 def count_late(row: PairAnswered, *, refresh_hz: float) -> int:
@@ -112,7 +146,6 @@ def count_late(row: PairAnswered, *, refresh_hz: float) -> int:
 def _session(journal: DiscriminationJournal, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     launch = journal.launches[-1]
     catch = [row for row in rows if row["kind"] == CATCH and row["said"]]
-    planned = {one.launch: (one.image_frames, one.gap_frames, one.image_frames) for one in journal.launches}
     return {
         "subject": launch.subject,
         "session": launch.session,
@@ -124,7 +157,7 @@ def _session(journal: DiscriminationJournal, rows: Sequence[Mapping[str, Any]]) 
         "n_trials": len(rows),
         "n_time_outs": sum(not row["said"] for row in rows),
         "n_late": sum(row["n_late"] > 0 for row in rows),
-        "n_wrong_count": sum(row.n_frames != planned.get(row.launch) for row in journal.answers),
+        "n_off": sum(row["is_off"] for row in rows),
         "n_catch": len(catch),
         "catch_rate": np.mean([row["said"] == "different" for row in catch]) if catch else np.nan,
     }
@@ -144,11 +177,14 @@ def why_session(session: Mapping[str, Any], rules: ExclusionRules) -> str:
         return f"subject left out: {rules.left_out[session['subject']]}"
     if rules.finished_only and not session["is_finished"]:
         return "not finished"
+    if rules.least_catch_rate > 0 and not session["n_catch"]:
+        return f"no catch trial answered, of which {rules.least_catch_rate:g} were to be called different"
     if session["catch_rate"] < rules.least_catch_rate:
         return f"catch rate {session['catch_rate']:.2f} below {rules.least_catch_rate:g}"
     for name, most, what in (
         ("n_time_outs", rules.most_time_outs, "without an answer in time"),
         ("n_late", rules.most_late, "with a late frame"),
+        ("n_off", rules.most_off, "up for another time than asked for"),
     ):
         if session[name] > most * session["n_trials"]:
             return f"{session[name]} of {session['n_trials']} trials {what}, above {most:g}"
@@ -169,6 +205,8 @@ def why_trial(answer: Mapping[str, Any], rules: ExclusionRules) -> str:
         return TIMED_OUT
     if answer["reaction_ms"] < rules.least_reaction_ms:
         return f"answered in less than {rules.least_reaction_ms:g} ms"
+    if rules.drop_off_trials and answer["is_off"]:
+        return "an image or the grey was up for another time than asked for"
     if rules.drop_late_trials and answer["n_late"]:
         return "a frame came late"
     if rules.drop_seen_before and answer["times_begun"] > 1:

@@ -44,6 +44,8 @@ class FoundDiscrimination:
         Table `INTERVAL_CHECKS`; None where no check was asked for.
     curves
         Each subject's percent correct over epsilon.
+    nobodys
+        Codes that the rules leave out and that nobody has.
     """
 
     document: DiscriminationStudy
@@ -55,6 +57,7 @@ class FoundDiscrimination:
     detection: Columns
     coverage: Columns | None
     curves: tuple[SubjectCurve, ...]
+    nobodys: tuple[str, ...] = ()
 
     @property
     def by_epsilon(self) -> Columns:
@@ -225,7 +228,9 @@ def _curve(found: FoundDiscrimination) -> PageSection:
             percent(float(own["false_rate"][place])),
             interval_text(*(float(own[name][place]) for name in ("correct", "low", "high"))),
             _d_prime_text(own, place),
-            f"{100 * own['binomial_low'][place]:.1f} to {100 * own['binomial_high'][place]:.1f} %",
+            f"{100 * own['binomial_low'][place]:.1f} to {100 * own['binomial_high'][place]:.1f} %"
+            if math.isfinite(own["binomial_low"][place])
+            else DASH,
             percent(_smallest(own, place)),
             *([f"{percent(float(own['true_correct'][place]))}, {own['true_d_prime'][place]:.2f}"] if has_truth else []),
         )
@@ -338,9 +343,16 @@ def _notices(found: FoundDiscrimination) -> tuple[str, ...]:
         )
     if len(found.subjects["subject"]) < 2:
         notices.append("One subject: there is no interval over subjects.")
-    wrong = int(found.sessions["n_wrong_count"].sum())
-    if wrong:
-        notices.append(f"{wrong} trials were shown for another number of frames than planned.")
+    if not (found.answers["left_out"] == "").any():
+        notices.append("Nobody is left: the rules leave every trial out, and nothing is known of the images.")
+    if found.nobodys:
+        notices.append(f"rules.yaml leaves out {', '.join(found.nobodys)}, of whom there is no session.")
+    off = int(found.sessions["n_off"].sum())
+    if off:
+        notices.append(
+            f"{off} trials had an image or the grey up for another time than asked for; `drop_off_trials: true` in "
+            "rules.yaml leaves them out."
+        )
     late = int(found.sessions["n_late"].sum())
     if late > 0.02 * found.sessions["n_trials"].sum():
         notices.append(

@@ -25,7 +25,7 @@ def exactness_section(sessions: Columns, experiment: OpenExperiment) -> PageSect
                 f"{rates.min():.1f} to {rates.max():.1f} Hz",
                 f"{own['image_px'].min()} to {own['image_px'].max()} px",
                 count(int(own["n_trials"].sum())),
-                count(int(own["n_wrong_count"].sum())),
+                count(int(own["n_off"].sum())),
                 count(int(own["n_late"].sum())),
                 count(int((own["n_launches"] - 1).sum())),
                 count(int((~own["is_finished"].astype(bool)).sum())),
@@ -33,7 +33,8 @@ def exactness_section(sessions: Columns, experiment: OpenExperiment) -> PageSect
         )
     caption = (
         f"Either image is up for {task.image_ms:g} ms, in whole frames, which are counted and carry time stamps. "
-        "A frame is late that comes one and a half frames or more after the one before."
+        "A frame is late that comes one and a half frames or more after the one before. A trial is off in time of "
+        "which an image or the grey was up too long or too short, by time stamps, by more than a tenth and a frame."
     )
     columns = (
         *(
@@ -42,7 +43,7 @@ def exactness_section(sessions: Columns, experiment: OpenExperiment) -> PageSect
             "frame rate",
             "image on the screen",
             "trials",
-            "wrong frame count",
+            "off in time",
             "with a late frame",
         ),
         *("begun anew", "not finished"),

@@ -12,7 +12,7 @@ from closedloop.attacks.engine.devices import own_workers
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers, parse_workers
 from closedloop.report import drawing
-from closedloop.storage import make_folder, write_bytes
+from closedloop.storage import make_folder, remove_file, write_bytes
 from closedloop.studies.discrimination.asked import DiscriminationOptions
 from closedloop.studies.discrimination.coverage import CheckedDesign, check_intervals
 from closedloop.studies.discrimination.documents import (
@@ -173,6 +173,7 @@ def analyse(
         detection=detection,
         coverage=_coverage(options, epsilons, detection, files, workers=workers, progress=progress),
         curves=tuple(subject_curves(gathered.answers)),
+        nobodys=gathered.nobodys,
     )
     _write(found, files)
     return found
@@ -211,6 +212,9 @@ def _write(found: FoundDiscrimination, files: DiscriminationFiles) -> None:
     write_both(files.detection, DETECTION, found.detection, simulated=simulated)
     if found.coverage is not None:
         write_both(files.coverage, INTERVAL_CHECKS, found.coverage, simulated=True)
+    else:  # of an earlier run
+        remove_file(files.coverage)
+        remove_file(files.coverage.with_suffix(".csv"))
 
 
 def summary(found: FoundDiscrimination) -> list[str]:
@@ -218,17 +222,28 @@ def summary(found: FoundDiscrimination) -> list[str]:
     document, own = found.document, found.by_epsilon
     who = "SIMULATED observers" if document.simulated else "people"
     lines = [f"{document.n_subjects} {who}, {document.n_sessions} sessions, {len(found.answers['said']):,} trials"]
+    if found.nobodys:
+        lines.append(
+            f"left_out: expected codes of subjects, found {', '.join(found.nobodys)}, of whom there is no session."
+        )
+    if not (found.answers["left_out"] == "").any():
+        return [*lines, "Nobody is left: the rules leave every trial out; the page says why."]
     lines.append("epsilon  answers  correct [95 % interval]    d' [95 % interval]" + "    truth" * document.simulated)
     for place in range(len(own["epsilon"])):
         correct = interval_text(*(float(own[name][place]) for name in ("correct", "low", "high")))
         d_prime = [float(own[name][place]) for name in ("d_prime", "d_prime_low", "d_prime_high")]
         truth = float(own["true_correct"][place])
+        d_prime_words = f"{d_prime[0]:.2f} [{d_prime[1]:.2f}, {d_prime[2]:.2f}]" if math.isfinite(d_prime[1]) else "-"
         lines.append(
-            f"{own['epsilon'][place]:7g}  {int(own['n_trials'][place]):7,}  {correct:24}  "
-            f"{d_prime[0]:.2f} [{d_prime[1]:.2f}, {d_prime[2]:.2f}]"
+            f"{own['epsilon'][place]:7g}  {int(own['n_trials'][place]):7,}  {correct:24}  {d_prime_words}"
             + (f"    {100 * truth:.1f} %, {own['true_d_prime'][place]:.2f}" if math.isfinite(truth) else "")
         )
     lines.append(f"catch trials called different: {interval_text(*found.catch)}")
+    off = int(found.sessions["n_off"].sum())
+    if off:
+        lines.append(
+            f"{off:,} trials had an image or the grey up for another time than asked for; drop_off_trials drops."
+        )
     left_out = int((found.answers["left_out"] != "").sum())
     return [*lines, f"{left_out:,} trials do not count; the page says why."]
 

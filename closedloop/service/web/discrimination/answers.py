@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 from closedloop.artifacts.discrimination.experiment import OpenExperiment
-from closedloop.artifacts.discrimination.journal import (
-    answers_bytes,
-    check_belongs,
-    check_subject,
-    merge_rows,
-    read_answers,
-)
-from closedloop.artifacts.discrimination.rows import AnswerRow, SessionLaunched
-from closedloop.errors import DocumentError, StudyError
-from closedloop.storage import locked, make_folder, write_bytes
+from closedloop.artifacts.discrimination.journal import check_subject, read_answers
+from closedloop.artifacts.discrimination.rows import AnswerRow
+from closedloop.artifacts.discrimination.stored import add_rows, stored_rows
+from closedloop.errors import StudyError
 
 
 class AnswerStore:
@@ -57,7 +50,7 @@ class AnswerStore:
             number = self._choose(subject) if session is None else session
             self._experiment.session(number)
             self._given.setdefault(number, subject)
-            return number, self._stored(self._experiment.paths.journal(subject, number))
+            return number, stored_rows(self._experiment, self._experiment.paths.journal(subject, number))
 
     def add(self, subject: str, session: int, rows: Sequence[AnswerRow]) -> int:
         """Store what is new of some lines, and return how many there are now.
@@ -77,25 +70,8 @@ class AnswerStore:
         check_subject(subject, option="code")
         path = self._experiment.paths.journal(subject, session)
         with self._lock:
-            make_folder(path.parent)
-            with locked(path.parent / ".lock"):
-                stored = self._stored(path)
-                merged = merge_rows(stored, rows, place=path.name)
-                self._check(merged, subject, session, path)
-                if merged != stored:
-                    write_bytes(path, answers_bytes(merged))
-            return len(merged)
-
-    def _check(self, rows: Sequence[AnswerRow], subject: str, session: int, path: Path) -> None:
-        if not rows:
-            raise DocumentError(f"{path.name}: expected lines of a journal, found none. Reload the page.")
-        check_belongs(rows, self._experiment, place=path.name)
-        first = rows[0]
-        if isinstance(first, SessionLaunched) and (first.subject, first.session) != (subject, session):
-            raise DocumentError(f"{path.name}: expected lines of this session, found another's. Reload the page.")
-
-    def _stored(self, path: Path) -> tuple[AnswerRow, ...]:
-        return read_answers(path).rows if path.is_file() else ()
+            _, merged = add_rows(self._experiment, path, rows, place=path.name)
+        return len(merged)
 
     def _choose(self, subject: str) -> int:
         journals = self._experiment.paths.journals

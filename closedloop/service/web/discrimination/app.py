@@ -52,11 +52,15 @@ def discrimination_app(experiment: OpenExperiment, *, token: str) -> FastAPI:
     async def show_no_icon() -> Response:
         return Response(status_code=204)
 
+    @app.get("/served")
+    async def say_served() -> Response:
+        return JSONResponse({"served": experiment.document.experiment_id})
+
     @app.post("/open")
     async def open_session(request: Request) -> Response:
         content = await _content(request, {"subject", "session"})
         session = None if content["session"] is None else _number(content)
-        number, rows = await asyncio.to_thread(store.open, str(content["subject"]), session)
+        number, rows = await asyncio.to_thread(store.open, _code(content), session)
         return JSONResponse({"session": number, "rows": [ANSWER_ROW.dump_python(row, mode="json") for row in rows]})
 
     @app.post("/journal")
@@ -65,7 +69,7 @@ def discrimination_app(experiment: OpenExperiment, *, token: str) -> FastAPI:
         if not isinstance(content["rows"], list) or len(content["rows"]) > _MOST_ROWS:
             raise OptionError("rows: expected a list of lines, found another. Reload the page.")
         rows = [parse_answer(row, place="rows") for row in content["rows"]]
-        n_rows = await asyncio.to_thread(store.add, str(content["subject"]), _number(content), rows)
+        n_rows = await asyncio.to_thread(store.add, _code(content), _number(content), rows)
         return JSONResponse({"n_rows": n_rows})
 
     @app.get("/{name:path}")
@@ -85,6 +89,13 @@ def discrimination_app(experiment: OpenExperiment, *, token: str) -> FastAPI:
         return PlainTextResponse(f"{error}\n", 409 if isinstance(error, DocumentError) else 400)
 
     return app
+
+
+def _code(content: dict[str, Any]) -> str:
+    found = content["subject"]
+    if not isinstance(found, str):
+        raise OptionError("code: expected a word, found something else. Reload the page.")
+    return found
 
 
 def _number(content: dict[str, Any]) -> int:

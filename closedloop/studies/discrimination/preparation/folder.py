@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +16,6 @@ from closedloop.artifacts.discrimination.experiment import (
     experiment_id,
     open_experiment,
 )
-from closedloop.artifacts.discrimination.rows import SUBJECT_PATTERN
 from closedloop.artifacts.discrimination.rules import read_rules
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, write_table
@@ -28,20 +25,15 @@ from closedloop.storage import (
     copy_file,
     make_folder,
     publish_folder,
-    read_bytes,
     remove_folder,
     sha256_bytes,
     write_bytes,
 )
 from closedloop.storage.arrays import save_array
 from closedloop.studies.discrimination.preparation.design import SessionPlan, design_trials
+from closedloop.studies.discrimination.preparation.page_files import write_page
 from closedloop.studies.discrimination.preparation.stimuli import StimulusPairs
 
-_BROWSER: Final = Path(__file__).parent / "browser"
-_OF_THE_PAGE: Final = (
-    *("index.html", "page.css", "loading.js", "exactness.js", "journal.js", "frames.js", "page.js"),
-    *("vendor/jspsych.min.js", "vendor/canvas-keyboard-response.min.js", "vendor/jspsych.LICENSE", "vendor/README.md"),
-)
 _NO_ID: Final = "0" * 16
 
 
@@ -88,13 +80,12 @@ def prepare_experiment(
     DocumentError
         The laboratory's files cannot be read.
     """
+    check_folder(root, brought)
     trials = design_trials(stimuli.pairs, plan)
     consent = _consent_of(brought)
     document = _document_of(stimuli, plan, trials, task=task, consent=consent, simulated=simulated)
     if (root / "experiment.json").exists():
-        return _same_experiment(root, document)
-    if brought.rules is not None:
-        read_rules(brought.rules)
+        return _same_experiment(root, document, brought)
     working = root.with_name(f".{root.name}.partial")
     remove_folder(working)
     _write(ExperimentPaths(working), stimuli, document, trials, consent)
@@ -104,12 +95,47 @@ def prepare_experiment(
     return open_experiment(root)
 
 
-def _same_experiment(root: Path, document: DiscriminationExperiment) -> OpenExperiment:
+def check_folder(root: Path, brought: LaboratoryFiles) -> None:
+    """Refuse, before anything is computed, a folder that holds something else, and files that cannot be read.
+
+    Parameters
+    ----------
+    root
+        The folder.
+    brought
+        The laboratory's own files.
+
+    Raises
+    ------
+    StudyError
+        The folder holds something and is no experiment, or the text that people agree to is none.
+    DocumentError
+        The experiment in it is damaged, or the laboratory's files cannot be read.
+    """
+    if (root / "experiment.json").exists():
+        open_experiment(root)
+    elif root.is_file() or (root.is_dir() and any(root.iterdir())):
+        raise StudyError(
+            f"{root}: expected a new folder, an empty one, or an experiment's, found other files and no "
+            "experiment.json. Nothing was touched: choose another folder."
+        )
+    _consent_of(brought)
+    if brought.rules is not None:
+        read_rules(brought.rules)
+
+
+def _same_experiment(root: Path, document: DiscriminationExperiment, brought: LaboratoryFiles) -> OpenExperiment:
     found = open_experiment(root)
     if found.document.experiment_id != document.experiment_id:
         raise StudyError(
             f"{root}: expected a new folder or this very experiment, found another one. Nobody's answers are mixed: "
             "choose another folder."
+        )
+    stored = read_rules(found.paths.rules) if found.paths.rules.is_file() else None
+    if brought.rules is not None and read_rules(brought.rules) != stored:
+        raise StudyError(
+            f"{brought.rules}: expected the rules that {root} was prepared with, found others. Give them to the "
+            "analysis: closedloop studies discrimination --rules."
         )
     return found
 
@@ -119,7 +145,10 @@ def _consent_of(brought: LaboratoryFiles) -> str | None:
         return None
     missing = "expected the text that people agree to, found no file. Correct the path."
     content = read_limited(brought.consent, most_bytes=MOST_YAML_BYTES, missing=missing)
-    return decode(content, what="text", place=str(brought.consent), error=StudyError, remedy="Save it as UTF-8.")
+    text = decode(content, what="text", place=str(brought.consent), error=StudyError, remedy="Save it as UTF-8.")
+    if not text.strip():
+        raise StudyError(f"{brought.consent}: expected the text that people agree to, found it blank. Write it.")
+    return text
 
 
 def _document_of(
@@ -163,39 +192,4 @@ def _write(
     if consent is not None:
         write_bytes(paths.consent, consent.encode())
     make_folder(paths.journals)
-    _write_page(paths, stimuli, document, trials, consent)
-
-
-def _write_page(
-    paths: ExperimentPaths,
-    stimuli: StimulusPairs,
-    document: DiscriminationExperiment,
-    trials: Columns,
-    consent: str | None,
-) -> None:
-    """Write the page as it is opened from a folder: scripts alone, for a page from a file may read nothing else."""
-    for name in _OF_THE_PAGE:
-        make_folder((paths.page / name).parent)
-        write_bytes(paths.page / name, read_bytes(_BROWSER / name))
-    said = document.model_dump(
-        mode="json",
-        include={"simulated", "experiment_id", "code_version", "image_side_px", "n_sessions", "task"},
-    )
-    said |= {"consent": consent, "subject_pattern": SUBJECT_PATTERN}
-    write_bytes(paths.page / "experiment.js", _call("closedloopExperiment", said))
-    for folder in ("images", "sessions"):
-        make_folder(paths.page / folder)
-    for name, image in zip(document.stimulus_ids, stimuli.images, strict=True):
-        pixels = base64.b64encode(image.tobytes()).decode()
-        write_bytes(paths.page / "images" / f"{name}.js", _call("closedloopImage", name, pixels))
-    for number in range(1, document.n_sessions + 1):
-        own = trials["session"] == number
-        shown = [
-            [document.stimulus_ids[one], document.stimulus_ids[two]]
-            for one, two in zip(trials["first_index"][own], trials["second_index"][own], strict=True)
-        ]
-        write_bytes(paths.page / "sessions" / f"{number:04d}.js", _call("closedloopSession", number, shown))
-
-
-def _call(function: str, *values: object) -> bytes:
-    return f"{function}({', '.join(json.dumps(value) for value in values)});\n".encode()
+    write_page(paths.page, document, stimuli.images, trials, consent)

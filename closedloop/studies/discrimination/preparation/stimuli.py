@@ -25,6 +25,8 @@ from closedloop.studies.sessions import session_showing
 ATTACKED = "attacked"
 PAIRS_NAME = "pairs.csv"
 _COLUMNS = ("clean", "perturbed", "epsilon")
+_LEAST_SIDE_PX, _MOST_SIDE_PX = 16, 4_096  # a page draws an image pixel as at most 64 of a screen; 8 degrees are 302
+_MOST_OF_NAME = 255
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,12 @@ def gather_pairs(found: Sequence[PerturbedImage], *, source: str) -> StimulusPai
     for one in found:
         if one.clean.shape != one.perturbed.shape or one.clean.shape != found[0].clean.shape:
             raise ImageError(f"{source}: expected images of one size, found others ({one.image_id}). Leave it out.")
+        side_px = one.clean.shape[0]
+        if not _LEAST_SIDE_PX <= side_px <= _MOST_SIDE_PX:
+            raise ImageError(
+                f"{source}: expected images of {_LEAST_SIDE_PX} to {_MOST_SIDE_PX} pixels a side, found {side_px}. "
+                "Leave them out."
+            )
         norm = float(realised_epsilon(one.clean, one.perturbed))
         if norm == 0:
             raise ImageError(
@@ -153,7 +161,10 @@ def pairs_of_folder(folder: Path) -> StimulusPairs:
     missing = f"expected a table with the columns {', '.join(_COLUMNS)}, found no file. Write one, a line a pair."
     content = read_limited(table, most_bytes=MOST_YAML_BYTES, missing=missing, error=ImageError)
     text = decode(content, what="a table", place=str(table), error=ImageError, remedy="Save it as UTF-8.")
-    lines = list(csv.DictReader(io.StringIO(text)))
+    try:
+        lines = list(csv.DictReader(io.StringIO(text)))
+    except csv.Error as error:
+        raise ImageError(f"{table}: expected a table of short lines, found another ({error}). Correct it.") from error
     if not lines or not {"clean", "perturbed"} <= set(lines[0]):
         raise ImageError(
             f"{table}: expected the columns clean and perturbed and a line a pair, found others. Correct it."
@@ -162,7 +173,13 @@ def pairs_of_folder(folder: Path) -> StimulusPairs:
 
 
 def _of_line(folder: Path, table: Path, line: dict[str, str]) -> PerturbedImage:
-    clean, perturbed = (folder / (line[name] or "") for name in ("clean", "perturbed"))
+    names = [line[name] or "" for name in ("clean", "perturbed")]
+    for name in names:
+        if not name.isprintable() or not 0 < len(name.encode()) <= _MOST_OF_NAME:
+            raise ImageError(
+                f"{table}: expected names of at most {_MOST_OF_NAME} printable letters, found {name!r:.60}. Correct it."
+            )
+    clean, perturbed = (folder / name for name in names)
     first, second = _whole_image(clean), _whole_image(perturbed)
     if first.shape != second.shape:
         raise ImageError(f"{perturbed}: expected the size of {clean.name}, found another. Leave it out.")
@@ -173,7 +190,7 @@ def _of_line(folder: Path, table: Path, line: dict[str, str]) -> PerturbedImage:
         epsilon = math.nan
     if not 0 < epsilon < math.inf:
         raise ImageError(f"{table}: expected a number above 0 as epsilon, found {word!r:.40}. Correct it.")
-    return PerturbedImage(line["clean"], first, second, epsilon)
+    return PerturbedImage(names[0], first, second, epsilon)
 
 
 def _whole_image(path: Path) -> NDArray[np.uint8]:

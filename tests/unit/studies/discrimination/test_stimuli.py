@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from closedloop.errors import ImageError, StudyError
+from closedloop.artifacts.discrimination.experiment import open_experiment
+from closedloop.errors import DocumentError, ImageError, StudyError
 from closedloop.studies.discrimination.preparation.folder import LaboratoryFiles
-from closedloop.studies.discrimination.preparation.stimuli import pairs_of_folder
+from closedloop.studies.discrimination.preparation.page_files import check_page
+from closedloop.studies.discrimination.preparation.stimuli import PerturbedImage, gather_pairs, pairs_of_folder
 from tests.unit.studies.discrimination.experiments import small_experiment
 
 SIDE_PX = 32
@@ -47,6 +49,10 @@ def test_images_are_taken_as_they_are_and_their_norm_is_of_their_bytes(tmp_path:
         ("clean,perturbed\nnarrow.png,b.png\n", "a square image, found 16 x 32"),
         ("clean,perturbed,epsilon\na.png,b.png,large\n", "a number above 0 as epsilon, found 'large'"),
         ("clean,perturbed\na.png,missing.png\n", "expected an image, found none"),
+        ("clean,perturbed\na.png,b\0.png\n", "printable letters|table of short lines"),
+        (f"clean,perturbed\na.png,{'b' * 260}.png\n", "names of at most 255 printable letters"),
+        ("clean,perturbed\na.png,\n", "names of at most 255 printable letters"),
+        (f"clean,perturbed\na.png,{'b' * 200_000}\n", "a table of short lines"),
     ],
 )
 def test_a_table_that_names_no_pairs_is_refused(tmp_path: Path, lines: str, words: str) -> None:
@@ -62,6 +68,76 @@ def test_the_same_experiment_stays_and_another_one_is_refused_in_its_folder(tmp_
     assert (made.paths.journals / "kept").is_file()
     with pytest.raises(StudyError, match="found another one"):
         small_experiment(root, pairs_a_session=4)
+
+
+@pytest.mark.parametrize("side_px", [15, 4097])
+def test_images_that_no_page_could_show_are_refused(side_px: int) -> None:
+    clean = np.zeros((side_px, side_px, 3), dtype=np.uint8)
+    with pytest.raises(ImageError, match=f"images of 16 to 4096 pixels a side, found {side_px}"):
+        gather_pairs([PerturbedImage("a", clean, clean + 1, 1.0)], source="s")
+
+
+@pytest.mark.parametrize("name", ["S01-0001.jsonl", "journals/S01-0001.jsonl"])
+def test_a_folder_that_is_no_experiment_is_left_alone(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "e"
+    (root / name).parent.mkdir(parents=True)
+    (root / name).write_text("an answer")
+    with pytest.raises(StudyError, match=r"found other files and no experiment\.json"):
+        small_experiment(root)
+    assert (root / name).read_text() == "an answer"
+    small_experiment(tmp_path / "empty")
+
+
+def test_a_damaged_experiment_is_left_alone(tmp_path: Path) -> None:
+    made = small_experiment(tmp_path / "e")
+    answers = made.paths.journals / "S01-0001.jsonl"
+    answers.write_text("an answer")
+    made.paths.document.write_text("{")
+    with pytest.raises(DocumentError, match=r"experiment\.json"):
+        small_experiment(tmp_path / "e")
+    assert answers.read_text() == "an answer"
+
+
+def test_other_rules_for_the_same_experiment_are_refused(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("most_late: 0.1\n")
+    brought = LaboratoryFiles(rules=rules)
+    small_experiment(tmp_path / "e", brought=brought)
+    small_experiment(tmp_path / "e", brought=brought)
+    rules.write_text("most_late: 0.2\n")
+    with pytest.raises(StudyError, match=r"the rules that .* was prepared with, found others"):
+        small_experiment(tmp_path / "e", brought=brought)
+    small_experiment(tmp_path / "plain")
+    with pytest.raises(StudyError, match="found others"):
+        small_experiment(tmp_path / "plain", brought=brought)
+
+
+def test_a_blank_text_of_consent_is_refused(tmp_path: Path) -> None:
+    consent = tmp_path / "consent.txt"
+    consent.write_text(" \n")
+    with pytest.raises(StudyError, match="found it blank"):
+        small_experiment(tmp_path / "e", brought=LaboratoryFiles(consent=consent))
+
+
+def test_another_text_than_people_agreed_to_is_refused(tmp_path: Path) -> None:
+    consent = tmp_path / "consent.txt"
+    consent.write_text("I take part.")
+    made = small_experiment(tmp_path / "e", brought=LaboratoryFiles(consent=consent))
+    check_page(made)
+    made.paths.consent.write_text("I pay.")
+    with pytest.raises(DocumentError, match=r"consent\.txt: expected the text that people agree to"):
+        open_experiment(made.paths.root)
+
+
+@pytest.mark.parametrize("name", ["experiment.js", "sessions/0001.js", "images"])
+def test_a_page_that_would_show_something_else_is_refused(tmp_path: Path, name: str) -> None:
+    made = small_experiment(tmp_path / "e")
+    place = made.paths.page / name
+    place = min(place.iterdir()) if place.is_dir() else place
+    check_page(made)
+    place.write_bytes(place.read_bytes().replace(b"A", b"B", 1) + b"\n")
+    with pytest.raises(DocumentError, match=f"{place.name}: expected what experiment.json says is shown"):
+        check_page(made)
 
 
 def test_the_laboratorys_text_is_part_of_what_an_answer_belongs_to(tmp_path: Path) -> None:

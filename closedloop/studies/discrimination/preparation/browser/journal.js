@@ -1,6 +1,8 @@
 "use strict";
 // The journal: numbered lines, kept in this browser first and then sent. What was kept or sent twice counts once.
 
+const MOST_MS = 10_000;  // for the server to answer
+
 class Journal {
   // server: null for a page that was opened from a folder.
   constructor(experimentId, subject, session, server) {
@@ -8,24 +10,39 @@ class Journal {
     this.subject = subject;
     this.session = session;
     this.server = server;
-    this.rows = JSON.parse(localStorage.getItem(this.key) || "[]");
+    this.text = localStorage.getItem(this.key);
+    this.rows = JSON.parse(this.text || "[]");
     this.sent = 0;
     this.sending = null;
     this.conflict = "";
     this.unsent = "";
+    this.unkept = "";
+    this.notice = "";
   }
 
-  // What the server holds may be more (this browser forgot) or less (it was away): the longer one is gone on with.
+  // What the server holds may be more (this browser forgot) or less (it was away): the longer one is gone on with. Where
+  // the two differ the server's are the session, and this browser's stay here under a name of their own.
   join(stored) {
     const n = Math.min(stored.length, this.rows.length);
-    for (let line = 0; line < n; line += 1) {
-      if (!isSame(stored[line], this.rows[line])) {
-        throw new Error("This session was gone on with on another computer or in another window. Go on there, or take another session.");
-      }
+    let same = 0;
+    while (same < n && isSame(stored[same], this.rows[same])) same += 1;
+    if (same < n) {
+      this.putAside();
+      this.notice = "A part of this session was shown in another window or on another computer as well. It goes on with the "
+        + `answers that are stored by the experimenter's program; ${this.rows.length - same} lines that this browser alone had `
+        + "stay in it, put aside, and do not count. Tell the experimenter.";
+      this.rows = stored;
+    } else if (stored.length > this.rows.length) {
+      this.rows = stored;
     }
-    if (stored.length > this.rows.length) this.rows = stored;
     this.sent = stored.length;
     this.keep();
+  }
+
+  putAside() {
+    let number = 1;
+    while (localStorage.getItem(`${this.key}/conflict/${number}`) !== null) number += 1;
+    localStorage.setItem(`${this.key}/conflict/${number}`, JSON.stringify(this.rows));
   }
 
   add(row) {
@@ -34,8 +51,39 @@ class Journal {
     this.send();
   }
 
+  // Another window may have gone on with the session: what it wrote is never written over.
   keep() {
-    localStorage.setItem(this.key, JSON.stringify(this.rows));
+    if (this.conflict) return;
+    const text = JSON.stringify(this.rows);
+    try {
+      const there = localStorage.getItem(this.key);
+      if (there !== null && there !== this.text) {
+        this.conflict = "This session goes on in another window. Go on there, and close this one.";
+        this.putAside();
+        return;
+      }
+      localStorage.setItem(this.key, text);
+      this.text = text;
+      this.unkept = "";
+    } catch {
+      this.unkept = "This browser stores no more answers: its storage is full or refused. Call the experimenter, and leave this page open.";
+    }
+  }
+
+  // Once the server has all of it, nothing of a person stays in this browser.
+  forget() {
+    localStorage.removeItem(this.key);
+    this.text = null;
+  }
+
+  // Why nothing more may be shown: what was answered last is not safe.
+  get fault() {
+    return this.conflict || this.unsent || (this.server ? "" : this.unkept);
+  }
+
+  async secure() {
+    if (this.unkept) this.keep();
+    if (this.server && this.sent < this.rows.length) await this.send();
   }
 
   // Sends what was not sent; one request at a time, and what fails goes with the next line.
@@ -77,6 +125,37 @@ class Journal {
   }
 }
 
+// One window of this browser at a time shows a session. Promises what gives it back.
+async function holdSession(key) {
+  if (!navigator.locks) return () => {};
+  for (let tries = 20; tries > 0; tries -= 1) {  // a page that is just being reloaded gives it back in an instant
+    let release = () => {};
+    const isHeld = await new Promise((done) => {
+      const wait = (lock) => {
+        done(lock !== null);
+        return lock === null ? null : new Promise((free) => { release = free; });
+      };
+      (async () => navigator.locks.request(key, { ifAvailable: true }, wait))().catch(() => done(true));  // not in this browser
+    });
+    if (isHeld) return release;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  throw new Error("This session is open in another window of this browser. Go on there, or close that window and begin again.");
+}
+
+function faultOfStorage(nCharacters) {
+  const key = "closedloop/probe";
+  try {
+    localStorage.setItem(key, "0".repeat(nCharacters));
+    localStorage.removeItem(key);
+    sessionStorage.setItem(key, "0");
+    sessionStorage.removeItem(key);
+    return "";
+  } catch {
+    return "This browser does not store the answers: its storage is refused to this page, or full. Allow this page to store data, or take another browser.";
+  }
+}
+
 // By content: the server writes the keys of a line in an order of its own.
 function isSame(one, other) {
   if (typeof one !== "object" || one === null || typeof other !== "object" || other === null) return one === other;
@@ -94,7 +173,7 @@ class Server {
     const headers = { "Content-Type": "application/json", "X-Closedloop-Token": this.token };
     let answer;
     try {
-      answer = await fetch(name, { method: "POST", headers, body: JSON.stringify(content) });
+      answer = await fetch(name, { method: "POST", headers, body: JSON.stringify(content), signal: AbortSignal.timeout(MOST_MS) });
     } catch {
       throw new Error("The program that keeps the answers does not answer. Call the experimenter.");
     }

@@ -10,6 +10,7 @@ const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
 const isKept = isServed && token !== "";  // on a web server of the laboratory's own nobody keeps the answers but the browser
 const server = isKept ? new Server(token) : null;
 const MOST_OF_CODE = 16;
+const [CHARACTERS_A_TRIAL, CHARACTERS_A_FRAME] = [400, 12];  // of the journal, at most
 const BEGUN = `closedloop/${experiment.experiment_id}/begun`;
 
 document.body.style.backgroundColor = `rgb(${task.grey_level}, ${task.grey_level}, ${task.grey_level})`;
@@ -25,6 +26,11 @@ function show(...children) {
   stage.hidden = true;
   page.replaceChildren(...children);
 }
+
+// Ctrl and R or another command of the browser or of the system is no answer.
+window.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey) event.stopImmediatePropagation();
+}, true);
 
 function refuse(line) {
   show(
@@ -49,7 +55,10 @@ function entry(label, hint, value, submit) {
   return { field, row: element("div", { className: "field" }, label, element("small", { textContent: hint }), field) };
 }
 
+let giveBack = () => {};  // the session that this window holds
+
 function askWho(fault = "") {
+  giveBack();
   const given = new URLSearchParams(location.search);
   const subject = entry("Your code", "As the experimenter gave it to you, such as S07. Not your name.", given.get("subject") || "", submit);
   const session = entry("Session", `As the experimenter gave it to you, 1 to ${experiment.n_sessions}.`, given.get("session") || "", submit);
@@ -83,6 +92,8 @@ async function begin(who) {
     let stored = [];
     if (server) ({ session, rows: stored } = await server.post("open", { subject: who.subject, session }));
     show(element("p", { textContent: "The images are loaded and the screen is measured …" }));
+    giveBack();
+    giveBack = await holdSession(`closedloop/${experiment.experiment_id}/${who.subject}/${session}`);
     const journal = new Journal(experiment.experiment_id, who.subject, session, server);
     journal.join(stored);
     sessionStorage.setItem(BEGUN, JSON.stringify({ ...who, session }));
@@ -92,7 +103,8 @@ async function begin(who) {
     }
     const { trials, pixels } = await loadSession(session, side);
     const hz = await measureRate();
-    const fault = faultOfScreen(task, side) || faultOfRate(task, hz) || faultOfPixels(pixels, side);
+    const room = trials.length * (CHARACTERS_A_TRIAL + CHARACTERS_A_FRAME * (2 * framesOf(task.image_ms, hz) + framesOf(task.gap_ms, hz)));
+    const fault = faultOfStorage(room) || faultOfScreen(task, side) || faultOfRate(task, hz) || faultOfPixels(pixels, side);
     if (fault) {
       refuse(fault);
       return;
@@ -109,9 +121,13 @@ async function begin(who) {
 function instruct(at) {
   const left = at.trials.length - at.journal.answered.size;
   const goesOn = left < at.trials.length;
+  const other = element("a", { href: "#", textContent: "Not you?", onclick: (event) => { event.preventDefault(); sessionStorage.removeItem(BEGUN); askWho(); } });
+  const notices = at.journal.notice ? [element("p", { className: "fault", textContent: at.journal.notice })] : [];
   const start = element("button", { textContent: goesOn ? "Go on" : "Start", onclick: () => run(at) });
   show(
     element("h1", { textContent: goesOn ? `${left} of ${at.trials.length} pairs are left` : "Are the two images the same?" }),
+    ...notices,
+    element("p", { id: "who" }, `Code ${at.journal.subject}, session ${at.journal.session}. `, other),
     element("p", { textContent: "Two images appear one after the other, each for an instant. Say whether they were completely identical, or not." }),
     element("ul", { className: "keys" },
       element("li", {}, key(task.same_key), " if they were ", element("b", { textContent: "identical" })),
@@ -136,6 +152,7 @@ async function run(at) {
   const frames = { imageFrames: framesOf(task.image_ms, hz), gapFrames: framesOf(task.gap_ms, hz), grey: task.grey_level };
   const ratio = window.devicePixelRatio;
   const place = placeOf(task, side);
+  const watch = { hz, px: place.size * ratio, offInARow: 0 };
   journal.add({
     event: "launched", experiment_id: experiment.experiment_id, subject: who.subject, session: journal.session,
     simulated: experiment.simulated, launch, front_end: "browser", date: new Date().toISOString().slice(0, 10),
@@ -145,7 +162,7 @@ async function run(at) {
   });
   const jsPsych = initJsPsych({ display_element: stage, override_safe_mode: true });  // nothing of ours is asked for from elsewhere
   const left = trials.map((_, number) => number).filter((number) => !journal.answered.has(number));
-  const timeline = left.flatMap((number) => stepsOf(number, { ...at, jsPsych, zero, launch, frames }));
+  const timeline = left.flatMap((number) => stepsOf(number, { ...at, jsPsych, zero, launch, frames, watch }));
   stage.hidden = false;
   document.body.classList.add("running");
   await jsPsych.run(timeline);
@@ -153,7 +170,7 @@ async function run(at) {
   await end(journal);
 }
 
-function stepsOf(number, { journal, trials, pixels, jsPsych, zero, launch, frames }) {
+function stepsOf(number, { journal, trials, pixels, jsPsych, zero, launch, frames, watch }) {
   const [first, second] = trials[number];
   let shown = null;
   const canvasSize = [side, side];
@@ -163,10 +180,11 @@ function stepsOf(number, { journal, trials, pixels, jsPsych, zero, launch, frame
       stimulus: async (canvas) => {
         fillGrey(canvas, task.grey_level);
         await pause(task.pause_ms);
-        await untilExact(journal);
+        await untilExact(journal, watch);
         lay(canvas);
         journal.add({ event: "begun", launch, trial: number });
         shown = await showPair(canvas, pixels.get(first), pixels.get(second), frames);
+        watch.offInARow = isOff(task, watch.hz, shown) ? watch.offInARow + 1 : 0;
         jsPsych.finishTrial({});
       },
     },
@@ -176,7 +194,8 @@ function stepsOf(number, { journal, trials, pixels, jsPsych, zero, launch, frame
       prompt: `<p class="question"><span><kbd>${task.same_key}</kbd> identical</span><span><kbd>${task.different_key}</kbd> different</span></p>`,
       stimulus: (canvas) => { lay(canvas); fillGrey(canvas, task.grey_level); },
       on_finish: ({ response, rt }) => {
-        const answer = { [task.same_key]: "same", [task.different_key]: "different" }[response] ?? null;
+        const isLate = rt > task.answer_s * 1000;  // a busy browser may be late to end the trial
+        const answer = isLate ? null : { [task.same_key]: "same", [task.different_key]: "different" }[response] ?? null;
         journal.add({
           event: "trial", launch, trial: number, first, second, answer, reaction_ms: answer === null ? null : round(rt),
           n_frames: shown.counted, frame_ms: shown.times.map((time) => round(Math.max(time - zero, 0))),
@@ -196,11 +215,13 @@ function pause(ms) {
   return new Promise((done) => setTimeout(done, ms));
 }
 
-// The window may be moved to another screen or zoomed in the middle: nothing is shown until it is exact again.
-async function untilExact(journal) {
+// The window may be moved to another screen or zoomed in the middle, or the last answers may not be stored: nothing is
+// shown until all is right again.
+async function untilExact(journal, watch) {
   const line = element("p", { id: "held", className: "fault" });
   for (;;) {
-    const fault = journal.conflict || faultOfScreen(task, side);
+    await journal.secure();
+    const fault = journal.fault || faultOfScreen(task, side) || faultOfSize(watch, task, side) || await faultOfPace(watch);
     if (!fault) break;
     line.textContent = fault;
     document.body.append(line);
@@ -220,22 +241,57 @@ async function end(journal) {
   await journal.send();
   sessionStorage.removeItem(BEGUN);
   const name = `${journal.subject}-${String(journal.session).padStart(4, "0")}.jsonl`;
-  const isStored = server !== null && journal.sent === journal.rows.length;
+  const isStored = server !== null && !journal.conflict && journal.sent === journal.rows.length;
+  if (isStored) journal.forget();
   const said = isStored
     ? "Your answers are stored. You may close this page."
     : "Save the file of your answers and give it to the experimenter. It stays in this browser as well.";
   const children = [element("h1", { textContent: "That was all. Thank you!" }), element("p", { textContent: said })];
-  if (journal.unsent) children.push(element("p", { className: "fault", textContent: `Not everything could be sent: ${journal.unsent}` }));
+  const fault = journal.conflict || (journal.unsent ? `Not everything could be sent: ${journal.unsent}` : journal.unkept);
+  if (fault && !isStored) children.push(element("p", { className: "fault", textContent: fault }));
   if (!isStored) {
     const file = new Blob([journal.asLines()], { type: "application/x-ndjson" });
     children.push(element("a", { className: "button", href: URL.createObjectURL(file), download: name, textContent: `Save ${name}` }));
   }
   const again = element("p", { className: "stored" }, element("a", { href: "#", textContent: "Another session", onclick: (event) => { event.preventDefault(); askWho(); } }));
   show(...children, again);
+  if (server && !isStored && !journal.conflict) await sendLater(journal, children[0]);
+}
+
+// The program that keeps the answers may come back while the page is still open.
+async function sendLater(journal, heading) {
+  while (journal.sent < journal.rows.length && heading.isConnected) {
+    await pause(1000);
+    await journal.send();
+  }
+  if (heading.isConnected) await end(journal);
 }
 
 // ---- a reload goes on where it was
 
-const begun = JSON.parse(sessionStorage.getItem(BEGUN) || "null");
-if (begun) begin(begun);
-else askWho();
+async function start() {
+  const fault = faultOfStorage(1) || await faultOfLink();
+  if (fault) {
+    refuse(fault);
+    return;
+  }
+  const begun = JSON.parse(sessionStorage.getItem(BEGUN) || "null");
+  if (begun) await begin(begun);
+  else askWho();
+}
+
+// Without its token the page of `serve` could store nothing there; on another web server there is none.
+async function faultOfLink() {
+  if (!isServed || token) return "";
+  try {
+    const answer = await fetch("served");
+    const said = answer.ok ? await answer.json() : {};
+    if (said.served !== experiment.experiment_id) return "";
+  } catch {
+    return "";
+  }
+  window.addEventListener("hashchange", () => location.reload());
+  return "This link is incomplete. Open the whole link that `closedloop discrimination serve` printed, with all that stands after the #.";
+}
+
+start();

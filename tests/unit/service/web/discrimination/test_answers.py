@@ -11,12 +11,13 @@ import httpx
 import pytest
 
 from closedloop.artifacts.discrimination.experiment import OpenExperiment
-from closedloop.artifacts.discrimination.journal import read_answers
-from closedloop.artifacts.discrimination.rows import ANSWER_ROW
+from closedloop.artifacts.discrimination.journal import answers_bytes, read_answers
+from closedloop.artifacts.discrimination.rows import ANSWER_ROW, PairAnswered, SessionLaunched
 from closedloop.commands.discrimination.taken_in import take_in
 from closedloop.errors import DocumentError
 from closedloop.service.web.discrimination.app import discrimination_app
 from closedloop.service.web.serving import serving
+from rig.discrimination.journal import AnswerWriter
 from tests.unit.artifacts.discrimination.test_journal import answered, launched
 from tests.unit.service.served import TOKEN, WITH_TOKEN
 from tests.unit.studies.discrimination.experiments import small_experiment
@@ -105,6 +106,39 @@ def test_lines_of_anything_else_are_refused(
     assert not list(experiment.paths.journals.glob("*.jsonl"))
 
 
+def test_a_code_is_a_word(experiment: OpenExperiment) -> None:
+    with asked(experiment) as client:
+        refused = client.post("/open", json={"subject": 5, "session": None})
+    assert refused.status_code == 400
+    assert "code: expected a word" in refused.text
+
+
+def test_the_page_can_ask_whether_it_is_served(experiment: OpenExperiment) -> None:
+    with asked(experiment) as client:
+        assert client.get("/served").json() == {"served": experiment.document.experiment_id}
+
+
+def test_while_a_rig_writes_a_session_neither_page_nor_import_replaces_it(
+    experiment: OpenExperiment, tmp_path: Path
+) -> None:
+    rows = lines(experiment)
+    path = experiment.paths.journal("S1", 1)
+    parsed = [ANSWER_ROW.validate_python(row) for row in rows]
+    file = tmp_path / "S1-0001.jsonl"
+    file.write_bytes(answers_bytes(parsed))
+    with asked(experiment) as client:
+        with AnswerWriter(path, experiment) as writer:
+            writer.write(SessionLaunched, **parsed[0].model_dump(exclude={"line", "event"}))
+            refused = sent(client, rows)
+            with pytest.raises(DocumentError, match="found `rig discriminate` at work"):
+                list(take_in(experiment.paths.root, [file]))
+            writer.write(PairAnswered, **parsed[1].model_dump(exclude={"line", "event"}))
+        assert refused.status_code == 409
+        assert "found `rig discriminate` at work" in refused.text
+        assert len(read_answers(path).rows) == 2
+        assert sent(client, rows).json() == {"n_rows": 3}
+
+
 def test_without_the_token_nothing_is_stored(experiment: OpenExperiment) -> None:
     with asked(experiment) as client:
         refused = client.post("/journal", json={}, headers={"X-Closedloop-Token": "another"})
@@ -119,8 +153,6 @@ def test_nothing_but_the_page_is_served(experiment: OpenExperiment, name: str) -
 
 
 def test_an_import_twice_is_as_once_and_another_answer_is_refused(experiment: OpenExperiment, tmp_path: Path) -> None:
-    from closedloop.artifacts.discrimination.journal import answers_bytes
-
     rows = [ANSWER_ROW.validate_python(row) for row in lines(experiment)]
     file = tmp_path / "S1-0001.jsonl"
     file.write_bytes(answers_bytes(rows[:2]))
@@ -129,5 +161,5 @@ def test_an_import_twice_is_as_once_and_another_answer_is_refused(experiment: Op
     assert list(take_in(experiment.paths.root, [file])) == ["S1, session 1: 2 of 22 trials, 1 lines more"]
     assert list(take_in(experiment.paths.root, [file])) == ["S1, session 1: 2 of 22 trials, nothing new"]
     file.write_bytes(answers_bytes([*rows[:2], rows[2].model_copy(update={"answer": "different"})]))
-    with pytest.raises(DocumentError, match="line 2 that is stored, found another"):
+    with pytest.raises(DocumentError, match=r"line 2 that is stored, found another: .*Nothing was taken in"):
         list(take_in(experiment.paths.root, [file]))

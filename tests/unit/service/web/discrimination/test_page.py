@@ -68,6 +68,7 @@ class Answering:
         if key:
             self.page.keyboard.press(key)
         counted = "(n) => Object.entries(localStorage).some(([, rows]) => rows.split('\"trial\",').length - 1 > n)"
+        counted += " || document.querySelector('h1')?.textContent.startsWith('That was all')"
         self.page.wait_for_function(counted, arg=n_before)
 
 
@@ -191,7 +192,12 @@ def middle(page: Page, side_px: int) -> np.ndarray[Any, Any]:
     ("ratio", "viewport", "words"),
     [
         (1.25, WIDE, "This browser draws 1.25 screen pixels for one of the page and would blur the images."),
-        (1, {"width": 12, "height": 400}, "An image of 16 pixels does not fit into this window of 12 x 400."),
+        (
+            1,
+            {"width": 240, "height": 400},
+            "An image takes 304 x 304 pixels and does not fit into this window of 240 x 400",
+        ),
+        (4, WIDE, "would be drawn with 76 screen pixels each, more than 64."),
     ],
 )
 def test_a_screen_that_would_blur_or_cut_the_images_is_refused_in_a_line(
