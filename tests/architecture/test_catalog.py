@@ -17,7 +17,7 @@ ELSEWHERE = {  # files that bear such a name and are none of a study
     "closedloop/artifacts/discrimination/experiment.py": {"images.npy"},  # of an experiment with people
     "closedloop/commands/discrimination/prepare.py": {"index.html"},  # likewise
     "closedloop/service/web/discrimination/app.py": {"index.html"},  # likewise
-    "closedloop/studies/discrimination/preparation/folder.py": {"index.html"},  # likewise
+    "closedloop/studies/discrimination/preparation/page_files.py": {"index.html"},  # likewise
     "closedloop/studies/discrimination/settings.py": {"pairs.parquet"},  # a study's own results
     "closedloop/commands/doctor.py": {"images.h5"},  # written and read back, in a folder that is removed
     "closedloop/studies/coverage/settings.py": {"intervals.parquet"},  # its own results

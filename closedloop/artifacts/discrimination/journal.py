@@ -289,7 +289,7 @@ def check_name(rows: Sequence[AnswerRow], experiment: OpenExperiment, path: Path
     own = experiment.paths.journal(rows[0].subject, rows[0].session)
     if own.name != path.name:
         raise DocumentError(
-            f"{path}: expected the session that its name says, found lines of {own.name}. Remove it if it is a copy, "
+            f"{path}: expected the session that its name says, found lines of {own.name}. Move a copy elsewhere, "
             "or give it its own name."
         )
 
