@@ -27,11 +27,11 @@ from closedloop.attacks.searches import COSINE
 from closedloop.attacks.synthesis.both_directions import Work, attacks
 from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.attacks.synthesis.shards import read_shard, write_shard
+from closedloop.defenses.trained_decoder import TrainedDecoder
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.models.site_model import freeze_for_attack
 from closedloop.simulation.chosen_electrodes import model_of_electrodes
 from closedloop.studies.purification.documents import SITE_RETURN
-from closedloop.studies.purification.sites.decoders import TrainedDecoder
 from closedloop.studies.simulated_subject import StudySubject
 
 EPSILONS = (2.5, 10.0)

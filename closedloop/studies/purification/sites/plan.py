@@ -6,13 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from closedloop.artifacts.naming import derive_seed
+from closedloop.defenses.trained_decoder import CUTS, TrainedDecoder, leave_decoder
 from closedloop.execution.phases import WorkPhase
-from closedloop.studies.purification.sites.decoders import CUTS, TrainedDecoder, leave_decoder
 from closedloop.studies.purification.sites.measure import DrivenSites, leave_driven
 
 N_IMAGES, EPOCHS = 4000, 8
 """Of a decoder's training: within a minute of a processor, and near where it stops to gain."""
 
+_NUMPY_SEEDS = 2**62
 _DRIVEN_COST, _DECODER_COST = 8_000.0, 67_000.0  # ms of a processor, measured
 
 
@@ -33,7 +35,12 @@ def plan_sites(folder: Path, *, seed: int) -> SiteQuestion:
     seed
         Of the study.
     """
-    decoders = tuple(TrainedDecoder(cut, N_IMAGES, EPOCHS, seed, folder) for cut in CUTS)
+    seeds = (
+        derive_seed(seed, "decoder") % _NUMPY_SEEDS,
+        derive_seed(seed, "purification", "decoder images"),
+        derive_seed(seed, "purification", "decoder draw"),
+    )
+    decoders = tuple(TrainedDecoder(cut, N_IMAGES, EPOCHS, *seeds, folder) for cut in CUTS)
     return SiteQuestion(DrivenSites(folder), decoders)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from closedloop.artifacts.tables import Columns
+from closedloop.defenses.trained_decoder import NETWORK, TrainedDecoder
 from closedloop.report import drawing
 from closedloop.report.layout import PageSection, plate
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH
-from closedloop.studies.purification.sites.decoders import NETWORK, TrainedDecoder
 from closedloop.studies.purification.sites.measure import EPSILONS, DrivenSites
 
 _SHOWN, _WIDE_PX = 4, 480

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from closedloop.artifacts.tables import Columns
-from closedloop.studies.purification.sites.decoders import TrainedDecoder, leave_decoder, training_images
+from closedloop.defenses.trained_decoder import TrainedDecoder, leave_decoder, training_images
 from closedloop.studies.purification.sites.measure import EPSILONS, DrivenSites, leave_driven, sites_table
 from closedloop.studies.purification.sites.section import sites_verdict
 
@@ -58,9 +58,9 @@ def _changed(table: Columns, name: str, value: float) -> Columns:
 
 
 def test_a_decoder_trained_again_purifies_to_the_same_bytes(tmp_path: Path) -> None:
-    decoder = TrainedDecoder("layer2.0", n_images=64, epochs=2, seed=1, folder=tmp_path)
+    decoder = TrainedDecoder("layer2.0", n_images=64, epochs=2, seed=1, pool_seed=2, draw_seed=3, folder=tmp_path)
     leave_decoder(decoder)
-    images = training_images(4, seed=2)
+    images = training_images(4, pool_seed=7, draw_seed=8)
     first = decoder.purify(images)
     decoder.path.unlink()
     leave_decoder(decoder)

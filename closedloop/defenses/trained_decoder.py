@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from closedloop import __version__
-from closedloop.artifacts.naming import derive_seed
 from closedloop.attacks.balls import radius_at
 from closedloop.attacks.synthesis.shards import read_shard, write_shard
 from closedloop.defenses.descent import DescentSettings
@@ -33,7 +32,6 @@ CUTS = ("layer1.0", "layer2.0", "layer3.0")
 _FORMAT = "purification decoders 1"
 _SIDE_PX, _FORESEEN, _ATTACK_STEPS = 32, 10.0, 2  # 224-px L2, the largest of section 2
 _RATE, _BATCH = 0.004, 32
-_NUMPY_SEEDS = 2**62
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,9 @@ class TrainedDecoder:
     n_images, epochs
         Length of the training.
     seed
-        Of the study.
+        Of weights and batches.
+    pool_seed, draw_seed
+        Of the images, which no subject is shown, and of which of them are taken.
     folder
         Where files go.
     """
@@ -56,12 +56,14 @@ class TrainedDecoder:
     n_images: int
     epochs: int
     seed: int
+    pool_seed: int
+    draw_seed: int
     folder: Path
 
     @property
     def path(self) -> Path:
         """File of the finished weights."""
-        told = (self.cut, self.n_images, self.epochs, self.seed)
+        told = (self.cut, self.n_images, self.epochs, self.seed, self.pool_seed, self.draw_seed)
         return self.folder / f"{shard_name(_FORMAT, __version__, NETWORK, *told)}.npz"
 
     @cached_property
@@ -72,8 +74,8 @@ class TrainedDecoder:
 
     def train(self) -> FeatureDecoder:
         """Train it, going on from the state on disk."""
-        descent = DescentSettings(self.epochs, _RATE, _BATCH, seed=derive_seed(self.seed, "decoder") % _NUMPY_SEEDS)
-        images = training_images(self.n_images, seed=self.seed)
+        descent = DescentSettings(self.epochs, _RATE, _BATCH, seed=self.seed)
+        images = training_images(self.n_images, pool_seed=self.pool_seed, draw_seed=self.draw_seed)
         return fit_decoder(self.features, _attack(), images, descent=descent, checkpoint=state_of(self.path))
 
     def purify(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -106,20 +108,18 @@ def leave_decoder(decoder: TrainedDecoder) -> None:
     remove_file(state_of(decoder.path))
 
 
-def training_images(n: int, *, seed: int) -> NDArray[np.uint8]:
-    """Return rendered images that no subject is shown, uint8, (n, side, side, 3).
+def training_images(n: int, *, pool_seed: int, draw_seed: int) -> NDArray[np.uint8]:
+    """Return rendered images, uint8, (n, side, side, 3).
 
     Parameters
     ----------
     n
         How many.
-    seed
-        Of the study.
+    pool_seed, draw_seed
+        Of the images, and of which of them are taken.
     """
-    pool = ProceduralPool(derive_seed(seed, "purification", "decoder images"), _SIDE_PX)
-    chosen = np.random.default_rng(derive_seed(seed, "purification", "decoder draw")).permutation(len(pool.images()))[
-        :n
-    ]
+    pool = ProceduralPool(pool_seed, _SIDE_PX)
+    chosen = np.random.default_rng(draw_seed).permutation(len(pool.images()))[:n]
     return load_images(pool, tuple(pool.images()[row].image_id for row in chosen))
 
 
