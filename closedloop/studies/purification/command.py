@@ -27,7 +27,7 @@ def purification(
         ),
     ] = None,
     train: Annotated[int, typer.Option(min=64, metavar="N", help="images to train on, at most")] = 20_000,
-    test: Annotated[int, typer.Option(min=10, metavar="N", help="images to attack, at most")] = 500,
+    test: Annotated[int, typer.Option(min=1, metavar="N", help="images to attack, at most")] = 500,
     epochs: Annotated[int, typer.Option(min=1, metavar="N", help="passes through the images, of every training")] = 15,
     recalls: Annotated[
         int, typer.Option(min=1, max=10_000, metavar="N", help="recalls of an image, when the defence is judged")
