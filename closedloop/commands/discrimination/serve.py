@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from closedloop.artifacts.discrimination.experiment import open_experiment
-from closedloop.commands.discrimination.served_link import keep_link, kept_link, new_link
+from closedloop.artifacts.discrimination.served_link import keep_link, kept_link, new_link
 from closedloop.errors import DocumentError, ExecutionError, visible
 from closedloop.service.web.discrimination.app import discrimination_app
 from closedloop.service.web.serving import serving

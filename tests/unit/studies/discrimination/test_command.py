@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from closedloop.artifacts.discrimination.experiment import OpenExperiment
+from closedloop.artifacts.discrimination.served_link import keep_link, kept_link, new_link
 from closedloop.attacks.epsilons import parse_epsilons
-from closedloop.commands.discrimination.served_link import keep_link, kept_link, new_link
 from closedloop.errors import OptionError
 from closedloop.studies.discrimination.asked import DiscriminationOptions
 from closedloop.studies.discrimination.command import discrimination

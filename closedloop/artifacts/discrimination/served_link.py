@@ -8,8 +8,10 @@ from pathlib import Path
 from pydantic import Field
 
 from closedloop.artifacts.discrimination.experiment import ExperimentPaths
-from closedloop.artifacts.documents import Section
-from closedloop.storage import read_bytes, write_bytes
+from closedloop.artifacts.documents import Section, validate
+from closedloop.errors import DocumentError
+from closedloop.plain_text.json_text import read_json
+from closedloop.storage import write_bytes
 
 _TOKEN_BYTES = 24
 
@@ -38,8 +40,10 @@ def kept_link(paths: ExperimentPaths) -> ServedLink | None:
     """Return the link of the last start; None where there was none, or it cannot be read."""
     place = link_place(paths)
     try:
-        return ServedLink.model_validate_json(read_bytes(place)) if place.is_file() else None
-    except ValueError:
+        return (
+            validate(ServedLink, read_json(place, missing="found none"), place=place.name) if place.is_file() else None
+        )
+    except DocumentError:
         return None
 
 
