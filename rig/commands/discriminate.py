@@ -24,7 +24,9 @@ def discriminate(
     ],
     display: DisplayOption = "psychopy",
     *,
-    subject: Annotated[str, typer.Option(metavar="CODE", help="letters, digits, - and _, with a digit, such as S07")],
+    subject: Annotated[
+        str, typer.Option(metavar="CODE", help="up to three capitals and up to four digits, such as S07")
+    ],
     session: Annotated[int, typer.Option(min=1, max=9999, metavar="N", help="which of the experiment's sessions")],
     rig: RigOption = None,
     consented: Annotated[
@@ -54,8 +56,10 @@ def discriminate(
 
     stop = StopRequest()
     with stop_on_signals(stop):
-        is_finished = present_sitting(sitting, stop=stop, on_trial=tell)
-    if not is_finished:
+        end = present_sitting(sitting, stop=stop, on_trial=tell)
+    if end.n_compared:
+        say(f"{end.n_compared} images were read back from the screen, equal in every pixel")
+    if not end.is_finished:
         again = command_line("rig", "discriminate", experiment, "--subject", subject, "--session", str(session))
         say(visible(f"{subject}, session {session}: stopped. It goes on: {again}"))
         raise typer.Exit(INTERRUPTED)

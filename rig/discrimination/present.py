@@ -58,8 +58,24 @@ class Sitting:
     audit_pixels: int = 0
 
 
-def present_sitting(sitting: Sitting, *, stop: StopRequest, on_trial: Callable[[int], None]) -> bool:
-    """Show what is left of a session, and return whether it came to its end.
+@dataclass(frozen=True)
+class SittingEnd:
+    """How a launch ended.
+
+    Attributes
+    ----------
+    is_finished
+        Whether the session came to its end.
+    n_compared
+        Images that were read back from the screen, equal in every pixel.
+    """
+
+    is_finished: bool
+    n_compared: int = 0
+
+
+def present_sitting(sitting: Sitting, *, stop: StopRequest, on_trial: Callable[[int], None]) -> SittingEnd:
+    """Show what is left of a session.
 
     Parameters
     ----------
@@ -73,7 +89,8 @@ def present_sitting(sitting: Sitting, *, stop: StopRequest, on_trial: Callable[[
     Raises
     ------
     ClosedLoopError
-        Folder, subject, display or disk are not fit, or another rig shows this session.
+        Folder, subject, display or disk are not fit, another rig shows this session, or a pixel on the screen was not
+        the planned one.
     """
     experiment = open_experiment(sitting.experiment)
     check_subject(sitting.subject)
@@ -84,13 +101,16 @@ def present_sitting(sitting: Sitting, *, stop: StopRequest, on_trial: Callable[[
         path = experiment.paths.journal(sitting.subject, sitting.session)
         writer = stack.enter_context(AnswerWriter(path, experiment))
         if writer.older.is_finished:
-            return True
+            return SittingEnd(is_finished=True)
         if sitting.display == "psychopy":
             holder = new_holder(session.document.session_id, sitting.experiment)
             stack.enter_context(hold(screen_name(session.document.screen.screen), holder, patience_s=SCREEN_PATIENCE_S))
-        display = _open_display(sitting, session, rig, stop)
+        auditor = PixelAuditor(session, sitting.audit_pixels)
+        display = _open_display(sitting, session, rig, stop, auditor)
         stack.callback(display.close)
-        return _show(sitting, experiment, session, display, writer, stop=stop, on_trial=on_trial)
+        is_finished = _show(sitting, experiment, session, display, writer, stop=stop, on_trial=on_trial)
+        auditor.compare()
+        return SittingEnd(is_finished, auditor.report().n_images)
 
 
 def _refuse(sitting: Sitting, experiment: OpenExperiment) -> None:
@@ -106,7 +126,9 @@ def _refuse(sitting: Sitting, experiment: OpenExperiment) -> None:
         )
 
 
-def _open_display(sitting: Sitting, session: Session, rig: RigDocument | None, stop: StopRequest) -> TextDisplay:
+def _open_display(
+    sitting: Sitting, session: Session, rig: RigDocument | None, stop: StopRequest, auditor: PixelAuditor
+) -> TextDisplay:
     screen = session.document.screen
     if sitting.display == "headless":
         clock = VirtualClock(screen.refresh_hz)
@@ -115,8 +137,7 @@ def _open_display(sitting: Sitting, session: Session, rig: RigDocument | None, s
         )
     from rig.display.psychopy.display import PsychoPyDisplay  # noqa: PLC0415 - takes a second and needs a screen
 
-    auditor = PixelAuditor(session, sitting.audit_pixels) if sitting.audit_pixels else None
-    return PsychoPyDisplay(session, stop=stop, auditor=auditor, rig=rig)
+    return PsychoPyDisplay(session, stop=stop, auditor=auditor if sitting.audit_pixels else None, rig=rig)
 
 
 def frames_of_task(ms: float, refresh_hz: float) -> int:

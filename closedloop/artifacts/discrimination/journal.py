@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from closedloop.artifacts.discrimination.experiment import OpenExperiment
 from closedloop.artifacts.discrimination.rows import (
     ANSWER_ROW,
-    MOST_OF_CODE,
     SUBJECT_PATTERN,
     AnswerRow,
     PairAnswered,
@@ -80,17 +79,17 @@ def check_subject(code: str, *, option: str = "--subject") -> str:
     Raises
     ------
     OptionError
-        It is too long, or has other characters than letters, digits, - and _, or no digit.
+        It is another thing than up to three capitals and up to four digits.
 
     Examples
     --------
     >>> check_subject("S07")
     'S07'
     """
-    if len(code) > MOST_OF_CODE or not re.fullmatch(SUBJECT_PATTERN, code):
+    if not re.fullmatch(SUBJECT_PATTERN, code):
         raise OptionError(
-            f"{option} {code!r:.60}: expected a code of at most {MOST_OF_CODE} letters, digits, - and _, with a digit, "
-            "such as S07, found another. Nothing else of a person is stored: choose a code."
+            f"{option} {code!r:.60}: expected up to three capitals and up to four digits, such as S07, found another "
+            "code. Nothing else of a person is stored: choose one that tells nothing."
         )
     return code
 

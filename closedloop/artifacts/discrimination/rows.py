@@ -15,9 +15,11 @@ from pydantic import Field, TypeAdapter, model_validator
 from closedloop.artifacts.discrimination.experiment import ExperimentId, StimulusId
 from closedloop.artifacts.documents import Section
 
-MOST_OF_CODE = 16
-SubjectCode = Annotated[str, Field(max_length=MOST_OF_CODE, pattern="^[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*$")]
-"""A subject's code: letters, digits, - and _, a digit among them at least, so that it is no name and no address."""
+SubjectCode = Annotated[str, Field(pattern="^[A-Z]{0,3}[0-9]{1,4}$")]
+"""A subject's code: up to three capitals and up to four digits: no room for a name, an address or a date of birth.
+
+Capitals alone, for s01 and S01 would be two people in one file where a disk does not tell letters apart by their case.
+"""
 
 SUBJECT_PATTERN = str(TypeAdapter(SubjectCode).json_schema()["pattern"])
 FrontEnd = Literal["browser", "psychopy", "headless", "simulated"]

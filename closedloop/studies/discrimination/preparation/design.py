@@ -13,7 +13,10 @@ from closedloop.artifacts.tables import Columns
 from closedloop.errors import ImageError
 
 Indices = NDArray[np.int64]
-_MOST_SWAPS = 20  # rounds of moving trials of one pair apart; one is nearly always enough
+_Row = tuple[str, int, int, int]
+"""Kind, rows of the first and of the second image, pair."""
+
+_MOST_SWAPS = 20  # rounds of moving trials of one clean image apart; a few are nearly always enough
 
 
 @dataclass(frozen=True)
@@ -112,14 +115,16 @@ def _session_rows(
     random = generator(plan.seed, "discrimination", "session", number)
     pair = np.repeat(own, len(KINDS))
     kind = np.tile(np.array(KINDS, dtype=object), len(own))
-    order = _apart(random.permutation(len(pair)), pair, random)
+    clean = np.array([one.clean_index for one in pairs], dtype=np.int64)
+    order = _apart(random.permutation(len(pair)), clean[pair], random)
     rows = [_pair_row(pairs, int(pair[one]), str(kind[one])) for one in order]
-    clean = np.unique([one.clean_index for one in pairs])
     if plan.catch_every:
         for last in range(len(rows), 0, -plan.catch_every):  # from the end, so that places before stay
-            at = random.integers(max(last - plan.catch_every, 0), last + 1)
-            first, second = random.choice(clean, size=2, replace=False)
-            rows.insert(int(at), (CATCH, int(first), int(second), -1))
+            at = int(random.integers(max(last - plan.catch_every, 0), last + 1))
+            beside = {one for row in rows[max(at - 1, 0) : at + 1] for one in _clean_images(pairs, row)}
+            others = np.setdiff1d(clean, list(beside))
+            first, second = random.choice(others if len(others) > 1 else np.unique(clean), size=2, replace=False)
+            rows.insert(at, (CATCH, int(first), int(second), -1))
     kinds, firsts, seconds, of = zip(*rows, strict=True)
     return {
         "session": np.full(len(rows), number, dtype=np.int32),
@@ -131,16 +136,22 @@ def _session_rows(
     }
 
 
-def _pair_row(pairs: tuple[DiscriminationPair, ...], index: int, kind: str) -> tuple[str, int, int, int]:
+def _clean_images(pairs: tuple[DiscriminationPair, ...], row: _Row) -> tuple[int, ...]:
+    """Return which clean images a trial shows, as they are or perturbed."""
+    _, first, second, index = row
+    return (first, second) if index < 0 else (pairs[index].clean_index,)
+
+
+def _pair_row(pairs: tuple[DiscriminationPair, ...], index: int, kind: str) -> _Row:
     rows = {"clean": pairs[index].clean_index, "perturbed": pairs[index].perturbed_index}
     first, second = kind.split("-")
     return kind, rows[first], rows[second], index
 
 
-def _apart(order: Indices, pair: Indices, random: np.random.Generator) -> Indices:
-    """Return an order in which no pair follows itself, where that can be had: its image would be compared with it."""
+def _apart(order: Indices, clean: Indices, random: np.random.Generator) -> Indices:
+    """Return an order in which no clean image follows itself, where that can be had: it would be compared with it."""
     for _ in range(_MOST_SWAPS):
-        beside = np.flatnonzero(pair[order[1:]] == pair[order[:-1]]) + 1
+        beside = np.flatnonzero(clean[order[1:]] == clean[order[:-1]]) + 1
         if not beside.size:
             break
         for at in beside:

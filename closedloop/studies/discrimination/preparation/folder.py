@@ -19,7 +19,7 @@ from closedloop.artifacts.discrimination.experiment import (
 from closedloop.artifacts.discrimination.rules import read_rules
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, write_table
-from closedloop.errors import StudyError
+from closedloop.errors import ClosedLoopError, StudyError
 from closedloop.plain_text.limits import MOST_YAML_BYTES, decode, read_limited
 from closedloop.storage import (
     copy_file,
@@ -88,10 +88,14 @@ def prepare_experiment(
         return _same_experiment(root, document, brought)
     working = root.with_name(f".{root.name}.partial")
     remove_folder(working)
-    _write(ExperimentPaths(working), stimuli, document, trials, consent)
-    if brought.rules is not None:
-        copy_file(brought.rules, ExperimentPaths(working).rules)
-    publish_folder(working, root)
+    try:
+        _write(ExperimentPaths(working), stimuli, document, trials, consent)
+        if brought.rules is not None:
+            copy_file(brought.rules, ExperimentPaths(working).rules)
+        publish_folder(working, root)
+    except (ClosedLoopError, OSError):  # of a full disk nothing more is taken
+        remove_folder(working)
+        raise
     return open_experiment(root)
 
 

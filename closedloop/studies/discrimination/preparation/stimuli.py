@@ -27,6 +27,7 @@ PAIRS_NAME = "pairs.csv"
 _COLUMNS = ("clean", "perturbed", "epsilon")
 _LEAST_SIDE_PX, _MOST_SIDE_PX = 16, 4_096  # a page draws an image pixel as at most 64 of a screen; 8 degrees are 302
 _MOST_OF_NAME = 255
+_MOST_APART = 2.0  # an epsilon of a person's table and the norm of the bytes: more is another norm or another unit
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,25 @@ def pairs_of_folder(folder: Path) -> StimulusPairs:
         raise ImageError(
             f"{table}: expected the columns clean and perturbed and a line a pair, found others. Correct it."
         )
-    return gather_pairs([_of_line(folder, table, line) for line in lines], source=f"the folder {folder.name}")
+    found = gather_pairs([_of_line(folder, table, line) for line in lines], source=f"the folder {folder.name}")
+    _check_roles(found, table)
+    return found
+
+
+def _check_roles(found: StimulusPairs, table: Path) -> None:
+    """Refuse a pair that is there twice, and an image that is clean in one pair and perturbed in another."""
+    seen: set[tuple[int, int]] = set()
+    clean = {pair.clean_index for pair in found.pairs}
+    for line, pair in enumerate(found.pairs, start=2):
+        place = f"{table}, line {line}"
+        if (pair.clean_index, pair.perturbed_index) in seen:
+            raise ImageError(f"{place}: expected each pair once, found one of before ({pair.image_id}). Leave it out.")
+        if pair.perturbed_index in clean:
+            raise ImageError(
+                f"{place}: expected a perturbed image that is no pair's clean one, found both in one (pair of "
+                f"{pair.image_id}). Correct which is clean."
+            )
+        seen.add((pair.clean_index, pair.perturbed_index))
 
 
 def _of_line(folder: Path, table: Path, line: dict[str, str]) -> PerturbedImage:
@@ -183,14 +202,25 @@ def _of_line(folder: Path, table: Path, line: dict[str, str]) -> PerturbedImage:
     first, second = _whole_image(clean), _whole_image(perturbed)
     if first.shape != second.shape:
         raise ImageError(f"{perturbed}: expected the size of {clean.name}, found another. Leave it out.")
+    return PerturbedImage(names[0], first, second, _epsilon_of(table, line, float(realised_epsilon(first, second))))
+
+
+def _epsilon_of(table: Path, line: dict[str, str], norm: float) -> float:
     word = (line.get("epsilon") or "").strip()
+    if not word:
+        return max(round(norm, 1), 0.1)
     try:
-        epsilon = float(word) if word else max(round(float(realised_epsilon(first, second)), 1), 0.1)
+        epsilon = float(word)
     except ValueError:
         epsilon = math.nan
     if not 0 < epsilon < math.inf:
         raise ImageError(f"{table}: expected a number above 0 as epsilon, found {word!r:.40}. Correct it.")
-    return PerturbedImage(names[0], first, second, epsilon)
+    if norm and not 1 / _MOST_APART < epsilon / norm < _MOST_APART:  # without any change it is refused as no pair
+        raise ImageError(
+            f"{table}: expected an epsilon within a factor of {_MOST_APART:g} of the pair's own L2 norm on 224 x 224 x "
+            f"3 pixels, {norm:.3g}, found {word} ({line['perturbed']:.60}). Correct it, or leave it empty for the norm."
+        )
+    return epsilon
 
 
 def _whole_image(path: Path) -> NDArray[np.uint8]:

@@ -34,7 +34,7 @@ def experiment(tmp_path: Path) -> OpenExperiment:
 
 
 def test_every_trial_is_shown_six_frames_each_and_answered(experiment: OpenExperiment) -> None:
-    assert present_sitting(sitting(experiment), stop=StopRequest(), on_trial=nobody)
+    assert present_sitting(sitting(experiment), stop=StopRequest(), on_trial=nobody).is_finished
     journal = read_answers(experiment.paths.journal("S1", 2))
     check_belongs(journal.rows, experiment, place="journal")
     assert journal.is_finished
@@ -53,15 +53,15 @@ def test_a_session_that_was_stopped_and_torn_goes_on_with_what_is_left(experimen
         if n_left == 15:
             stop.ask()
 
-    assert not present_sitting(sitting(experiment), stop=stop, on_trial=stop_after)
+    assert not present_sitting(sitting(experiment), stop=stop, on_trial=stop_after).is_finished
     path = experiment.paths.journal("S1", 2)
     path.write_bytes(path.read_bytes()[:-9])
-    assert present_sitting(sitting(experiment), stop=StopRequest(), on_trial=nobody)
+    assert present_sitting(sitting(experiment), stop=StopRequest(), on_trial=nobody).is_finished
     journal = read_answers(path)
     assert sorted(row.trial for row in journal.answers) == list(range(22))
     assert [launch.launch for launch in journal.launches] == [1, 2]
     before = path.read_bytes()
-    assert present_sitting(sitting(experiment), stop=StopRequest(), on_trial=nobody)
+    assert present_sitting(sitting(experiment), stop=StopRequest(), on_trial=nobody).is_finished
     assert path.read_bytes() == before
 
 

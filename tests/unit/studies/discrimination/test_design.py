@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -64,10 +65,16 @@ def test_orders_differ_between_sessions_and_seeds() -> None:
     assert (first["kind"][:110] != first["kind"][110:220]).any()
 
 
-def test_no_pair_follows_itself() -> None:
+def test_no_clean_image_follows_itself_perturbed_or_in_a_catch_trial() -> None:
     trials = design_trials(STIMULI.pairs, PLAN)
-    pair = trials["pair_index"][trials["kind"] != CATCH].reshape(PLAN.n_sessions, -1)
-    assert not (pair[:, 1:] == pair[:, :-1]).any()
+    clean_of = {pair.perturbed_index: pair.clean_index for pair in STIMULI.pairs}
+    shown = [
+        {clean_of.get(int(image), int(image)) for image in images}
+        for images in zip(trials["first_index"], trials["second_index"], strict=True)
+    ]
+    beside = [one & other for one, other in pairwise(shown)]
+    ends = trials["session"][1:] != trials["session"][:-1]
+    assert not [shared for shared, is_end in zip(beside, ends, strict=True) if shared and not is_end]
 
 
 def test_too_few_images_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from closedloop.artifacts.discrimination.experiment import open_experiment
-from closedloop.errors import DocumentError, ImageError, StudyError
+from closedloop.errors import ClosedLoopError, DocumentError, ImageError, StudyError
 from closedloop.studies.discrimination.preparation.folder import LaboratoryFiles
 from closedloop.studies.discrimination.preparation.page_files import check_page
 from closedloop.studies.discrimination.preparation.stimuli import PerturbedImage, gather_pairs, pairs_of_folder
@@ -26,19 +27,22 @@ def folder_of_pairs(root: Path, lines: str) -> Path:
     changed[0, 0] += 51  # three values by a fifth
     Image.fromarray(clean).save(root / "a.png")
     Image.fromarray(changed).save(root / "b.png")
+    changed = clean.copy()
+    changed[0, 0, 0] += 51
+    Image.fromarray(changed).save(root / "c.png")
     Image.fromarray(clean[:, :16]).save(root / "narrow.png")
     (root / "pairs.csv").write_text(lines)
     return root
 
 
 def test_images_are_taken_as_they_are_and_their_norm_is_of_their_bytes(tmp_path: Path) -> None:
-    found = pairs_of_folder(folder_of_pairs(tmp_path / "f", "clean,perturbed,epsilon\na.png,b.png,2.5\na.png,b.png,\n"))
+    found = pairs_of_folder(folder_of_pairs(tmp_path / "f", "clean,perturbed,epsilon\na.png,b.png,2.5\na.png,c.png,\n"))
     with Image.open(tmp_path / "f" / "b.png") as picture:
         np.testing.assert_array_equal(found.images[found.pairs[0].perturbed_index], np.asarray(picture))
     norm = np.sqrt(3) * 0.2 * 224 / SIDE_PX
-    assert [pair.realised_epsilon for pair in found.pairs] == pytest.approx([norm, norm])
-    assert [pair.epsilon for pair in found.pairs] == [2.5, round(norm, 1)]
-    assert len(found.images) == 2
+    assert [pair.realised_epsilon for pair in found.pairs] == pytest.approx([norm, norm / np.sqrt(3)])
+    assert [pair.epsilon for pair in found.pairs] == [2.5, round(norm / np.sqrt(3), 1)]
+    assert len(found.images) == 3
 
 
 @pytest.mark.parametrize(
@@ -48,6 +52,10 @@ def test_images_are_taken_as_they_are_and_their_norm_is_of_their_bytes(tmp_path:
         ("clean,perturbed\na.png,a.png\n", "a perturbed image, found its clean one"),
         ("clean,perturbed\nnarrow.png,b.png\n", "a square image, found 16 x 32"),
         ("clean,perturbed,epsilon\na.png,b.png,large\n", "a number above 0 as epsilon, found 'large'"),
+        ("clean,perturbed,epsilon\na.png,b.png,8\n", r"factor of 2 of .* norm on 224 x 224 x 3 pixels, 2\.42, found 8"),
+        ("clean,perturbed,epsilon\na.png,b.png,.03\n", r"factor of 2 of .*, 2\.42, found \.03"),
+        ("clean,perturbed\na.png,b.png\na.png,b.png\n", "line 3: expected each pair once"),
+        ("clean,perturbed\na.png,b.png\nb.png,c.png\n", "line 2: expected a perturbed image that is no pair's clean"),
         ("clean,perturbed\na.png,missing.png\n", "expected an image, found none"),
         ("clean,perturbed\na.png,b\0.png\n", "printable letters|table of short lines"),
         (f"clean,perturbed\na.png,{'b' * 260}.png\n", "names of at most 255 printable letters"),
@@ -147,3 +155,16 @@ def test_the_laboratorys_text_is_part_of_what_an_answer_belongs_to(tmp_path: Pat
     asked = small_experiment(tmp_path / "b", brought=LaboratoryFiles(consent=consent))
     assert asked.paths.consent.read_text() == "I take part."
     assert plain.document.experiment_id != asked.document.experiment_id
+
+
+def test_what_a_full_disk_left_is_removed_and_the_folder_stays_free(tmp_path: Path) -> None:
+    root = tmp_path / "e"
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, most[1]))  # as a quota ends a file in its middle
+    try:
+        with pytest.raises((ClosedLoopError, OSError)):
+            small_experiment(root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert list(tmp_path.iterdir()) == []
+    small_experiment(root)

@@ -9,7 +9,6 @@ const isServed = location.protocol === "http:" || location.protocol === "https:"
 const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
 const isKept = isServed && token !== "";  // on a web server of the laboratory's own nobody keeps the answers but the browser
 const server = isKept ? new Server(token) : null;
-const MOST_OF_CODE = 16;
 const [CHARACTERS_A_TRIAL, CHARACTERS_A_FRAME] = [400, 12];  // of the journal, at most
 const BEGUN = `closedloop/${experiment.experiment_id}/begun`;
 
@@ -66,10 +65,10 @@ function askWho(fault = "") {
   const button = element("button", { textContent: experiment.consent ? "I have read this and take part" : "Begin", onclick: submit });
 
   function submit() {
-    const code = subject.field.textContent.trim();
+    const code = subject.field.textContent.trim().toUpperCase();
     const number = Number(session.field.textContent.trim());
-    if (code.length > MOST_OF_CODE || !new RegExp(experiment.subject_pattern).test(code)) {
-      askWho(`Expected a code of at most ${MOST_OF_CODE} letters, digits, - and _, with a digit, such as S07. Nothing else about you is stored.`);
+    if (!new RegExp(experiment.subject_pattern).test(code)) {
+      askWho("Expected a code of up to three letters and up to four digits, such as S07. Nothing else about you is stored.");
     } else if (!isKept && !(Number.isInteger(number) && number >= 1 && number <= experiment.n_sessions)) {
       askWho(`Expected a session from 1 to ${experiment.n_sessions}. Ask the experimenter.`);
     } else {
