@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import SupportsIndex, TypeVar
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.exclusions import Exclusion, left_out, of_session
 from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.files.kinds import Readable, StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
@@ -44,6 +45,11 @@ class PublishedFiles:
     def protocol_of(self, day: int) -> Protocol:
         """Return the protocol that a day goes by: protocol.yaml's, with what was amended."""
         return protocol_of_day(self.protocol, read_amendments(self.paths.amendments), day)
+
+    def left_out_of_evaluation(self, day: int) -> tuple[Exclusion, ...]:
+        """Return what people left out of the evaluation of the session that a day means."""
+        session = self.paths.block(day)
+        return of_session(left_out(read_amendments(self.paths.amendments), "evaluation", until=session), session)
 
     def days_with(self, file: StudyFile) -> tuple[int, ...]:
         """Return the days that have published a file, ascending."""

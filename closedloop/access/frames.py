@@ -44,7 +44,7 @@ def stimuli_frame(files: PublishedFiles, day: DayOrAll) -> pd.DataFrame:
     return _indexed(files, catalog.STIMULI, day, _stimuli)
 
 
-def responses_frame(files: PublishedFiles, day: DayOrAll, *, unit: Unit) -> pd.DataFrame:
+def responses_frame(files: PublishedFiles, day: DayOrAll, *, unit: Unit, evaluated: bool) -> pd.DataFrame:
     """Return presentations x chosen sites; NaN where a presentation does not count.
 
     Parameters
@@ -55,10 +55,12 @@ def responses_frame(files: PublishedFiles, day: DayOrAll, *, unit: Unit) -> pd.D
         The day.
     unit
         Spikes per second, or spikes.
+    evaluated
+        Whether there is none of what people left out of the evaluation either.
     """
     if unit not in get_args(Unit):
         raise ValueError(f'unit must be "hz" or "counts", not {unit!r}')
-    frame = _indexed(files, catalog.COUNTS, day, partial(_responses, unit=unit))
+    frame = _indexed(files, catalog.COUNTS, day, partial(_responses, unit=unit, evaluated=evaluated))
     frame.attrs["unit"] = unit
     return frame
 
@@ -195,7 +197,7 @@ def _stimuli(files: PublishedFiles, day: int) -> pd.DataFrame:
     return pd.DataFrame(files.read(catalog.STIMULI, day)).set_index("image_index")
 
 
-def _responses(files: PublishedFiles, day: int, *, unit: Unit) -> pd.DataFrame:
+def _responses(files: PublishedFiles, day: int, *, unit: Unit, evaluated: bool) -> pd.DataFrame:
     table, arrays = files.read(catalog.SITES, day), files.read(catalog.COUNTS, day)
     ordinal = pd.Index(files.read(catalog.RESPONSES, day)["ordinal"], name="ordinal")
     electrodes = arrays["electrode_id"].tolist()
@@ -211,7 +213,23 @@ def _responses(files: PublishedFiles, day: int, *, unit: Unit) -> pd.DataFrame:
         files.check_window(day)
         recording = files.protocol.recording
         chosen = chosen / ((recording.window_stop_ms - recording.window_start_ms) / 1000)
-    return chosen
+    return _without_left_out(files, day, chosen) if evaluated else chosen
+
+
+def _without_left_out(files: PublishedFiles, day: int, responses: pd.DataFrame) -> pd.DataFrame:
+    """Return responses with NaN in place of what people left out of the evaluation."""
+    out = files.left_out_of_evaluation(day)
+    if not out:
+        return responses
+    kept = responses.astype("float64")
+    for one in out:
+        if one.thing in ("site", "array"):
+            kept.loc[:, [one.covers_site(name) for name in kept.columns]] = np.nan
+        elif one.first is None or one.last is None:
+            kept.loc[:, :] = np.nan
+        else:
+            kept.loc[(kept.index >= one.first) & (kept.index <= one.last), :] = np.nan
+    return kept
 
 
 def _chosen(table: SiteTable) -> pd.Index:

@@ -33,7 +33,8 @@ class Study(StudyPlanes):
 
     What people decided counts here as in the report, once ``closedloop run`` has made again what follows from it. What
     ``exclude`` left out of the evaluation is in no estimate of `sensitivity`, and NaN as ``change`` in `pairs`; what it
-    left out of the fit is in no later `model`. `presentations` and `responses` stay as they were recorded. A day that
+    left out of the fit is in no later `model`. `presentations` and `responses` stay as they were recorded, unless
+    asked for otherwise. A day that
     was closed early has what was shown; one that was skipped is in no table of all days. Only the report's table of
     days is estimated again over the sites that all of them have: `sensitivity` takes each day's own.
 
@@ -123,7 +124,7 @@ class Study(StudyPlanes):
         """
         return frames.presentations_frame(self._files, day)
 
-    def responses(self, day: int | None = None, *, unit: Unit = "hz") -> pd.DataFrame:
+    def responses(self, day: int | None = None, *, unit: Unit = "hz", evaluated: bool = False) -> pd.DataFrame:
         """Return the response of every site to every presentation, in the protocol's window after the onset.
 
         Parameters
@@ -132,6 +133,8 @@ class Study(StudyPlanes):
             One day; all days that have been recorded, if None.
         unit
             "hz" for spikes per second, "counts" for the number of spikes in the window.
+        evaluated
+            Also NaN where people left something out of the evaluation (``closedloop exclude``), as `pairs` has it.
 
         Returns
         -------
@@ -149,7 +152,7 @@ class Study(StudyPlanes):
         >>> means.shape == (shown.loc[clean, "category"].nunique(), study.protocol.sites.n_sites)
         True
         """
-        return frames.responses_frame(self._files, day, unit=unit)
+        return frames.responses_frame(self._files, day, unit=unit, evaluated=evaluated)
 
     def sites(self, day: int | None = None) -> pd.DataFrame:
         """Return the electrodes, with their reliability; those of the model come first.

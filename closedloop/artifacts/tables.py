@@ -115,6 +115,29 @@ def as_columns(rows: Sequence[Mapping[str, Any]], layout: TableLayout) -> dict[s
     return {name: [row[name] for row in rows] for name in layout.columns}
 
 
+def as_arrays(rows: Sequence[Mapping[str, Any]], layout: TableLayout) -> Columns:
+    """Turn rows into the columns of a layout as arrays of its types, also where there is no row.
+
+    Parameters
+    ----------
+    rows
+        Each with every column.
+    layout
+        Of the table.
+
+    Examples
+    --------
+    >>> from closedloop.artifacts.layouts import Column, TableLayout
+    >>> layout = TableLayout("sizes", {"name": Column("string", "", ""), "size": Column("float64", "", "")})
+    >>> as_arrays([], layout)["name"].dtype.kind, as_arrays([{"name": "a", "size": 1}], layout)["size"].tolist()
+    ('U', [1.0])
+    """
+    return {
+        name: np.array([row[name] for row in rows], dtype=np.str_ if column.dtype == "string" else column.dtype)
+        for name, column in layout.columns.items()
+    }
+
+
 def read_table(path: Path, layout: TableLayout) -> Columns:
     """Read a table as numpy arrays by column name, in the layout's order; NaN in columns that its version had not yet.
 

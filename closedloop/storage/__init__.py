@@ -38,7 +38,7 @@ from closedloop.storage.folders import (
     sync_folder,
     sync_tree,
 )
-from closedloop.storage.locks import held_alone, locked
+from closedloop.storage.locks import folder_held_alone, held_alone, locked
 from closedloop.storage.places import resolved
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "atomic_stream",
     "change_in_place",
     "copy_file",
+    "folder_held_alone",
     "held_alone",
     "is_failing_disk",
     "leave_note",

@@ -27,6 +27,25 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def folder_held_alone(folder: Path, *, refusal: Exception) -> Iterator[None]:
+    """Hold a folder, which is made if missing, while the block writes into it; a lock file stays in it, empty.
+
+    Parameters
+    ----------
+    folder
+        Whose files one program at a time writes.
+    refusal
+        Raised where another program holds it. On Windows nothing is locked.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = folder / ".lock"
+        lock.touch()
+    with held_alone(lock, refusal=refusal):
+        yield
+
+
+@contextmanager
 def held_alone(path: Path, *, refusal: Exception) -> Iterator[None]:
     """Hold a file that is there while the block replaces it; a file that is not there is nobody's.
 

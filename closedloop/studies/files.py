@@ -9,7 +9,7 @@ from pathlib import Path
 
 from closedloop.artifacts.layouts import TableLayout
 from closedloop.artifacts.tables import Columns, write_table
-from closedloop.storage import write_bytes
+from closedloop.storage import remove_file, write_bytes
 
 
 @dataclass(frozen=True)
@@ -54,3 +54,15 @@ def write_both(path: Path, layout: TableLayout, columns: Columns, *, simulated: 
     writer.writerow(columns)
     writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
     write_bytes(path.with_suffix(".csv"), text.getvalue().encode())
+
+
+def remove_both(path: Path) -> None:
+    """Remove a table that an earlier run of other settings left, with its csv: it would lie beside what it is not of.
+
+    Parameters
+    ----------
+    path
+        The parquet file.
+    """
+    for name in (path, path.with_suffix(".csv")):
+        remove_file(name)

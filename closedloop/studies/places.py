@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from closedloop.errors import StorageError, StudyError
 from closedloop.execution.found import find_workers
+from closedloop.storage import folder_held_alone
 from closedloop.storage.places import refuse_no_folder
 
 
@@ -37,3 +39,15 @@ def check_places(out: Path, *, workers: str | None, study: Path | None = None) -
     refuse_no_folder(out)
     if out.exists() and not out.is_dir():
         raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
+
+
+def alone_in(out: Path) -> AbstractContextManager[None]:
+    """Keep every other command out of the folder for results: two would mix their tables on one page.
+
+    Raises
+    ------
+    StorageError
+        Another command writes into it, or it cannot be made.
+    """
+    found = "found another command at work. Wait for its end, or choose another name."
+    return folder_held_alone(out, refusal=StorageError(f"--out {out}: expected a folder of its own, {found}"))

@@ -292,9 +292,7 @@ def relative(_path: str, tree: ast.Module) -> Iterator[str]:
     return (ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level)
 
 
-SHARED_BY_STUDIES = (
-    *("clean_responses", "files", "made_study", "networks", "places", "sessions", "simulated_subject"),
-)
+SHARED_BY_STUDIES = (*("files", "made_study", "networks", "places", "simulated_subject"),)
 
 
 def other_studies(path: str, tree: ast.Module) -> Iterator[str]:

@@ -90,10 +90,12 @@ def test_a_second_run_leaves_the_same_bytes(study: Path, tmp_path: Path) -> None
 
 
 def test_a_study_without_such_images_is_analysed_as_it_is(smoke_study: Path, tmp_path: Path) -> None:
-    done = analysed(smoke_study, tmp_path, "--shams", "0")
-    assert done.returncode == 0, done.stderr
-    assert "Each attacked image was shown 2 times" in (tmp_path / "index.html").read_text()
-    assert not (tmp_path / "shams.parquet").exists()
+    for options in (("--shams", "4", "--truth"), ("--shams", "0")):
+        done = analysed(smoke_study, tmp_path, *options)
+        assert done.returncode == 0, done.stderr
+        assert "Each attacked image was shown 2 times" in (tmp_path / "index.html").read_text()
+        left = {name for name in ("shams", "truth") if list(tmp_path.glob(f"{name}.*"))}
+        assert left == ({"shams", "truth"} if "--truth" in options else set())  # nothing of other settings stays
 
 
 def test_what_a_study_lacks_is_said_in_a_line(smoke_study: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_killed_and_started_again_the_study_leaves_the_same_files(study: Path, t
     assert whole == killed
     tables = ("decoding", "redundancy", "by_category", "sealed")
     assert set(whole) == {f"{name}.{end}" for name in tables for end in ("csv", "parquet")} | {
-        *("settings.json", "index.html")
+        *("settings.json", "index.html", ".lock")
     }
     assert "attacks on the decoder" in finished[0].stdout
     assert b"Simulated truth" in whole["index.html"]

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from closedloop import open_study
+from closedloop.access.clean_responses import clean_responses
 from closedloop.artifacts import catalog
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.status import read_status, status_lines
 from closedloop.studies.category_preference.measure import find_preferences
-from closedloop.studies.clean_responses import clean_responses
 from closedloop.studies.image_sensitivity.gather import gather_pairs
 from closedloop.study.verification.study import verify_study
 from tests.equipment.processes import Child
@@ -132,7 +132,11 @@ def test_studies_of_it_have_the_images_of_all_rounds(simulated: Path) -> None:
     assert preferences.attacks.day == 1
     assert preferences.document.n_images == 24 + 12 + 12 + 4 + 4
     pairs = gather_pairs(study, None, truth=False)
-    assert (pairs.day, len(set(pairs.image_ids))) == (1, 4)  # the last round's, which has the anchors
+    table = study.pairs(1)
+    own = table[(table["kind"] == "attacked") & np.isfinite(table["change"])]
+    assert (pairs.day, len(pairs.epsilon)) == (1, len(own))  # of all rounds: fresh images of the first one, too
+    assert set(pairs.image_ids) == set(own["image_id"])
+    assert set(own["role"]) == {"clean", "anchor"}
 
 
 def test_killed_in_a_round_and_between_two_it_ends_with_the_same_bytes(simulated: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from closedloop.analysis.intervals import student_95
 from closedloop.analysis.repetitions import repetitions_of
 from closedloop.artifacts.day.evaluation import PLANE_CURVATURES
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.artifacts.tables import Columns
+from closedloop.artifacts.tables import Columns, as_arrays
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def plane_curvatures(
                 "true_curvature": true.curvature if true else math.nan,
             }
         )
-    return {name: np.array([row[name] for row in rows]) for name in PLANE_CURVATURES.columns}
+    return as_arrays(rows, PLANE_CURVATURES)
 
 
 def _measured(fit: PlaneFit | None, *, extent: float) -> dict[str, float]:

@@ -9,9 +9,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.access.counted import counted_responses
+from closedloop.access.sessions import sessions_showing
 from closedloop.access.study import Study
 from closedloop.artifacts.day_use import PREFERENCE
-from closedloop.studies.sessions import session_showing
 
 Floats = NDArray[np.float64]
 AttackKind: TypeAlias = Literal["least_preferred", "any_category", "none"]
@@ -56,6 +57,9 @@ class AttackDay:
         Fresh images of the category that a site preferred before, rows of the day's images, by site; empty without.
     sample
         The site whose spikes the day's evaluation kept; empty without one.
+    n_elsewhere
+        Such attacks in the day's earlier sessions, which do not count here: their images have no fresh ones of
+        preferred categories beside them.
     """
 
     study: Study
@@ -65,13 +69,15 @@ class AttackDay:
     raised: Mapping[str, RaisedImages]
     preferred: Mapping[str, NDArray[np.int64]]
     sample: str
+    n_elsewhere: int = 0
 
 
 def day_of_attacks(study: Study) -> int | None:
-    """Return the last day with attacks on images of least preferred categories, else the last one with any."""
+    """Return the last day with attacks that count on images of least preferred categories, else on any."""
     if not study.evaluated_days:
         return None
     pairs = study.pairs()
+    pairs = pairs[np.isfinite(pairs["change"])]
     for kind in (PREFERENCE, "attacked"):
         days = pairs.loc[(pairs["kind"] == kind) & (pairs["predicted_sign"] > 0), "day"]
         if len(days):
@@ -94,7 +100,7 @@ def read_attacks(study: Study, day: int, *, avoid: Mapping[str, str]) -> AttackD
     pairs = study.pairs(day)
     of_least = bool((pairs["kind"] == PREFERENCE).any())
     kind = PREFERENCE if of_least else "attacked"
-    seen = session_showing(study, day, kind)
+    *others, seen = sessions_showing(study, day, kind)
     evaluation, stimuli = seen.evaluation(day), seen.stimuli(day)
     index = dict(zip(stimuli["stimulus_id"], stimuli.index.tolist(), strict=True))
     own = pairs[(pairs["kind"] == kind) & (pairs["predicted_sign"] > 0) & pairs["stimulus_id"].isin(index)]
@@ -119,7 +125,13 @@ def read_attacks(study: Study, day: int, *, avoid: Mapping[str, str]) -> AttackD
         raised={site: found for site, found in raised.items() if len(found.clean_index)},
         preferred={one.neuroid_id: np.array(one.image_index, dtype=np.int64) for one in evaluation.preference},
         sample=evaluation.rasters[0].neuroid_id if evaluation.rasters else "",
+        n_elsewhere=sum(_n_up(one, day, kind) for one in others),
     )
+
+
+def _n_up(seen: Study, day: int, kind: str) -> int:
+    stimuli = seen.stimuli(day)
+    return int(((stimuli["kind"] == kind) & (stimuli["predicted_sign"] > 0)).sum())
 
 
 @dataclass(frozen=True)
@@ -162,8 +174,8 @@ def image_rates_hz(study: Study, day: int, site: str) -> Floats:
     site
         neuroid_id.
     """
-    shown, rates = study.presentations(day), study.responses(day)[site]
-    found = np.full(len(study.stimuli(day)), np.nan)
+    shown, responses = counted_responses(study, day)
+    rates, found = responses[site], np.full(len(study.stimuli(day)), np.nan)
     means = rates[shown["used"]].groupby(shown.loc[shown["used"], "image_index"]).mean()
     found[means.index.to_numpy(dtype=np.int64)] = means.to_numpy()
     return found

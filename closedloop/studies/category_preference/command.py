@@ -37,7 +37,7 @@ def category_preference(
     The default makes a simulated study of three days first, which takes some minutes on two cores. Run the same command
     again to resume.
     """
-    from closedloop.studies.places import check_places  # noqa: PLC0415
+    from closedloop.studies.places import alone_in, check_places  # noqa: PLC0415
 
     check_places(out, workers=workers, study=study)
     from closedloop.studies.category_preference.run import run_preference  # noqa: PLC0415 - heavy, once all is checked
@@ -45,4 +45,5 @@ def category_preference(
     given = {"--study": study, "--seed": seed or None}
     options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
     command = command_line("closedloop", "studies", "category-preference", *options)
-    typer.echo(printed(run_preference(study, out, seed=seed, workers=workers, command=command)))
+    with alone_in(out):
+        typer.echo(printed(run_preference(study, out, seed=seed, workers=workers, command=command)))

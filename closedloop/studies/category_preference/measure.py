@@ -19,7 +19,6 @@ epsilon reached
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop import __version__
+from closedloop.access.clean_responses import EVALUATED, clean_responses
 from closedloop.access.study import Study
 from closedloop.analysis.categories.preferred import PreferredLevel, preferred_level
 from closedloop.analysis.categories.reached import site_reached
 from closedloop.analysis.estimate import mean_over_pairs
 from closedloop.analysis.intervals import student_95
-from closedloop.artifacts.layouts import TableLayout
-from closedloop.artifacts.tables import Columns, as_columns
+from closedloop.artifacts.tables import Columns, as_arrays
 from closedloop.studies.category_preference.attacks import (
     AttackDay,
     RaisedImages,
@@ -42,7 +41,6 @@ from closedloop.studies.category_preference.attacks import (
     read_attacks,
 )
 from closedloop.studies.category_preference.documents import SITE_PREFERENCES, SITE_RATES, CategoryPreferenceStudy
-from closedloop.studies.clean_responses import EVALUATED, clean_responses
 
 Floats = NDArray[np.float64]
 
@@ -116,16 +114,12 @@ def find_preferences(study: Study, *, seed: int) -> FoundPreferences:
         n_images=len(clean.image_ids),
     )
     return FoundPreferences(
-        document, _arrays(rows, SITE_PREFERENCES), _arrays(rates, SITE_RATES), attacks, clean.unscaled
+        document, as_arrays(rows, SITE_PREFERENCES), as_arrays(rates, SITE_RATES), attacks, clean.unscaled
     )
 
 
 def _name(names: NDArray[Any], category: int) -> str:
     return str(names[category]) if category >= 0 else ""
-
-
-def _arrays(rows: Sequence[dict[str, Any]], layout: TableLayout) -> Columns:
-    return {name: np.array(values) for name, values in as_columns(rows, layout).items()}
 
 
 def _categories_row(

@@ -32,8 +32,8 @@ _SENTENCES = (
         "preferred and least preferred category",
         "“We used each IT neural site's response over many clean images to identify its most and least preferred "
         "ImageNet categories”, section 2",
-        "the largest and smallest mean over all clean images of the days, put on one day's scale by the images that "
-        "both showed",
+        "the largest and smallest mean over the days' clean images, without those shown for this question or many "
+        "times for a few sites, and without what people left out; on one day's scale by the images that both showed",
     ),
     (
         "preferred level, cross-validated",
@@ -120,6 +120,11 @@ def notices_of(found: FoundPreferences) -> tuple[str, ...]:
     """Return what the data do not allow, and what else a reader must know, a line each."""
     document, table = found.document, found.sites
     lines = [found.unscaled] if found.unscaled else []
+    if found.attacks is not None and found.attacks.n_elsewhere:
+        lines.append(
+            f"Day {document.attack_day} has several sessions: the last one with such attacks counts here, not the "
+            f"{count(found.attacks.n_elsewhere)} upward ones of the others."
+        )
     if document.attacks == "none":
         lines.append(
             "No day is evaluated whose attacks were to raise a site: there are no rates over ε and no rasters."
@@ -285,7 +290,7 @@ def _preferences(table: Columns) -> Table:
             )
             for row in _rows(table)
         ),
-        caption="Over all clean images of the days. Level: cross-validated, with its 95 % interval over images; that "
+        caption="Over the days' clean images. Level: cross-validated, with its 95 % interval over images; that "
         "of the least preferred level is short (it holds the truth in 87 to 92 % of simulated cases). "
         "Agreement: how often both halves of the images chose the same category.",
     )

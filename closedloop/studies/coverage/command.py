@@ -46,6 +46,7 @@ def coverage(
     """
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.coverage.options import CoverageOptions, check_options, coverage_command  # noqa: PLC0415
+    from closedloop.studies.places import alone_in  # noqa: PLC0415
 
     options = CoverageOptions(
         n_experiments=experiments,
@@ -61,6 +62,6 @@ def coverage(
     from closedloop.studies.coverage.run import run_coverage  # noqa: PLC0415
 
     who = own_workers() if workers is None else parse_workers(workers)
-    with bar("coverage") as progress:
+    with alone_in(out), bar("coverage") as progress:
         lines = run_coverage(study, out, workers=who, command=coverage_command(options), progress=progress)
     typer.echo(printed(lines))

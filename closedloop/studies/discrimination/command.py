@@ -83,7 +83,7 @@ def discrimination(
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.storage import resolved  # noqa: PLC0415
     from closedloop.studies.networks import n_units_of, parse_network  # noqa: PLC0415
-    from closedloop.studies.places import check_places  # noqa: PLC0415
+    from closedloop.studies.places import alone_in, check_places  # noqa: PLC0415
 
     check_places(out, workers=workers, study=study)
     if experiment is not None and resolved(out).is_relative_to(resolved(experiment)):
@@ -99,8 +99,9 @@ def discrimination(
     source = PairSource(study, day, images, chosen, epsilons, clean_images, seed)
     check_source(source)
     options = DiscriminationOptions(experiment, source, subjects, sessions, checks, rules, seed)
-    with bar("images") as progress:
-        found = find_experiment(options, out, workers=workers, progress=progress)
-    with bar("checks of intervals") as progress:
-        lines = run_study(options, found, out, workers=workers, progress=progress)
+    with alone_in(out):
+        with bar("images") as progress:
+            found = find_experiment(options, out, workers=workers, progress=progress)
+        with bar("checks of intervals") as progress:
+            lines = run_study(options, found, out, workers=workers, progress=progress)
     typer.echo(printed(lines))

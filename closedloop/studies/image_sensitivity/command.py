@@ -49,13 +49,14 @@ def image_sensitivity(
     """
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.image_sensitivity.asked import ImageSensitivityOptions  # noqa: PLC0415
-    from closedloop.studies.places import check_places  # noqa: PLC0415
+    from closedloop.studies.places import alone_in, check_places  # noqa: PLC0415
 
     options = ImageSensitivityOptions(study=study, day=day, n_shams=shams, truth=truth, seed=seed)
     check_places(out, workers=workers, study=options.study)
     from closedloop.studies.image_sensitivity.run import find_study, run_study  # noqa: PLC0415 - heavy, once checked
 
-    found = find_study(options, out, workers=workers)
-    with bar("image-sensitivity") as progress:
-        lines = run_study(options, found, out, workers=workers, progress=progress)
+    with alone_in(out):
+        found = find_study(options, out, workers=workers)
+        with bar("image-sensitivity") as progress:
+            lines = run_study(options, found, out, workers=workers, progress=progress)
     typer.echo(printed(lines))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.access.counted import counted_responses
+from closedloop.access.sessions import sessions_showing
 from closedloop.access.study import Study
 from closedloop.analysis.repetitions import repetitions_of
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.errors import StudyError
-from closedloop.studies.sessions import session_showing
 
 Floats = NDArray[np.float64]
 ShownAs: TypeAlias = Literal["repeated", "attacked"]
+
+_LEAST_EPSILONS = 2  # of one there is no slope
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,7 @@ class GatheredPairs:
 def gather_pairs(study: Study, day: int | None, *, truth: bool) -> GatheredPairs:
     """Gather a day's pairs: of images shown many times where the day has them, else of all attacked images.
 
-    What people left out of the evaluation is left out here. Of a day of several sessions the last one counts that shows
-    such images.
+    What people left out of the evaluation is left out here. All sessions of the day count that show such images.
 
     Parameters
     ----------
@@ -79,41 +82,46 @@ def gather_pairs(study: Study, day: int | None, *, truth: bool) -> GatheredPairs
     Raises
     ------
     StudyError
-        The study has no such day, or the day no attacked image at two epsilons.
+        The study has no such day, or the day no attacked image at two epsilons that counts.
     """
     chosen = _choose(study) if day is None else day
     shown: ShownAs = "repeated" if (study.pairs(chosen)["kind"] == REPEATED).any() else "attacked"
-    at = session_showing(study, chosen, shown)
-    stimuli = at.stimuli(chosen)
-    own = stimuli[stimuli["kind"] == shown]
-    if own["epsilon"].nunique() < 2:
+    parts = [_session(seen, chosen, shown, truth=truth) for seen in sessions_showing(study, chosen, shown)]
+    found = _joined([part for part in parts if len(part.epsilon)] or parts[:1])
+    n_epsilons = len(np.unique(found.epsilon))
+    if n_epsilons < _LEAST_EPSILONS:
         raise StudyError(
-            f"{study.path}: expected attacked images at two epsilons or more on day {chosen}, found "
-            f"{own['epsilon'].nunique()}. Choose another with --day."
+            f"{study.path}: expected attacked images that count at two epsilons or more on day {chosen}, found "
+            f"{n_epsilons}. Choose another with --day."
         )
-    return _joined(at, chosen, shown, own, truth=truth)
+    return found
 
 
 def _choose(study: Study) -> int:
     """Return the last evaluated day with images that were shown many times, or with attacks at several epsilons."""
     pairs = study.pairs()
+    counted = pairs[np.isfinite(pairs["change"])]
     for kind in (REPEATED, "attacked"):
-        of_kind = pairs[pairs["kind"] == kind].groupby("day")["epsilon"].nunique()
-        several = of_kind[of_kind > 1]
+        of_kind = counted[counted["kind"] == kind].groupby("day")["epsilon"].nunique()
+        several = of_kind[of_kind >= _LEAST_EPSILONS]
         if len(several):
             return int(several.index.max())
     raise StudyError(
-        f"{study.path}: expected a day with attacked images at two epsilons or more, found none. Without two sizes "
-        "there is no slope."
+        f"{study.path}: expected a day with attacked images that count at two epsilons or more, found none. Without "
+        "two sizes there is no slope."
     )
 
 
-def _joined(study: Study, day: int, shown: ShownAs, own: Any, *, truth: bool) -> GatheredPairs:
-    presented, rates = study.presentations(day), study.responses(day)
+def _session(study: Study, day: int, shown: ShownAs, *, truth: bool) -> GatheredPairs:
+    """Return the pairs of one session, in the units of its own clean images."""
+    stimuli = study.stimuli(day)
+    own = stimuli[stimuli["kind"] == shown]
+    presented, rates = counted_responses(study, day)
     used = presented["used"].to_numpy()
     image_index = presented["image_index"].to_numpy(dtype=np.int64)[used]
-    n_images = int(study.stimuli(day).index.max()) + 1
-    by_image = repetitions_of(rates.to_numpy(dtype=np.float64)[used], image_index, n_images=n_images)
+    by_image = repetitions_of(
+        rates.to_numpy(dtype=np.float64)[used], image_index, n_images=int(stimuli.index.max()) + 1
+    )
     sites = tuple(rates.columns)
     told = study.evaluation(day).sigma_hz
     sigma_hz = np.array([np.nan if told.get(site) is None else told[site] for site in sites], dtype=np.float64)
@@ -141,8 +149,32 @@ def _joined(study: Study, day: int, shown: ShownAs, own: Any, *, truth: bool) ->
         sigma_hz=sigma_hz,
         true_change=true_change,
     )
-    order = np.lexsort((gathered.epsilon, gathered.image_index, gathered.site_index))
-    return gathered.select(order[counted[order]])
+    return gathered.select(counted)
+
+
+def _joined(parts: Sequence[GatheredPairs]) -> GatheredPairs:
+    """Return the pairs of a day's sessions together, by site, image and epsilon; in Hz by the last one's sigma."""
+    names, image = np.unique([part.image_ids[one] for part in parts for one in part.image_index], return_inverse=True)
+
+    def repetitions(name: str) -> Floats:
+        arrays = [getattr(part, name) for part in parts]
+        most = max(array.shape[1] for array in arrays)
+        return np.concatenate(
+            [np.pad(array, ((0, 0), (0, most - array.shape[1])), constant_values=np.nan) for array in arrays]
+        )
+
+    whole = replace(
+        parts[-1],
+        clean=repetitions("clean"),
+        changed=repetitions("changed"),
+        sign=np.concatenate([part.sign for part in parts]),
+        epsilon=np.concatenate([part.epsilon for part in parts]),
+        image_index=image.reshape(-1).astype(np.int64),
+        site_index=np.concatenate([part.site_index for part in parts]),
+        image_ids=tuple(map(str, names)),
+        true_change=np.concatenate([part.true_change for part in parts]),
+    )
+    return whole.select(np.lexsort((whole.epsilon, whole.image_index, whole.site_index)))
 
 
 def _counted(

@@ -11,13 +11,13 @@ from closedloop import __version__
 from closedloop.access.study import Study
 from closedloop.analysis.intervals import wilson
 from closedloop.artifacts.day.evaluation import IMAGE_CURVES
-from closedloop.artifacts.tables import Columns
+from closedloop.artifacts.tables import Columns, as_arrays
 from closedloop.errors import StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import Workers
 from closedloop.storage import resolved
-from closedloop.studies.files import write_both
+from closedloop.studies.files import remove_both, write_both
 from closedloop.studies.image_sensitivity.asked import ImageSensitivityOptions
 from closedloop.studies.image_sensitivity.documents import (
     SHAM_ALARMS,
@@ -79,6 +79,9 @@ def measure_images(
     document.write(files.settings)
     write_both(files.curves, IMAGE_CURVES, curves, simulated=study.simulated)
     write_both(files.sites, SITE_SLOPES, sites_table(curves), simulated=study.simulated)
+    for name, is_asked in ((files.truth, options.truth), (files.shams, options.n_shams)):
+        if not is_asked:
+            remove_both(name)
     if options.truth:
         write_both(files.truth, TRUE_SLOPES, truth_table(pairs, curves), simulated=True)
     if options.n_shams:
@@ -121,4 +124,4 @@ def _shams(
         for j, of in enumerate(OF)
         for k, test in enumerate(TESTS)
     ]
-    return {name: np.array([row[name] for row in rows]) for name in SHAM_ALARMS.columns}
+    return as_arrays(rows, SHAM_ALARMS)

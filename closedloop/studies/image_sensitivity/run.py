@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from closedloop.access.opening import open_study
@@ -97,7 +98,7 @@ def _summary(study: Study, found: tuple[SiteImages, ...], sites: SiteCurves | No
         lines.append(
             f"{one.neuroid_id:{width}}  {len(one.marks):6d}  {one.n_changed:8d}  {one.slope:10.3f}  "
             f"{one.n_positive:9d} of {one.n_images:<4d} {one.n_positive_corrected:10d}  "
-            f"{one.spread.sd:.3f} [{low:.3f}, {high:.3f}]"
+            + (f"{one.spread.sd:.3f} [{low:.3f}, {high:.3f}]" if math.isfinite(low) else "not known")
         )
     if sites and sites.marks:
         marks = [mark for mark in sites.marks.values() if mark != "untested"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from closedloop.analysis.predictivity import correlation
 from closedloop.analysis.single_images.curves import image_curves, image_slopes
 from closedloop.analysis.slopes import holm, pair_slopes
-from closedloop.artifacts.tables import Columns
+from closedloop.artifacts.tables import Columns, as_arrays
 from closedloop.report.single_images.numbers import SiteImages, images_by_site
 from closedloop.studies.image_sensitivity.documents import SITE_SLOPES, TRUE_SLOPES
 from closedloop.studies.image_sensitivity.gather import GatheredPairs
@@ -53,7 +53,7 @@ def sites_table(curves: Columns) -> Columns:
     sites = images_by_site(curves)
     corrected = holm(np.array([one.p for one in sites]))
     rows = [_site_row(one, float(p)) for one, p in zip(sites, corrected, strict=True)]
-    return {name: np.array([row[name] for row in rows]) for name in SITE_SLOPES.columns}
+    return as_arrays(rows, SITE_SLOPES)
 
 
 def truth_table(pairs: GatheredPairs, curves: Columns) -> Columns:
@@ -93,7 +93,7 @@ def truth_table(pairs: GatheredPairs, curves: Columns) -> Columns:
                 "r": float(correlation(own[at][both][:, None], hidden[:, None])[0]) if len(hidden) > 2 else np.nan,
             }
         )
-    return {name: np.array([row[name] for row in rows]) for name in TRUE_SLOPES.columns}
+    return as_arrays(rows, TRUE_SLOPES)
 
 
 def _site_row(one: SiteImages, p_corrected: float) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def population(
     """
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.made_study import make_study  # noqa: PLC0415
-    from closedloop.studies.places import check_places  # noqa: PLC0415
+    from closedloop.studies.places import alone_in, check_places  # noqa: PLC0415
     from closedloop.studies.population.asked import PopulationOptions  # noqa: PLC0415
     from closedloop.studies.population.settings import PopulationFiles  # noqa: PLC0415
 
@@ -51,7 +51,10 @@ def population(
     check_places(out, workers=workers, study=options.study)
     from closedloop.studies.population.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
 
-    folder = study if study is not None else make_study(PopulationFiles(out).made, protocol=_PROTOCOL, workers=workers)
-    with bar("population") as progress:
-        lines = run_study(options, folder, out, workers=workers, progress=progress)
+    with alone_in(out):
+        folder = (
+            study if study is not None else make_study(PopulationFiles(out).made, protocol=_PROTOCOL, workers=workers)
+        )
+        with bar("population") as progress:
+            lines = run_study(options, folder, out, workers=workers, progress=progress)
     typer.echo(printed(lines))

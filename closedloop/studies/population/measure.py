@@ -11,7 +11,7 @@ from closedloop import __version__
 from closedloop.access.opening import open_study
 from closedloop.analysis.bootstrap import bootstrap_mean
 from closedloop.artifacts.naming import derive_seed
-from closedloop.artifacts.tables import Columns
+from closedloop.artifacts.tables import Columns, as_arrays
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 from closedloop.storage import resolved
@@ -33,7 +33,6 @@ from closedloop.studies.population.tables import (
     Row,
     category_rows,
     clean_row,
-    columns_of,
     decoding_rows,
     redundancy_rows,
     squares_moved,
@@ -98,10 +97,10 @@ def measure_population(
         rows += _truth_rows(work, pairs, recorded, decoders)
     found = MeasuredPopulation(
         _document(recorded, decoders, n=n, seed=seed, has_truth=has_truth, name=name, folder=folder),
-        columns_of(rows, DECODING),
-        columns_of(_redundancy(pairs, recorded, decoders, seed=seed), REDUNDANCY),
+        as_arrays(rows, DECODING),
+        as_arrays(_redundancy(pairs, recorded, decoders, seed=seed), REDUNDANCY),
         category_rows(decoders, pairs),
-        columns_of(sealed_rows(study), SEALED),
+        as_arrays(sealed_rows(study), SEALED),
     )
     _write(found, files)
     told.say(_HUNDRED)

@@ -109,7 +109,7 @@ def _decoding(found: MeasuredPopulation) -> Iterator[PageSection]:
             "truth",
             "Simulated truth",
             intro="What the hidden cortex of this simulated subject answers, without measurement noise. It judges the "
-            "methods; a real study has none. Attacks of the last three rows were never shown.",
+            "methods; a real study has none. Attacks that no real row names were never shown.",
             tables=(_decoding_table(table, truth=True),),
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.access.counted import counted_responses
 from closedloop.access.opening import open_study
 from closedloop.access.study import Study
 from closedloop.analysis.normalizers import z_score
@@ -149,14 +150,20 @@ def _parts(folder: Path) -> list[_SessionPart]:
     sessions = open_study(folder).sessions
     if not sessions:
         raise StudyError(f"{folder}: expected days with responses, found none. Record one, or name another study.")
-    return [_part(open_study(folder, session=session), session) for session in sessions]
+    parts = [_part(open_study(folder, session=session), session) for session in sessions]
+    counted = [part for part in parts if len(part.rates)]
+    if not counted:
+        raise StudyError(
+            f"{folder}: expected responses that count, found that people left all of them out. Take some in."
+        )
+    return counted
 
 
 _WHOLE_NUMBERS, _NAMES = ("image_index", "clean_index"), ("kind", "role", "image_id", "category")
 
 
 def _part(study: Study, session: tuple[int, int]) -> _SessionPart:
-    rates, shown = study.responses(session[0]), study.presentations(session[0])
+    shown, rates = counted_responses(study, session[0])
     used = shown["used"].to_numpy(dtype=bool)
     columns: Columns = {
         **{name: shown[name].to_numpy(dtype=np.int64)[used] for name in _WHOLE_NUMBERS},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,7 @@ from closedloop.analysis.bootstrap import bootstrap_function, bootstrap_mean, bo
 from closedloop.analysis.decoding.linear import strongest_rival
 from closedloop.analysis.decoding.redundancy import decoder_axes, margin_axes, random_share, square_along
 from closedloop.analysis.estimate import Estimate
-from closedloop.artifacts.layouts import TableLayout
-from closedloop.artifacts.tables import Columns
+from closedloop.artifacts.tables import Columns, as_arrays
 from closedloop.studies.population.decoding import DecodedPairs, Decoders
 from closedloop.studies.population.documents import BY_CATEGORY, DECODING
 from closedloop.studies.population.recorded import CHANGED, CLEAN, Floats, Indices
@@ -84,7 +83,7 @@ def category_rows(decoders: Decoders, pairs: DecodedPairs) -> Columns:
         for name in decoders.categories
         if (of_it := category == name).any()
     ]
-    return columns_of(made, BY_CATEGORY)
+    return as_arrays(made, BY_CATEGORY)
 
 
 def redundancy_rows(
@@ -132,14 +131,6 @@ def groups(pairs: DecodedPairs) -> Iterator[tuple[str, float, NDArray[np.bool_]]
     for kind in kinds:
         for epsilon in np.unique(pairs.epsilon[pairs.kind == kind]).tolist():
             yield kind, epsilon, (pairs.kind == kind) & (pairs.epsilon == epsilon)
-
-
-def columns_of(rows: Sequence[Row], layout: TableLayout) -> Columns:
-    """Return rows as the columns of a table, with its types where there is no row too."""
-    return {
-        name: np.array([row[name] for row in rows], dtype=np.str_ if column.dtype == "string" else column.dtype)
-        for name, column in layout.columns.items()
-    }
 
 
 def _decoding(own: DecodedPairs, squares: Floats, n_sites: int) -> Row:

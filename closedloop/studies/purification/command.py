@@ -51,12 +51,13 @@ def purification(
     to resume.
     """
     from closedloop.execution.progress import bar  # noqa: PLC0415
+    from closedloop.studies.places import alone_in  # noqa: PLC0415
     from closedloop.studies.purification.asked import PurificationOptions, check_options  # noqa: PLC0415
 
     options = PurificationOptions(data, train, test, epochs, recalls, not no_sites, seed)
     check_options(options, out, workers=workers)
     from closedloop.studies.purification.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
 
-    with bar("purification") as progress:
+    with alone_in(out), bar("purification") as progress:
         lines = run_study(options, out, workers=workers, progress=progress)
     typer.echo(printed(lines))

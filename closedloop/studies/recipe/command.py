@@ -50,13 +50,14 @@ def recipe(
     In memory, around simulated subjects, on counts alone. Run the same command again to resume.
     """
     from closedloop.execution.progress import bar  # noqa: PLC0415
+    from closedloop.studies.places import alone_in  # noqa: PLC0415
     from closedloop.studies.recipe.asked import check_options  # noqa: PLC0415
 
     chosen, whom = recipes or ["paper", "quick"], subjects or ["simulated"]
     check_options(chosen, out, workers=workers)
     from closedloop.studies.recipe.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
 
-    with bar("recipe") as progress:
+    with alone_in(out), bar("recipe") as progress:
         lines = run_study(
             chosen, out, subjects=whom, n_days=days, n_sites=sites, seed=seed, workers=workers, progress=progress
         )

@@ -68,6 +68,7 @@ def response_geometry(
     resume.
     """
     from closedloop.execution.progress import bar  # noqa: PLC0415
+    from closedloop.studies.places import alone_in  # noqa: PLC0415
     from closedloop.studies.response_geometry.asked import GeometryOptions, check_options  # noqa: PLC0415
 
     options = GeometryOptions(
@@ -84,7 +85,8 @@ def response_geometry(
     check_options(options, out, workers=workers)
     from closedloop.studies.response_geometry.run import find_study, run_study  # noqa: PLC0415 - torch, once checked
 
-    found = find_study(options, out, workers=workers)
-    with bar("response-geometry") as progress:
-        lines = run_study(options, found, out, workers=workers, device=device, progress=progress)
+    with alone_in(out):
+        found = find_study(options, out, workers=workers)
+        with bar("response-geometry") as progress:
+            lines = run_study(options, found, out, workers=workers, device=device, progress=progress)
     typer.echo(printed(lines))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.access.sessions import each_session
 from closedloop.access.study import Study
 from closedloop.analysis.reliability import mean_response
 from closedloop.analysis.slopes import holm
 from closedloop.artifacts.tables import Columns
 from closedloop.studies.response_geometry.documents import RECORDED_PLANES
-from closedloop.studies.sessions import each_session
 
 Floats = NDArray[np.float64]
 

@@ -86,6 +86,7 @@ def screening(
     The default takes minutes on two cores. Run the same command again to resume.
     """
     from closedloop.execution.progress import bar  # noqa: PLC0415
+    from closedloop.studies.places import alone_in  # noqa: PLC0415
     from closedloop.studies.screening.asked import ScreeningOptions, check_options  # noqa: PLC0415
 
     options = ScreeningOptions(
@@ -105,6 +106,6 @@ def screening(
     check_options(options, out, workers=workers)
     from closedloop.studies.screening.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
 
-    with bar("screening") as progress:
+    with alone_in(out), bar("screening") as progress:
         lines = run_study(options, out, workers=workers, device=device, progress=progress)
     typer.echo(printed(lines))

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.access.clean_responses import clean_responses
 from closedloop.access.opening import open_study
 from closedloop.analysis.dispersion import sigma
 from closedloop.analysis.reliability import split_half_means
@@ -20,7 +21,6 @@ from closedloop.analysis.representation.held_out import mean_ceiling
 from closedloop.errors import DocumentError, StudyError
 from closedloop.stimuli.decoding import load_square
 from closedloop.storage import read_bytes
-from closedloop.studies.clean_responses import clean_responses
 from closedloop.studies.screening.settings import ScreeningSettings
 from closedloop.studies.simulated_subject import StudySubject
 

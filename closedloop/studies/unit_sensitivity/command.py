@@ -73,6 +73,7 @@ def unit_sensitivity(
     The default takes a few minutes on two cores. Run the same command again to resume.
     """
     from closedloop.execution.progress import bar  # noqa: PLC0415
+    from closedloop.studies.places import alone_in  # noqa: PLC0415
     from closedloop.studies.unit_sensitivity.asked import UnitSensitivityOptions, check_options  # noqa: PLC0415
 
     options = UnitSensitivityOptions(
@@ -91,6 +92,6 @@ def unit_sensitivity(
     check_options(options, out, workers=workers)
     from closedloop.studies.unit_sensitivity.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
 
-    with bar("unit-sensitivity") as progress:
+    with alone_in(out), bar("unit-sensitivity") as progress:
         lines = run_study(options, out, workers=workers, device=device, progress=progress)
     typer.echo(printed(lines))

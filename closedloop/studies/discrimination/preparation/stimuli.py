@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.access.opening import open_study
+from closedloop.access.sessions import sessions_showing
 from closedloop.access.study import Study
 from closedloop.artifacts.discrimination.experiment import DiscriminationPair
 from closedloop.artifacts.naming import stimulus_id
@@ -20,7 +21,6 @@ from closedloop.attacks.lattice.norms import realised_epsilon
 from closedloop.errors import ImageError, StudyError
 from closedloop.plain_text.limits import MOST_YAML_BYTES, decode, read_limited
 from closedloop.stimuli.decoding import load_as_it_is
-from closedloop.studies.sessions import session_showing
 
 ATTACKED = "attacked"
 PAIRS_NAME = "pairs.csv"
@@ -128,7 +128,7 @@ def pairs_of_study(folder: Path, day: int | None) -> StimulusPairs:
     """
     study = open_study(folder)
     chosen = _last_day(study) if day is None else day
-    seen = session_showing(study, chosen, ATTACKED)
+    seen = sessions_showing(study, chosen, ATTACKED)[-1]
     stimuli, images = seen.stimuli(chosen), seen.images(chosen)
     own = stimuli[(stimuli["kind"] == ATTACKED) & (stimuli["realised_epsilon"] > 0)]
     found = [

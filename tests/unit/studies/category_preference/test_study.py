@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import closedloop
+from closedloop.access.clean_responses import clean_responses
 from closedloop.artifacts.tables import read_table
 from closedloop.errors import StudyError
 from closedloop.studies.category_preference.documents import SITE_PREFERENCES, SITE_RATES, CategoryPreferenceStudy
 from closedloop.studies.category_preference.pictures import shown_epsilons
 from closedloop.studies.category_preference.run import run_preference
 from closedloop.studies.category_preference.settings import PreferenceFiles
-from closedloop.studies.clean_responses import clean_responses
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from closedloop.analysis.decoding.redundancy import decoder_axes
+from closedloop.artifacts.tables import as_arrays
 from closedloop.errors import StudyError
 from closedloop.studies.population.decoding import (
     clean_asked,
@@ -20,7 +21,6 @@ from closedloop.studies.population.tables import (
     Row,
     category_rows,
     clean_row,
-    columns_of,
     decoding_rows,
     redundancy_rows,
     squares_moved,
@@ -87,7 +87,7 @@ def test_a_movement_in_the_decoders_null_space_loses_nothing_and_one_in_its_row_
     other, same = seen["clean_other", "row_space"], seen["clean_same", "row_space"]
     assert other["seen_low"] > other["random_high"]  # categories differ along what the decoder reads
     assert same["seen_low"] < same["random_high"]
-    assert set(columns_of(list(seen.values()), REDUNDANCY)) == set(REDUNDANCY.columns)
+    assert set(as_arrays(list(seen.values()), REDUNDANCY)) == set(REDUNDANCY.columns)
 
 
 def test_without_categories_in_the_responses_everything_is_at_chance() -> None:
@@ -135,7 +135,7 @@ def test_rows_of_categories_count_every_image_once() -> None:
 
 
 def test_a_table_without_rows_keeps_its_types() -> None:
-    empty = columns_of([], DECODING)
+    empty = as_arrays([], DECODING)
     assert {name: column.dtype.kind for name, column in empty.items()}["kind"] == "U"
     assert empty["truth"].dtype == np.bool_
 

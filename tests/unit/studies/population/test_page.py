@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closedloop.artifacts.tables import read_table
+from closedloop.artifacts.tables import as_arrays, read_table
 from closedloop.errors import StudyError
 from closedloop.studies.files import write_both
 from closedloop.studies.places import check_places
@@ -18,7 +18,6 @@ from closedloop.studies.population.measure import MeasuredPopulation
 from closedloop.studies.population.page import population_page
 from closedloop.studies.population.tables import (
     category_rows,
-    columns_of,
     decoding_rows,
     redundancy_rows,
     squares_moved,
@@ -58,10 +57,10 @@ def measured(*kinds: str, truth: bool = False) -> MeasuredPopulation:
     )
     return MeasuredPopulation(
         document,
-        columns_of(rows, DECODING),
-        columns_of(redundancy_rows(pairs, clean_pairs(recorded, decoders, seed=0), decoders), REDUNDANCY),
+        as_arrays(rows, DECODING),
+        as_arrays(redundancy_rows(pairs, clean_pairs(recorded, decoders, seed=0), decoders), REDUNDANCY),
         category_rows(decoders, pairs),
-        columns_of([SEALED_ROW] if "population" in kinds else [], SEALED),
+        as_arrays([SEALED_ROW] if "population" in kinds else [], SEALED),
     )
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.access.counted import counted_responses
+from closedloop.access.sessions import each_session
 from closedloop.access.study import Study
 from closedloop.analysis.reliability import mean_response
 from closedloop.errors import StudyError
-from closedloop.studies.sessions import each_session
 
 Floats = NDArray[np.float64]
 
@@ -76,12 +77,12 @@ def clean_responses(
     roles: Collection[str] = EVALUATED,
     scale_of: int | None = None,
 ) -> CleanResponses:
-    """Gather the clean images of several days, of all of their sessions.
+    """Gather the clean images of several days, of all of their sessions, without what people left out.
 
-    A site's gain and baseline drift from day to day. Each day's rates are brought to the scale of one of the days, the
-    first unless another is named, by the images that both showed (anchors and normalizers): the line that maps this
-    day's mean and SD over them to that day's. Where two days share fewer than three images, the rates stay as they are,
-    and the day is told (`CleanResponses.unscaled_days`).
+    Left out of the evaluation, that is (``closedloop exclude``). A site's gain and baseline drift from day to day. Each
+    day's rates are brought to the scale of one of the days, the first unless another is named, by the images that both
+    showed (anchors and normalizers): the line that maps this day's mean and SD over them to that day's. Where two days
+    share fewer than three images, the rates stay as they are, and the day is told (`CleanResponses.unscaled_days`).
 
     Parameters
     ----------
@@ -139,7 +140,7 @@ class _CleanPart:
 
 
 def _part(seen: Study, day: int, roles: Collection[str]) -> _CleanPart:
-    shown, rates = seen.presentations(day), seen.responses(day)
+    shown, rates = counted_responses(seen, day)
     keep = ((shown["kind"] == "clean") & shown["used"] & shown["role"].isin(list(roles))).to_numpy(dtype=bool)
     return _CleanPart(
         tuple(rates.columns),

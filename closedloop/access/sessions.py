@@ -15,8 +15,8 @@ def each_session(study: Study) -> Iterator[tuple[int, Study]]:
         yield day, open_study(study.path, session=(day, number))
 
 
-def session_showing(study: Study, day: int, kind: str) -> Study:
-    """Return the study seen from the last session of a day that shows changed images of a kind.
+def sessions_showing(study: Study, day: int, kind: str) -> list[Study]:
+    """Return the study seen from each session of a day that shows changed images of a kind, in order.
 
     Parameters
     ----------
@@ -38,4 +38,4 @@ def session_showing(study: Study, day: int, kind: str) -> Study:
             f"{study.path}: expected a recorded session of day {day} with images of the kind {kind}, found none. "
             "Choose another day."
         )
-    return own[-1]
+    return own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from closedloop.studies.clean_responses import CleanResponses, _on_one_scale
+from closedloop.access.clean_responses import CleanResponses, _on_one_scale
 
 TRUE = np.array([[10.0], [20.0], [40.0], [80.0], [30.0]])  # the last image is of the second day alone
 GAIN, BASELINE = 1.5, 7.0
