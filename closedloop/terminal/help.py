@@ -6,8 +6,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from closedloop.terminal.options import LARGEST_SEED
+
 _BRACED = re.compile(r"\{([^{}]*)\}")  # `{STUDY}`, beside `[STUDY]` for what may be left out
 _TYPE = re.compile(r" <([^<>]*)>$")  # of an argument, `STUDY <path>`; of an option what it may be, `--display <a|b>`
+_ANY_SEED = f"0<=x<={LARGEST_SEED}"
 _TWO_BRACKETS = re.compile(r"\]\s+\[")  # `[default: 2]  [x>=1]`, beside `[default: 2; x>=1]`
 
 
@@ -33,7 +36,7 @@ def _plain_record(original: Callable[[Any], tuple[str, str] | None]) -> Callable
         if found is None:
             return None
         name = _TYPE.sub(r" \1" if found[0].startswith("-") else "", found[0])
-        return name, _TWO_BRACKETS.sub("; ", found[1])
+        return name, _TWO_BRACKETS.sub("; ", found[1]).replace(_ANY_SEED, "x>=0")
 
     return record
 

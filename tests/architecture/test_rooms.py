@@ -55,7 +55,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
             "plain_text",
             "report",
         ),
-        *("simulation", "stages", "stimuli", "training"),
+        *("simulation", "stages", "stimuli", "terminal", "training"),
     },
     "stages": {
         *("alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "detection", "devices"),

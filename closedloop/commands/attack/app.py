@@ -9,6 +9,7 @@ import typer
 
 from closedloop.attacks.epsilons import MOST_STEPS
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 attack_app = typer.Typer(rich_markup_mode=None)
 
@@ -43,7 +44,7 @@ def attack(
     direction: Annotated[
         str, typer.Option(metavar="WHICH", help="up, down, or both (keeps the larger change)")
     ] = "both",
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of the random starts")] = 0,
+    seed: Annotated[int, seed_option("seed of the random starts")] = 0,
     layer: Annotated[
         str | None,
         typer.Option(metavar="LAYER", help="layer of a base model whose units are driven  [default: avgpool]"),

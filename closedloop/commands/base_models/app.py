@@ -9,6 +9,7 @@ import typer
 
 from closedloop.commands.extras import require_extra
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 base_model_app = typer.Typer(help="Train or import base models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -17,7 +18,7 @@ _NAME = typer.Option(metavar="RECIPE", help="recipe, by the name of its shipped 
 _IMAGES = typer.Option(metavar="FOLDER", help="own images, one subfolder per category  [default: computed images]")
 _EPOCHS = typer.Option(min=1, max=10_000, metavar="N", help="length of the training  [default: the recipe's]")
 _IMAGES_PER_EPOCH = typer.Option(min=1, metavar="N", help="images drawn for an epoch  [default: the recipe's]")
-_SEED = typer.Option(min=0, metavar="N", help="seed of the training  [default: the recipe's]")
+_SEED = seed_option("seed of the training  [default: the recipe's]")
 
 
 @base_model_app.command("train")

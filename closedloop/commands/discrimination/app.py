@@ -10,6 +10,7 @@ import typer
 from closedloop.commands.extras import require_extra
 from closedloop.errors import visible
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 discrimination_app = typer.Typer(
     help="Ask people whether they see the perturbations (appendix 6.2).", no_args_is_help=True, rich_markup_mode=None
@@ -63,7 +64,7 @@ def prepare(
     image_ms: Annotated[float, typer.Option(min=1, max=10_000, metavar="MS", help="either image is up so long")] = 100,
     gap_ms: Annotated[float, typer.Option(min=1, max=10_000, metavar="MS", help="grey between them")] = 100,
     answer_s: Annotated[float, typer.Option(min=0.1, max=600, metavar="S", help="to answer")] = 10,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of attacks, pairs and orders")] = 0,
+    seed: Annotated[int, seed_option("seed of attacks, pairs and orders")] = 0,
     workers: Annotated[
         str | None,
         typer.Option(metavar="WORKERS", help="who attacks images, as `closedloop run` takes it"),

@@ -24,6 +24,7 @@ from closedloop.commands.recording_files.other_makers.which import RecorderOptio
 from closedloop.errors import OptionError
 from closedloop.plain_text.printed import printed
 from closedloop.recording.segments import BRIDGE_MS
+from closedloop.terminal.options import seed_option
 
 recording_app = typer.Typer(
     help="Inspect recordings: Blackrock's files, and other makers' by neo.", no_args_is_help=True, rich_markup_mode=None
@@ -298,7 +299,7 @@ def recording_make(
         list[str] | None,
         typer.Option(metavar="FAULT", help="what goes wrong; may be given several times; `--fault list` names all"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="a different seed gives a different session")] = 0,
+    seed: Annotated[int, seed_option("a different seed gives a different session")] = 0,
 ) -> None:
     """Make a small session with its recording and its ground truth, intact or with faults.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.plain_text.printed import command_line, printed
+from closedloop.terminal.options import seed_option
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -22,7 +23,7 @@ def category_preference(
         Path | None,
         typer.Option(metavar="FOLDER", help="a study, real or simulated  [default: a simulated one is made in --out]"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of halves and resamples")] = 0,
+    seed: Annotated[int, seed_option("seed of halves and resamples")] = 0,
     workers: Annotated[
         str | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -30,7 +31,7 @@ def coverage(
     anchors: Annotated[
         int, typer.Option(min=2, max=10_000, metavar="N", help="anchors that the sites share by turns")
     ] = 84,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of subjects, images and spikes")] = 0,
+    seed: Annotated[int, seed_option("seed of subjects, images and spikes")] = 0,
     workers: Annotated[
         str | None,
         typer.Option(

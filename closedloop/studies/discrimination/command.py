@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -64,7 +65,7 @@ def discrimination(
         Path | None,
         typer.Option(metavar="FILE", help="what the laboratory leaves out  [default: the experiment's rules.yaml]"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of images, observers and resamples")] = 0,
+    seed: Annotated[int, seed_option("seed of images, observers and resamples")] = 0,
     workers: Annotated[
         str | None,
         typer.Option(

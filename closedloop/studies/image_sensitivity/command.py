@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -33,7 +34,7 @@ def image_sensitivity(
     truth: Annotated[
         bool, typer.Option("--truth", help="set a simulated study's hidden truth beside what was found")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of these experiments")] = 0,
+    seed: Annotated[int, seed_option("seed of these experiments")] = 0,
     workers: Annotated[
         str | None,
         typer.Option(

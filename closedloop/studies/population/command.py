@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -27,7 +28,7 @@ def population(
     truth: Annotated[
         bool, typer.Option(help="of a simulated study, what its hidden cortex answers, beside what was recorded")
     ] = True,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of folds, shuffles and random starts")] = 0,
+    seed: Annotated[int, seed_option("seed of folds, shuffles and random starts")] = 0,
     workers: Annotated[
         str | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -36,7 +37,7 @@ def purification(
         bool,
         typer.Option("--no-sites", help="do not ask whether sites of a simulated IT return when an image is purified"),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of everything drawn")] = 0,
+    seed: Annotated[int, seed_option("seed of everything drawn")] = 0,
     workers: Annotated[
         str | None,
         typer.Option(

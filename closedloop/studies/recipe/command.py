@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -36,7 +37,7 @@ def recipe(
     sites: Annotated[
         int, typer.Option(min=2, max=96, metavar="N", help="sites of a subject; fewer are judged sooner, less surely")
     ] = 21,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of subjects and draws")] = 2022,
+    seed: Annotated[int, seed_option("seed of subjects and draws")] = 2022,
     workers: Annotated[
         str | None,
         typer.Option(

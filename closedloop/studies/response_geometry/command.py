@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -52,7 +53,7 @@ def response_geometry(
     truth: Annotated[
         bool, typer.Option("--truth", help="set a simulated study's hidden truth beside what was found")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of images, units and random starts")] = 0,
+    seed: Annotated[int, seed_option("seed of images, units and random starts")] = 0,
     workers: Annotated[
         str | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -71,7 +72,7 @@ def screening(
     clean_images: Annotated[
         int, typer.Option(min=40, max=100_000, metavar="N", help="clean images for CKA and predictivity, at most")
     ] = 900,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of images, folds and random starts")] = 0,
+    seed: Annotated[int, seed_option("seed of images, folds and random starts")] = 0,
     workers: Annotated[
         str | None,
         typer.Option(

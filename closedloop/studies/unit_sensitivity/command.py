@@ -9,6 +9,7 @@ import typer
 
 from closedloop.attacks.epsilons import MOST_STEPS
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.options import seed_option
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -58,7 +59,7 @@ def unit_sensitivity(
     paper: Annotated[
         bool, typer.Option("--paper", help="the paper's search: 100 starts per epsilon, 250 gradient steps per ball")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="seed of images, units and random starts")] = 0,
+    seed: Annotated[int, seed_option("seed of images, units and random starts")] = 0,
     workers: Annotated[
         str | None,
         typer.Option(
