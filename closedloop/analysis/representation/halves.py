@@ -55,6 +55,11 @@ class Uncertain:
         return float(np.sqrt((self.errors**2).mean()))
 
     @property
+    def has_interval(self) -> bool:
+        """Whether there is one: each half of each halving found something."""
+        return bool(np.isfinite(self.value) and np.isfinite(self.errors).all())
+
+    @property
     def interval(self) -> tuple[float, float]:
         """95 %, by Student's t with as many degrees of freedom as there are halvings."""
         reach = student_95(len(self.errors)) * self.standard_error
@@ -100,7 +105,7 @@ def image_halves(n_images: int, *, seed: int, n_halvings: int = N_HALVINGS) -> N
 
 
 def alike_the_best(numbers: list[Uncertain], *, level: float = 0.95, seed: int = 0) -> NDArray[np.bool_]:
-    """Return which of several numbers cannot be told from the largest.
+    """Return which of several numbers cannot be told from the largest; one without an interval cannot.
 
     One is out if another exceeds it by more standard errors of their paired difference than the largest such excess
     that chance brings where all are equal: the truly largest stays with the stated probability, however many there are
@@ -124,6 +129,11 @@ def alike_the_best(numbers: list[Uncertain], *, level: float = 0.95, seed: int =
     >>> alike_the_best(numbers).tolist()
     [True, True, False]
     """
+    if lacking := [place for place, one in enumerate(numbers) if not one.has_interval]:
+        others = alike_the_best([one for one in numbers if one.has_interval], level=level, seed=seed)
+        return np.insert(others, np.array(lacking) - np.arange(len(lacking)), True)
+    if not numbers:
+        return np.ones(0, dtype=bool)
     values, errors = np.array([one.value for one in numbers]), np.array([one.errors for one in numbers]).T
     n = len(errors)
     random = np.random.default_rng(seed)

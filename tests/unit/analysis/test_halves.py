@@ -57,6 +57,16 @@ def test_numbers_that_never_differ_are_told_by_their_values() -> None:
     assert alike_the_best([Uncertain(value, same) for value in (1.0, 2.0, 2.0)]).tolist() == [False, True, True]
 
 
+def test_what_has_no_interval_is_not_told_and_tells_nothing_of_others() -> None:
+    errors = np.random.default_rng(0).normal(0, 0.1, (3, 25))
+    known = [Uncertain(value, own) for value, own in zip((1.0, 1.05, 0.0), errors, strict=True)]
+    half_empty = Uncertain(9.0, np.append(np.zeros(24), np.nan))
+    empty = Uncertain(float("nan"), np.full(25, np.nan))
+    assert not half_empty.has_interval
+    assert alike_the_best([half_empty, *known, empty]).tolist() == [True, True, True, False, True]
+    assert alike_the_best([half_empty, empty]).tolist() == [True, True]
+
+
 def test_the_two_halves_share_no_image_and_have_them_all() -> None:
     halves = image_halves(7, seed=3, n_halvings=5)
     assert halves.sum(axis=1).tolist() == [3] * 5
