@@ -13,6 +13,7 @@ from closedloop.plain_text.suggestions import did_you_mean
 from closedloop.studies.networks import parse_network
 from closedloop.studies.places import check_places
 
+PIXELS, UNTRAINED = "pixels", "untrained"  # what every comparison has beside the networks that are named
 DEFAULT_NETWORKS = ("small_resnet_vanilla", "small_resnet_robust")  # trained without attacks, and at epsilon 2
 
 
@@ -97,6 +98,8 @@ def check_options(options: ScreeningOptions, out: Path, *, workers: str | None) 
         A network is none, or has no such layer.
     DocumentError
         There is no such table.
+    StudyError
+        The study's folder is none.
     ExecutionError
         The workers cannot be had.
     StorageError
@@ -114,7 +117,7 @@ def check_options(options: ScreeningOptions, out: Path, *, workers: str | None) 
     for option, table in (("--responses", options.responses), ("--transfer", options.transfer)):
         if table is not None and not table.is_file():
             raise DocumentError(f"{option} {table}: expected a CSV table, found none. Correct the path.")
-    check_places(out, workers=workers)
+    check_places(out, workers=workers, study=options.study)
 
 
 def screened_networks(options: ScreeningOptions) -> tuple[ScreenedNetwork, ...]:
@@ -123,7 +126,7 @@ def screened_networks(options: ScreeningOptions) -> tuple[ScreenedNetwork, ...]:
     Raises
     ------
     OptionError
-        A text names nothing, or two networks have one name.
+        A text names nothing or a layer twice, or two networks have one name, or one that is not a network's.
     CheckpointError, ProtocolError
         A file is none of weights, a folder has none, or a network has no such layer.
     """
@@ -134,6 +137,11 @@ def screened_networks(options: ScreeningOptions) -> tuple[ScreenedNetwork, ...]:
     names = [network.name for network in networks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise OptionError(f"--network: expected different names, found {twice[0]} twice. Rename a file.")
+    if own := [name for name in names if name.split(" ")[0] in (PIXELS, UNTRAINED)]:
+        raise OptionError(
+            f"--network: expected other names than {PIXELS} and {UNTRAINED}, which are compared anyway, found "
+            f"{own[0]}. Rename the file."
+        )
     return tuple(sorted(networks, key=_by_epsilon))
 
 
@@ -160,6 +168,8 @@ def _network(text: str, *, architecture: str | None) -> ScreenedNetwork:
     header = read_weight_header(file)
     known = header.layers if header else ()
     for layer in layers:
+        if layers.count(layer) > 1:
+            raise OptionError(f"--network {text}: expected each layer once, found {layer} twice. Leave one out.")
         if known and layer not in known:
             raise ProtocolError(
                 f"--network {text}: expected layers out of {', '.join(known)}, found {layer}. "

@@ -42,6 +42,13 @@ class ScreeningStudy(Document):
     transfer: Literal["simulated", "measured", "not shown"]
     epsilons: tuple[float, ...] = Field(description="of the layer-targeted perturbations, L2 at 224 px")
     n_attacked: int = Field(description="clean images that they were made of")
+    n_shown_left_out: int = Field(
+        default=0,
+        description="layer-targeted images that lack two repetitions at a site that counts, or their clean ones",
+    )
+    n_shown_sites_left_out: int = Field(
+        default=0, description="sites that most of the images shown have no response of"
+    )
     repetitions: int = Field(description="of each of their images in the simulated session; 0 where none was simulated")
     search: str
     lattice_steps: int
@@ -61,9 +68,11 @@ SCREENING_CELLS = TableLayout(
         "correlation": Column(
             "float64", "", "of held-out predictions, mean over sites, not over the ceiling; else NaN"
         ),
-        "best": Column("bool", "", "whether its value is the criterion's largest"),
-        "alike_best": Column("bool", "", "whether images cannot tell it from the best (95 %, all cells together)"),
-        "n_images": Column("int32", "", "images"),
+        "best": Column("bool", "", "whether its value is the largest of those with an interval"),
+        "alike_best": Column(
+            "bool", "", "whether images cannot tell it from the best (95 %, all cells together); so without an interval"
+        ),
+        "n_images": Column("int32", "", "images that count for it"),
         "n_features": Column("int64", "", "features of the layer"),
     },
 )

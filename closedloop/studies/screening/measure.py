@@ -155,7 +155,7 @@ def screen(
     if squares is not None:
         halvings = halvings_of(len(names), settings, of="attacked images")
         criteria += transfer_criteria(squares / kept.sigma**2, halvings, epsilons=settings.epsilons)
-    document = _document(screening, found, cells, n_attacked=len(names))
+    document = _document(screening, found, cells, n_attacked=len(names), squares=squares)
     document.write(files.settings)
     _write(files, cell_table(criteria, cells, [int(one.n_features[0]) for one in compared]), kept.simulated)
     write_both(files.networks, SCREENING_NETWORKS, network_table(criteria, cells), simulated=kept.simulated)
@@ -217,18 +217,20 @@ def _transfer(
     settings = screening.settings
     if screening.in_memory:
         return simulated_squares(images, screening.subject, settings, folder=folder)
+    squares = None
+    if screening.transfer is not None:  # a table of other images is refused before those that it names are removed
+        squares = table_squares(screening.transfer, images, cells, found.kept, epsilons=settings.epsilons)
     write_images(images, cells, files, epsilons=settings.epsilons, simulated=found.kept.simulated)
-    if screening.transfer is None:
-        return None
-    return table_squares(screening.transfer, images, cells, found.kept, epsilons=settings.epsilons)
+    return squares
 
 
 def _document(
-    screening: Screening, found: ScreenedResponses, cells: Sequence[Cell], *, n_attacked: int
+    screening: Screening, found: ScreenedResponses, cells: Sequence[Cell], *, n_attacked: int, squares: Floats | None
 ) -> ScreeningStudy:
     kept, settings = found.kept, screening.settings
     shown = "measured" if screening.transfer is not None else "not shown"
     ceiling = cka_ceiling(*kept.halves)
+    lost = np.isnan(squares) if squares is not None else np.zeros((1, 1, 1, 1), dtype=bool)
     return ScreeningStudy(
         simulated=kept.simulated,
         code_version=__version__,
@@ -247,6 +249,8 @@ def _document(
         transfer="simulated" if screening.in_memory else shown,
         epsilons=settings.epsilons,
         n_attacked=n_attacked,
+        n_shown_left_out=int(lost.all(axis=-1).sum()),
+        n_shown_sites_left_out=int(lost.all(axis=(0, 1, 2)).sum()),
         repetitions=settings.repetitions if screening.in_memory else 0,
         search=repr(settings.search),
         lattice_steps=settings.lattice.steps,

@@ -12,6 +12,7 @@ from closedloop.report.tables import Table
 from closedloop.report.wording import count, number, span
 from closedloop.studies.screening.documents import ScreenedLayers, ScreeningStudy
 from closedloop.studies.screening.figures import ALIKE, BEST, TITLES, every_cell, figure_6, largest_epsilon
+from closedloop.studies.screening.notices import notices_of
 from closedloop.studies.screening.settings import CKA, PLS, RIDGE, TRANSFER
 
 _SLOT_S = 0.2  # 100 ms on, 100 ms grey (section 3.1)
@@ -55,7 +56,7 @@ def screening_page(document: ScreeningStudy, cells: Columns, networks: Columns, 
             facts=_facts(document),
             command=command,
             simulated=document.simulated,
-            notices=tuple(_notices(document)),
+            notices=tuple(notices_of(document, cells)),
             links=(),
             sections=sections,
         )
@@ -343,29 +344,6 @@ def _described(network: ScreenedLayers) -> str:
     of_file = f", sha256 {network.sha256[:12]}" if network.sha256 else ", random weights"
     trained = "" if network.training_epsilon is None else f", trained at ε {network.training_epsilon:g}"
     return f"{network.architecture}, {network.side_px} px{trained}{of_file}; {', '.join(network.layers)}"
-
-
-def _notices(document: ScreeningStudy) -> list[str]:
-    notices = []
-    if document.transfer == "not shown":
-        notices.append(
-            "Criterion C is left out: nobody has been shown the layer-targeted images yet. They lie in "
-            "transfer-images, and transfer_images.csv says what each is. Show them and their clean ones in one "
-            "session, two or more times each, and run the command again with --transfer and a table of the responses."
-        )
-    if document.n_images_left_out:
-        notices.append(
-            f"{count(document.n_images_left_out)} clean images were left out: they have fewer than two repetitions at "
-            "a site that is used."
-        )
-    if document.n_sites_left_out:
-        notices.append(f"{count(document.n_sites_left_out)} sites were left out: most clean images have no response.")
-    if len({network.training_epsilon for network in document.networks if network.kind == "trained"}) < 4:
-        notices.append(
-            "Few training epsilons were compared. `closedloop base-model train-family` trains the six of Figure 6, and "
-            "--networks FOLDER compares them."
-        )
-    return notices
 
 
 def _shown(cells: Columns) -> list[str]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +15,9 @@ from closedloop.access.opening import open_study
 from closedloop.analysis.dispersion import sigma
 from closedloop.analysis.reliability import split_half_means
 from closedloop.analysis.representation.held_out import mean_ceiling
-from closedloop.errors import DocumentError, StudyError
+from closedloop.errors import ImageError, StudyError
+from closedloop.plain_text.response_tables import read_response_table
 from closedloop.stimuli.decoding import load_square
-from closedloop.storage import read_bytes
 from closedloop.studies.screening.settings import ScreeningSettings
 from closedloop.studies.simulated_subject import StudySubject
 
@@ -29,8 +26,8 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 SUBJECT_SEED = 2022  # of protocols/dry_run.yaml: "simulated" is the dry run's cortex
-_LEAST_IMAGES, _LEAST_SHARE = 40, 0.5
-_IMAGE, _REPETITION = "image", "repetition"
+LEAST_SHARE = 0.5  # of the images a site must have
+_LEAST_IMAGES = 40
 _CLEAN_REPETITIONS = 2
 
 
@@ -113,7 +110,7 @@ def complete_responses(found: ImageResponses, settings: ScreeningSettings) -> Sc
         Too few images are left.
     """
     known = np.isfinite(found.means)
-    sites = known.mean(axis=0) >= _LEAST_SHARE
+    sites = known.mean(axis=0) >= LEAST_SHARE
     complete = np.flatnonzero(known[:, sites].all(axis=1)) if sites.any() else np.empty(0, dtype=np.int64)
     if len(complete) < _LEAST_IMAGES:
         raise StudyError(
@@ -190,77 +187,20 @@ def table_responses(table: Path, *, side_px: int) -> ImageResponses:
     rows = read_response_table(table)
     names = tuple(dict.fromkeys(rows.images))
     place = {name: number for number, name in enumerate(names)}
-    pixels = np.stack([load_square(table.parent / name, side_px=side_px) for name in names])
+    pixels = np.stack(
+        [_image_of_row(table, rows.lines[rows.images.index(name)], name, side_px=side_px) for name in names]
+    )
     index = np.array([place[name] for name in rows.images], dtype=np.int64)
-    return ImageResponses(names, pixels, rows.rates, index, rows.sites, simulated=False, origin=f"table {table.name}")
+    return ImageResponses(
+        names, pixels, np.array(rows.rates), index, rows.sites, simulated=False, origin=f"table {table.name}"
+    )
 
 
-@dataclass(frozen=True)
-class ResponseTable:
-    """A table of responses.
-
-    Attributes
-    ----------
-    images
-        Which image each row is a presentation of.
-    sites
-        Names, in the table's order.
-    rates
-        (n_rows, n_sites); NaN where empty.
-    """
-
-    images: tuple[str, ...]
-    sites: tuple[str, ...]
-    rates: Floats
-
-
-def read_response_table(path: Path) -> ResponseTable:
-    """Read a CSV table with the columns image, repetition, and one a site.
-
-    Raises
-    ------
-    DocumentError
-        It is none.
-    """
+def _image_of_row(table: Path, line: int, name: str, *, side_px: int) -> Bytes:
     try:
-        rows = list(csv.reader(io.StringIO(read_bytes(path).decode("utf-8-sig")), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DocumentError(f"{path}: expected a CSV table in UTF-8, found {error}. Save it again.") from error
-    header = rows[0] if rows else []
-    if header[:2] != [_IMAGE, _REPETITION] or len(header) < 3 or len(set(header)) < len(header):
-        raise DocumentError(
-            f"{path}: expected the columns image, repetition and one for each site, each once, found "
-            f"{', '.join(header)[:120] or 'none'}. Name the columns so."
-        )
-    body = [row for row in rows[1:] if any(row)]
-    seen: set[tuple[str, str]] = set()
-    for number, row in enumerate(body, start=2):
-        if len(row) != len(header):
-            raise DocumentError(
-                f"{path}, line {number}: expected {len(header)} values, found {len(row)}. Correct the line."
-            )
-        if (row[0], row[1]) in seen:
-            raise DocumentError(
-                f"{path}, line {number}: expected each repetition of an image once, found {row[0]} {row[1]} again. "
-                "Number the repetitions."
-            )
-        seen.add((row[0], row[1]))
-    rates = np.array([[_value(path, number, cell) for cell in row[2:]] for number, row in enumerate(body, start=2)])
-    return ResponseTable(tuple(row[0] for row in body), tuple(header[2:]), rates.reshape(len(body), len(header) - 2))
-
-
-def _value(path: Path, line: int, cell: str) -> float:
-    if not cell.strip():
-        return math.nan
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.inf
-    if math.isinf(value):
-        raise DocumentError(
-            f"{path}, line {line}: expected numbers, or nothing where one is missing, found {cell[:40]!r}. Correct it."
-        )
-    return value
+        return load_square(table.parent / name, side_px=side_px)
+    except ImageError as error:
+        raise ImageError(f"{table}, line {line}: {error}") from error
 
 
 def _selected(found: ImageResponses, images: Integers, sites: Sequence[int] | Integers) -> ImageResponses:

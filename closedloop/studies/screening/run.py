@@ -108,9 +108,10 @@ def _summary(networks: Columns) -> list[str]:
         if row["rank"] == 1:
             lines.append(f"{row['criterion']} at epsilon {row['epsilon']:g}" if row["epsilon"] else row["criterion"])
         above = f"above {row['below']}" if row["difference_low"] > 0 else f"not told from {row['below']}"
+        interval = f"[{row['low']:.3f}, {row['high']:.3f}]" if np.isfinite(row["low"]) else "(no interval)"
         lines.append(
-            f"  {row['rank']}. {row['network']}, {row['layer']}: {row['value']:.3f} "
-            f"[{row['low']:.3f}, {row['high']:.3f}]" + (f", {above}" if row["below"] else "")
+            f"  {row['rank']}. {row['network']}, {row['layer']}: {row['value']:.3f} {interval}"
+            + (f", {above}" if row["below"] else "")
         )
     unit = ", root mean square change in SDs" if np.any(networks["criterion"] == TRANSFER) else ""
     return [*lines, f"Each network's best layer, with its 95 % interval over images{unit}."]

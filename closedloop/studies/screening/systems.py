@@ -21,9 +21,7 @@ from closedloop.models.shipped import weights_file
 from closedloop.models.site_model import freeze_for_attack, images_to_tensor
 from closedloop.models.weight_headers import read_weight_header
 from closedloop.storage import resolved, sha256_file
-from closedloop.studies.screening.asked import ScreenedNetwork
-
-PIXELS, UNTRAINED = "pixels", "untrained"
+from closedloop.studies.screening.asked import PIXELS, UNTRAINED, ScreenedNetwork
 
 _BATCH = 50
 

@@ -31,7 +31,7 @@ class Criterion:
     halves
         From each half of each halving of the images, (n_cells, n_halvings, 2).
     n_images
-        Images.
+        That count, (n_cells,).
     correlations
         Held-out correlations not over the ceiling, (n_cells,); NaN where there is none.
     """
@@ -40,7 +40,7 @@ class Criterion:
     epsilon: float
     values: Floats
     halves: Floats
-    n_images: int
+    n_images: NDArray[np.int64]
     correlations: Floats
 
     def uncertain(self, cell: int) -> Uncertain:
@@ -67,7 +67,9 @@ def likeness_criteria(found: Sequence[LayerLikeness], *, n_images: int) -> list[
     none = np.full(len(found), np.nan)
     correlations = {RIDGE: plain[:, 0], PLS: plain[:, 1]}
     return [
-        Criterion(name, 0.0, values[:, place], halves[..., place], n_images, correlations.get(name, none))
+        Criterion(
+            name, 0.0, values[:, place], halves[..., place], np.full(len(found), n_images), correlations.get(name, none)
+        )
         for place, name in enumerate(CRITERIA)
     ]
 
@@ -89,7 +91,8 @@ def transfer_criteria(squares: Floats, halvings: NDArray[np.bool_], *, epsilons:
         own = squares[:, place]
         halves = np.array([[_mean(own[:, half]) for half in (first, ~first)] for first in halvings])
         none = np.full(len(own), np.nan)
-        found.append(Criterion(TRANSFER, epsilon, _mean(own), halves.transpose(2, 0, 1), own.shape[1], none))
+        n_images = np.isfinite(own).any(axis=2).sum(axis=1)
+        found.append(Criterion(TRANSFER, epsilon, _mean(own), halves.transpose(2, 0, 1), n_images, none))
     return found
 
 
@@ -133,7 +136,8 @@ def network_table(criteria: Sequence[Criterion], cells: Sequence[Cell]) -> Colum
 def _cell_rows(one: Criterion, cells: Sequence[Cell], n_features: Sequence[int]) -> list[dict[str, Any]]:
     numbers = [one.uncertain(place) for place in range(len(cells))]
     alike = alike_the_best(numbers)
-    best = int(np.nanargmax(one.values))
+    told = np.array([number.has_interval for number in numbers])
+    best = int(np.nanargmax(np.where(told | ~told.any(), one.values, np.nan)))
     return [
         {
             "criterion": one.name,
@@ -147,7 +151,7 @@ def _cell_rows(one: Criterion, cells: Sequence[Cell], n_features: Sequence[int])
             "correlation": float(one.correlations[place]),
             "best": place == best,
             "alike_best": bool(alike[place]),
-            "n_images": one.n_images,
+            "n_images": int(one.n_images[place]),
             "n_features": int(n_features[place]),
         }
         for place, (cell, number) in enumerate(zip(cells, numbers, strict=True))
@@ -192,8 +196,9 @@ def _best_layer(one: Criterion, own: NDArray[np.int64]) -> Uncertain:
 
 
 def _mean(squares: Floats) -> Floats:
-    """Mean over images and sites, (n_cells,)."""
-    return np.asarray(np.nanmean(squares, axis=(1, 2)))
+    """Mean over the images and sites that count, (n_cells,); NaN where there is none."""
+    n = np.isfinite(squares).sum(axis=(1, 2))
+    return np.asarray(np.divide(np.nansum(squares, axis=(1, 2)), n, out=np.full(len(n), np.nan), where=n > 0))
 
 
 def _dtype(value: Any) -> type | None:

@@ -11,10 +11,10 @@ import typer.main
 from typer.testing import CliRunner
 
 from closedloop.cli import app
-from closedloop.errors import CheckpointError, ClosedLoopError, DocumentError, OptionError, ProtocolError
+from closedloop.errors import CheckpointError, ClosedLoopError, DocumentError, OptionError, ProtocolError, StudyError
 from closedloop.models.shipped import shipped_weights
+from closedloop.studies.app import command_modules
 from closedloop.studies.screening.asked import ScreeningOptions, check_options, screened_networks
-from closedloop.studies.screening.responses import read_response_table
 from closedloop.studies.screening.run import resolve, screening_command
 
 OPTIONS = ScreeningOptions(
@@ -76,6 +76,8 @@ def test_the_defaults_of_the_command_are_those_of_the_study() -> None:
     ("options", "fault", "words"),
     [
         ({"networks": ("small_resnet_robust:layer9",)}, ProtocolError, "found layer9"),
+        ({"networks": ("small_resnet_robust:fc, fc",)}, OptionError, "each layer once, found fc twice"),
+        ({"study": Path("docs")}, StudyError, "--study docs: expected a study folder"),
         ({"networks": ("nosuch.pt",)}, CheckpointError, "no such weight file"),
         (
             {"networks": ("small_resnet_robust", "small_resnet_robust:fc")},
@@ -97,30 +99,20 @@ def test_what_cannot_be_is_refused_in_a_line(
     assert len(str(told.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "found none"),
-        ("picture,repetition,a\n", "found picture, repetition, a"),
-        ("image,repetition\nx,1\n", "one for each site"),
-        ("image,repetition,a\nx,1\n", "line 2: expected 3 values, found 2"),
-        ("image,repetition,a\nx,1,many\n", "line 2: expected numbers"),
-        ("image,repetition,a\nx,1,inf\n", "line 2: expected numbers"),
-        ("image,repetition,a\nx,1,2\nx,1,3\n", "line 3: expected each repetition of an image once"),
-    ],
-)
-def test_a_table_of_another_form_is_refused_with_its_line(text: str, words: str, tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text(text)
-    with pytest.raises(DocumentError, match=words):
-        read_response_table(tmp_path / "table.csv")
+def test_what_every_comparison_has_is_no_name_of_a_file(tmp_path: Path) -> None:
+    for name in ("untrained", "pixels", "untrained small_resnet"):
+        (tmp_path / f"{name}.safetensors").write_bytes(shipped_weights("small_resnet_robust").read_bytes())
+        with pytest.raises(OptionError, match=f"expected other names than pixels and untrained.* found {name}"):
+            screened_networks(replace(OPTIONS, networks=(str(tmp_path / f"{name}.safetensors"),)))
 
 
-def test_a_missing_response_is_an_empty_field(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("image,repetition,a,b\nx.png,1,3,\n\n")
-    table = read_response_table(tmp_path / "table.csv")
-    assert table.images == ("x.png",)
-    assert table.rates[0, 0] == 3
-    assert table.rates[0, 1] != table.rates[0, 1]
+@pytest.mark.parametrize("name", [module.split(".")[2] for module in command_modules()])
+def test_a_seed_that_no_document_holds_is_refused_by_every_study(name: str) -> None:
+    command = typer.main.get_command(app).commands["studies"].commands[name.replace("_", "-")]  # type: ignore[attr-defined]
+    assert command.make_context(name, ["--seed", str(2**63 - 1)]).params["seed"] == 2**63 - 1
+    for beyond in (str(2**63), "99999999999999999999999", "-1"):
+        refused = CliRunner().invoke(app, ["studies", name.replace("_", "-"), "--seed", beyond])
+        assert (refused.exit_code, "--seed" in refused.output) == (2, True)
 
 
 def test_help_names_every_option() -> None:

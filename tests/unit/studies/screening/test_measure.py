@@ -11,16 +11,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.tables import Columns, read_table
-from closedloop.errors import DocumentError, StudyError
+from closedloop.errors import DocumentError, ImageError, StudyError
 from closedloop.execution.workers import HERE, Workers
 from closedloop.studies.screening.asked import ScreenedNetwork
 from closedloop.studies.screening.documents import SCREENING_CELLS, SCREENING_NETWORKS, TRANSFER_IMAGES
 from closedloop.studies.screening.measure import Screening, screen
-from closedloop.studies.screening.responses import ImageResponses, complete_responses, simulated_responses
+from closedloop.studies.screening.responses import (
+    ImageResponses,
+    complete_responses,
+    simulated_responses,
+    table_responses,
+)
 from closedloop.studies.screening.settings import ScreeningFiles, ScreeningSettings
 from closedloop.studies.screening.shards import LayerLikenessShard, leave_likeness, read_likeness
 from closedloop.studies.screening.systems import cells_of
+from closedloop.studies.screening.transfer import complete_squares
 from closedloop.studies.simulated_subject import StudySubject
 
 NETWORKS = (
@@ -194,3 +201,93 @@ def test_a_table_of_other_images_or_sites_is_refused(laboratory: tuple[Screening
     fewer = transfer_table(tmp_path, ["photograph.png"], sites=found.sites[1:], change={})
     with pytest.raises(DocumentError, match="a column for every site"):
         screen(replace(asked, transfer=fewer), out)
+
+
+def test_images_of_other_options_take_the_place_of_the_former_ones_and_nobodys_else(
+    laboratory: tuple[Screening, Path], tmp_path: Path
+) -> None:
+    asked, out = laboratory
+    files = ScreeningFiles(tmp_path / "out")
+    shutil.copytree(out, files.folder)
+    former = read_table(files.stimulus_table, TRANSFER_IMAGES)["image"].tolist()
+    (files.stimuli / "clean_0000.png").write_bytes(b"of a version before")
+    (files.stimuli / "mine.png").write_bytes(b"not ours")
+    screen(replace(asked, settings=replace(asked.settings, seed=1)), files.folder)
+    named = read_table(files.stimulus_table, TRANSFER_IMAGES)["image"].tolist()
+    assert set(named).isdisjoint(former)
+    assert {path.name for path in files.stimuli.iterdir()} == {*named, "mine.png"}
+    for name in named:
+        with Image.open(files.stimuli / name) as image:
+            assert stimulus_id(np.asarray(image.convert("RGB"))).startswith(Path(name).stem.rpartition("_")[2])
+
+
+def test_an_image_that_was_changed_is_written_again(laboratory: tuple[Screening, Path], tmp_path: Path) -> None:
+    asked, out = laboratory
+    files = ScreeningFiles(tmp_path / "out")
+    shutil.copytree(out, files.folder)
+    first, second = sorted(files.stimuli.iterdir())[:2]
+    before = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    screen(asked, files.folder)
+    assert first.read_bytes() == before
+
+
+def test_a_table_of_another_seeds_images_is_refused_and_those_images_stay(
+    laboratory: tuple[Screening, Path], tmp_path: Path
+) -> None:
+    asked, out = laboratory
+    files = ScreeningFiles(tmp_path / "out")
+    shutil.copytree(out, files.folder)
+    images = read_table(files.stimulus_table, TRANSFER_IMAGES)["image"].tolist()
+    sites = simulated_responses(SCREENING.subject, asked.settings).sites
+    table = transfer_table(tmp_path, images, sites=sites, change={})
+    with pytest.raises(DocumentError, match=rf"transfer\.csv, line 2: .*found {images[0]}\. Give the options"):
+        screen(replace(asked, transfer=table, settings=replace(asked.settings, seed=7)), files.folder)
+    assert {path.name for path in files.stimuli.iterdir()} == set(images)
+
+
+def test_one_image_in_two_folders_is_one_image(laboratory: tuple[Screening, Path], tmp_path: Path) -> None:
+    asked, out = laboratory
+    images = read_table(ScreeningFiles(out).stimulus_table, TRANSFER_IMAGES)["image"].tolist()
+    sites = simulated_responses(SCREENING.subject, asked.settings).sites
+    table = transfer_table(tmp_path, [f"{folder}/{name}" for name in images for folder in "ab"], sites=sites, change={})
+    with pytest.raises(DocumentError, match=rf"line 4: expected each repetition .*{images[0]} again"):
+        screen(replace(asked, transfer=table), out)
+
+
+def test_what_a_table_of_responses_to_them_lacks_is_left_out_and_counted(
+    laboratory: tuple[Screening, Path], tmp_path: Path
+) -> None:
+    """One image of a layer was not shown, and a site was lost before the session."""
+    asked, out = laboratory
+    files = ScreeningFiles(tmp_path / "out")
+    shutil.copytree(out, files.folder)
+    images = read_table(files.stimulus_table, TRANSFER_IMAGES)["image"].tolist()
+    found = simulated_responses(SCREENING.subject, asked.settings)
+    shown = [name for name in images if not name.startswith("robust_fc_eps10_0003")]
+    table = transfer_table(tmp_path, shown, sites=found.sites, change={"robust_fc": 3.0})
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0], *(line.rpartition(",")[0] + "," for line in lines[1:])]))
+    document = screen(replace(asked, transfer=table), files.folder)
+    assert (document.n_shown_left_out, document.n_shown_sites_left_out) == (1, 1)
+    rows = rows_of(read_table(files.cells, SCREENING_CELLS), criterion="transfer")
+    by_layer = {(row["network"], row["layer"]): row for row in rows}
+    assert [row["n_images"] for row in rows] == [4, 3, 4, 4, 4]
+    assert by_layer["robust", "fc"]["value"] == pytest.approx(np.sqrt((9 / found.sigma[:-1] ** 2).mean()), rel=1e-6)
+
+
+def test_every_layers_mean_is_over_the_same_sites() -> None:
+    squares = np.ones((2, 1, 4, 3))
+    squares[:, :, :, 2] = np.nan  # a lost site
+    squares[1, 0, 0, 0] = np.nan  # an image of one layer that one site missed
+    squares[0, 0, 3] = np.nan  # one that was not shown
+    complete = np.isfinite(complete_squares(squares))
+    assert not complete[..., 2].any()
+    assert complete[0, 0, :, 0].tolist() == complete[0, 0, :, 1].tolist() == [True, True, True, False]
+    assert complete[1, 0, :, 0].tolist() == complete[1, 0, :, 1].tolist() == [False, True, True, True]
+
+
+def test_an_image_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("image,repetition,a\n\n.,1,2\n")
+    with pytest.raises(ImageError, match=r"table\.csv, line 3: .*found a folder"):
+        table_responses(tmp_path / "table.csv", side_px=32)

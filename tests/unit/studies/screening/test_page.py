@@ -69,7 +69,9 @@ def study(*, transfer: str = "simulated") -> ScreeningStudy:
 
 def criterion(name: str, values: list[float], *, error: float, epsilon: float = 0.0) -> Criterion:
     noise = np.random.default_rng(1).normal(0, error, (5, 10, 2))
-    return Criterion(name, epsilon, np.array(values), np.array(values)[:, None, None] + noise, 100, np.full(5, np.nan))
+    return Criterion(
+        name, epsilon, np.array(values), np.array(values)[:, None, None] + noise, np.full(5, 100), np.full(5, np.nan)
+    )
 
 
 def tables(*criteria: Criterion) -> tuple[Columns, Columns]:
@@ -122,10 +124,40 @@ def test_a_transfer_is_shown_as_the_root_of_its_mean_square_with_its_sign() -> N
     assert one.uncertain(0).standard_error < 1e-12
 
 
+def test_a_layer_of_one_image_is_neither_chosen_nor_ruled_out_and_counts_one_image() -> None:
+    """The first cell was seen on one image, whose change is the largest of all."""
+    squares = np.array([0.09, 0.04, 0.01, 0.01, 0.01])[:, None, None, None] + np.zeros((5, 1, 6, 3))
+    squares *= np.linspace(0.9, 1.1, 6)[None, None, :, None]
+    squares[0, 0, 1:] = np.nan
+    halvings = np.array([[True, False] * 3, [True] * 3 + [False] * 3])
+    cells, networks = tables(
+        *(criterion(name, [0.1, 0.52, 0.1, 0.1, 0.0], error=0.01) for name in ("cka", "ridge", "pls")),
+        *transfer_criteria(squares, halvings, epsilons=(10.0,)),
+    )
+    own = {name: column[cells["criterion"] == "transfer"].tolist() for name, column in cells.items()}
+    assert own["n_images"] == [1, 6, 6, 6, 6]
+    assert np.isnan(own["low"]).tolist() == [True, False, False, False, False]
+    assert own["alike_best"] == [True, True, False, False, False]
+    assert own["best"] == [False, True, False, False, False]
+    page = screening_page(study(), cells, networks, command="x").decode()
+    assert "No interval: robust layer2.0. Too few images are left" in page
+    assert page.count("told from all others") == 3  # of A, B and B, and not of C
+
+
+def test_images_and_sites_that_a_criterion_leaves_out_are_told() -> None:
+    cells, networks = tables(
+        criterion("cka", [0.5, 0.1, 0.1, 0.1, 0.0], error=0.01), criterion("ridge", [0.5] * 5, error=0.01)
+    )
+    told = study().model_copy(update={"n_shown_left_out": 7, "n_shown_sites_left_out": 2})
+    page = screening_page(told, cells, networks, command="x").decode()
+    assert "Layer-targeted images left out: 7." in page
+    assert "Sites left out of criterion C: 2." in page
+
+
 def test_a_networks_interval_comes_from_layers_that_the_other_half_chose() -> None:
     """Two layers whose halves disagree on which is better: the chosen one is the worse of the half that values it."""
     halves = np.array([[[0.6, 0.5]], [[0.4, 0.55]], [[0.0, 0.0]], [[0.0, 0.0]], [[0.0, 0.0]]])
-    one = Criterion("cka", 0.0, np.array([0.5, 0.5, 0.1, 0.0, 0.0]), halves, 10, np.full(5, np.nan))
+    one = Criterion("cka", 0.0, np.array([0.5, 0.5, 0.1, 0.0, 0.0]), halves, np.full(5, 10), np.full(5, np.nan))
     table = network_table([one], CELLS)
     assert table["value"][0] == 0.5
     error = (0.4 - 0.5) / 2  # the second half chooses the second layer, which has .4 in the first; and so on
