@@ -35,7 +35,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "devices": {"blackrock", "detection", "errors", "execution", "neo_files", "recording"},
     "models": {*GROUND, "confined", "plain_text", "stimuli"},
     "attacks": {*GROUND, "confined", "execution", "models"},
-    "access": {"alignment", "artifacts", "errors", "eyelink", "models", "plain_text"},
+    "access": {"alignment", "analysis", "artifacts", "errors", "eyelink", "models", "plain_text"},
     "training": {*GROUND, "attacks", "execution", "models", "stimuli"},
     "defenses": {"attacks", "execution", "models", "stimuli", "storage", "training"},
     "gates": {"alignment", "analysis", "artifacts", "models", "recording", "stimuli"},
