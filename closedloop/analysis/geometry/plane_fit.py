@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 _LEVEL, _SLOPE, _TILT, _ALONG, _BOTH, _BEND = range(6)
 _N_COEFFICIENTS = 6
 _LEAST_REPETITIONS = 2
+_ROUNDED = 1e-6  # what rounding may take off a whole number of degrees
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class PlaneFit:
     covariance
         Of their errors, (6, 6).
     degrees
-        Of freedom of the error of c.
+        Of freedom of the error of c, at most the showings beyond each image's first.
     n_images, n_presentations
         What it is from.
     explained
@@ -135,7 +136,7 @@ def fit_plane(along: Floats, across: Floats, repetitions: Floats) -> PlaneFit | 
     Returns
     -------
     PlaneFit or None
-        None of fewer images than the surface has numbers, or without any image that was shown twice.
+        None of images that lie so that they do not tell the surface's numbers, and without any that was shown twice.
 
     Examples
     --------
@@ -149,19 +150,19 @@ def fit_plane(along: Floats, across: Floats, repetitions: Floats) -> PlaneFit | 
     """
     count = np.isfinite(repetitions).sum(axis=1)
     shown = count > 0
-    if shown.sum() < _N_COEFFICIENTS or not (count >= _LEAST_REPETITIONS).any():
+    design = design_of(along[shown], across[shown])
+    if np.linalg.matrix_rank(design) < _N_COEFFICIENTS or not (count >= _LEAST_REPETITIONS).any():
         return None
     count, own = count[shown], repetitions[shown]
     mean = np.nanmean(own, axis=1)
     variance = _noise_of(own, count)
-    design = design_of(along[shown], across[shown])
     weights = np.linalg.pinv(design)
     coefficients, noise = weights @ mean, variance / count
     covariance = (weights * noise) @ weights.T
     return PlaneFit(
         coefficients=coefficients,
         covariance=covariance,
-        degrees=_degrees(weights[_BEND] ** 2 * noise, count),
+        degrees=_degrees(weights[_BEND] ** 2, variance, count),
         n_images=len(count),
         n_presentations=int(count.sum()),
         explained=_explained(mean, design @ coefficients, noise, design @ weights),
@@ -221,19 +222,31 @@ def ratio_interval(
 
 
 def _noise_of(repetitions: Floats, count: NDArray[np.int64]) -> Floats:
-    """Return the variance of one presentation of each image; of one shown once the mean of the others."""
+    """Return the variance of one presentation of each image; of one shown once that of all others together.
+
+    Of equal repetitions it is 0, which the rounding of their mean would hide.
+    """
     several = count >= _LEAST_REPETITIONS
-    variance = np.full(len(count), np.nan)
-    variance[several] = np.nanvar(repetitions[several], axis=1, ddof=1)
-    variance[~several] = variance[several].mean()
+    variance, own = np.full(len(count), np.nan), repetitions[several]
+    differ = np.nanmax(own, axis=1) > np.nanmin(own, axis=1)
+    variance[several] = np.where(differ, np.nanvar(own, axis=1, ddof=1), 0.0)
+    variance[~several] = np.average(variance[several], weights=count[several] - 1)
     return variance
 
 
-def _degrees(parts: Floats, count: NDArray[np.int64]) -> int:
-    """Return the degrees of freedom of a sum of variances (Satterthwaite 1946)."""
+def _degrees(weights: Floats, variance: Floats, count: NDArray[np.int64]) -> int:
+    """Return the degrees of freedom of ``sum(weights * variance / count)`` (Satterthwaite 1946).
+
+    Images shown once add to what the others' variances weigh: nothing more is known of them. Squares of variances are
+    estimated without bias, as with two showings of an image they come out three times too large. There are never more
+    degrees than showings beyond each image's first.
+    """
     several = count >= _LEAST_REPETITIONS
-    below = (parts[several] ** 2 / (count[several] - 1)).sum()
-    return max(int(parts.sum() ** 2 / below), 1) if below > 0 else int((count[several] - 1).sum())
+    own = count[several] - 1
+    most = int(own.sum())
+    parts = (weights[several] / count[several] + weights[~several].sum() * own / most) * variance[several]
+    below = float((parts**2 / (own + 2)).sum())
+    return min(max(int(parts.sum() ** 2 / below - 2 + _ROUNDED), 1), most) if below > 0 else most
 
 
 def _explained(mean: Floats, fitted: Floats, noise: Floats, hat: Floats) -> float:

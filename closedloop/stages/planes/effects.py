@@ -75,14 +75,14 @@ def plane_curvatures(
 
 
 def _measured(fit: PlaneFit | None, *, extent: float) -> dict[str, float]:
-    """Return the numbers of a plane; NaN of one that was hardly shown."""
+    """Return the numbers of a plane; NaN of one that was hardly shown, and no interval where no repetition differed."""
     if fit is None:
         numbers = dict.fromkeys(_NUMBERS, math.nan)
         return {**numbers, "n_images": 0, "n_presentations": 0}
     to_edge = extent**2 / 2
     edge, error = fit.bend * to_edge, fit.bend_error * to_edge
-    half = student_95(fit.degrees) * error
-    low, high = fit.curvature_interval
+    half = student_95(fit.degrees) * error if error > 0 else math.nan
+    low, high = fit.curvature_interval if error > 0 else (-math.inf, math.inf)
     return {
         "n_images": fit.n_images,
         "n_presentations": fit.n_presentations,

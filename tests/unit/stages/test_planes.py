@@ -118,7 +118,8 @@ def test_nothing_else_counts_or_fits_them() -> None:
     assert "plane" in SHOWN_MANY_TIMES
 
 
-def test_a_known_surface_is_found_with_its_sign_and_a_site_that_is_gone_is_left_out() -> None:
+def evaluated(differing: tuple[float, float, float], *, truth: bool) -> Columns:
+    """Evaluate two planes of nine images, shown three times each; the second one's site is gone."""
     day, n_images = small_day(), 9
     day = replace(day, stimuli=StimulusSet({}, np.zeros((n_images, 8, 8, 3), dtype=np.uint8)))
     n_sites = len(day.sites)
@@ -128,7 +129,7 @@ def test_a_known_surface_is_found_with_its_sign_and_a_site_that_is_gone_is_left_
     shown = np.repeat(index, 3)
     presentations = {"image_index": shown}
     answered = np.full((27, n_sites), np.nan)
-    answered[:, 0] = np.repeat(rates, 3) + np.tile([-1.0, 0.0, 1.0], 9)
+    answered[:, 0] = np.repeat(rates, 3) + np.tile(differing, 9)
     recorded = replace(day, presentations=presentations, rates_hz=answered)
     sealed = SealedPlanes(
         planes={
@@ -146,9 +147,20 @@ def test_a_known_surface_is_found_with_its_sign_and_a_site_that_is_gone_is_left_
             "shown_across": np.tile(across.ravel(), 2),
         },
     )
-    truth = np.zeros((n_images, n_sites))
-    truth[index, 0] = rates
-    table = plane_curvatures(recorded, sealed, sigma_hz=np.full(n_sites, 10.0), true_rates_hz=truth)
+    hidden = np.zeros((n_images, n_sites))
+    hidden[index, 0] = rates
+    return plane_curvatures(recorded, sealed, sigma_hz=np.full(n_sites, 10.0), true_rates_hz=hidden if truth else None)
+
+
+def test_a_plane_whose_repetitions_never_differ_has_no_interval() -> None:
+    table = evaluated((0.0, 0.0, 0.0), truth=True)
+    np.testing.assert_allclose(table["edge"], [-0.02 * 400 / 10])
+    assert np.isnan([table[name][0] for name in ("edge_low", "edge_high", "p")]).all()
+    assert (table["curvature_low"][0], table["curvature_high"][0]) == (-np.inf, np.inf)
+
+
+def test_a_known_surface_is_found_with_its_sign_and_a_site_that_is_gone_is_left_out() -> None:
+    table = evaluated((-1.0, 0.0, 1.0), truth=True)
     assert len(table["plane"]) == 1
     np.testing.assert_allclose(table["curvature"], [0.04 / 0.5])
     np.testing.assert_allclose(table["edge"], [-0.02 * 400 / 10])
@@ -156,7 +168,7 @@ def test_a_known_surface_is_found_with_its_sign_and_a_site_that_is_gone_is_left_
     np.testing.assert_allclose(table["true_edge"], table["edge"])
     assert table["n_presentations"].tolist() == [27]
     assert table["edge_low"][0] < table["edge"][0] < table["edge_high"][0]
-    real = plane_curvatures(recorded, sealed, sigma_hz=np.full(n_sites, 10.0), true_rates_hz=None)
+    real = evaluated((-1.0, 0.0, 1.0), truth=False)
     assert np.isnan(real["true_curvature"]).all()
 
 

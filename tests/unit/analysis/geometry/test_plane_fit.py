@@ -87,6 +87,8 @@ def test_intervals_of_counts_hold_the_truth_as_often_as_they_say_also_where_the_
 def test_a_plane_hardly_shown_is_none() -> None:
     assert fit_plane(U[:5], V[:5], np.ones((5, 4))) is None
     assert fit_plane(U, V, np.ones((81, 1))) is None
+    on_a_line = np.where(V[:, None] == 0, surface(0, 0.02, 0, 0, 0, 0)[:, None], np.nan)
+    assert fit_plane(U, V, np.repeat(on_a_line, 4, axis=1)) is None
 
 
 def test_the_expected_error_is_the_spread_over_planes() -> None:
@@ -100,3 +102,43 @@ def test_the_expected_error_is_the_spread_over_planes() -> None:
     assert expected.power_of(0.0) == pytest.approx(0.05, abs=0.002)
     assert expected.power_of(expected.smallest) == pytest.approx(0.8, abs=1e-6)
     assert np.std([fit.slope for fit in fits if fit is not None]) == pytest.approx(expected.slope_error, rel=0.1)
+
+
+def hardly_repeated(n_twice: int) -> Floats:
+    responses = np.random.default_rng(4).standard_normal((81, 2)) + surface(5, 0.02, 0, 0, 0, 0.001)[:, None]
+    responses[n_twice:, 1] = np.nan
+    return responses
+
+
+@pytest.mark.parametrize("n_twice", [1, 2, 5, 40, 81])
+def test_the_error_has_no_more_degrees_of_freedom_than_there_are_showings_beyond_the_first(n_twice: int) -> None:
+    fit = fit_plane(U, V, hardly_repeated(n_twice))
+    assert fit is not None
+    assert 1 <= fit.degrees <= n_twice
+
+
+def test_where_one_image_alone_was_shown_twice_its_variance_is_everyones() -> None:
+    responses = hardly_repeated(1)
+    fit = fit_plane(U, V, responses)
+    assert fit is not None
+    variance = responses[0].var(ddof=1)
+    weights = np.linalg.pinv(design_of(U, V))[5]
+    assert fit.bend_error == pytest.approx(math.sqrt(variance * (weights[0] ** 2 / 2 + (weights[1:] ** 2).sum())))
+    assert fit.bend_p == pytest.approx(2 * stats.t.sf(abs(fit.bend / fit.bend_error), 1))
+
+
+@pytest.mark.parametrize("n_twice", [1, 2, 4, 12, 25])
+def test_p_and_interval_keep_their_level_where_few_images_are_repeated(n_twice: int) -> None:
+    random = np.random.default_rng(n_twice)
+    u, v = (one.ravel() for one in np.meshgrid(np.linspace(-30, 30, 5), np.linspace(-30, 30, 5)))
+    n, false, held = 2000, 0, 0
+    for _ in range(n):
+        responses = 9 + 0.05 * u[:, None] + 2 * random.standard_normal((25, 2))
+        responses[random.permutation(25)[n_twice:], 1] = np.nan
+        fit = fit_plane(u, v, responses)
+        assert fit is not None
+        false += fit.bend_p < 0.05
+        low, high = fit.curvature_interval
+        held += low <= 0 <= high
+    assert false / n < 0.065
+    assert held / n > 0.935
