@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.expected.error import PlannedPairs, expected_standard_error, variance_of_sigmas
-from closedloop.analysis.expected.plane import expected_bend
+from closedloop.analysis.expected.plane import expected_bend, reached_places
 from closedloop.analysis.expected.power import power_of_mean, smallest_effect
 from closedloop.analysis.expected.variance_parts import PairVariance
 from closedloop.artifacts.protocol.protocol import Protocol
@@ -134,6 +134,10 @@ class ExpectedPlanes:
         Standard error of the curvature of a flat surface, per unit of epsilon, at the expected slope; NaN without one.
     slope
         That is expected: the size of the smallest epsilon's changes over it, sigma for a unit of epsilon.
+    reach_along, reach_across
+        How far a typical image reaches that is wanted at `extent`, pressed to whole grey levels, black and white.
+    beside
+        How far it then lies beside the plane, the furthest of the images.
     """
 
     n_planes: int
@@ -145,6 +149,9 @@ class ExpectedPlanes:
     power: dict[float, float]
     curvature_error: float
     slope: float
+    reach_along: float
+    reach_across: float
+    beside: float
 
 
 BENDS = (0.1, 0.2, 0.5, 1.0)
@@ -169,14 +176,21 @@ def expect_planes(basis: DayBasis, protocol: Protocol, *, day: int) -> ExpectedP
     section = protocol.plane
     if not section.planes_of(day):
         return None
-    places = np.array([(0.0, 0.0), *section.places])
+    wanted = np.array([(0.0, 0.0), *section.places]).T
+    places = reached_places(*wanted)
     noise = float(np.median(basis.law.site_clean[: section.n_sites]))
-    found = expected_bend(*places.T, extent=section.extent, noise=noise, repetitions=section.repetitions * basis.used)
+    found = expected_bend(
+        places.along,
+        places.across,
+        extent=section.extent,
+        noise=noise,
+        repetitions=section.repetitions * basis.used,
+    )
     least = protocol.attack.epsilons[0]
     slope = basis.law.size_at(least) / least
     return ExpectedPlanes(
         section.n_sites,
-        len(places),
+        wanted.shape[1],
         section.repetitions,
         section.extent,
         found.edge_error,
@@ -184,6 +198,8 @@ def expect_planes(basis: DayBasis, protocol: Protocol, *, day: int) -> ExpectedP
         {bend: found.power_of(bend) for bend in BENDS},
         found.bend_error / slope if slope > 0 else math.nan,
         slope,
+        *places.reach(*wanted),
+        float(places.beside.max()),
     )
 
 

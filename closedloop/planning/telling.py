@@ -257,8 +257,10 @@ def plane_lines(plan: Plan) -> list[str]:
         f"Planes: {planes.n_planes} sites x {planes.n_images} images x {planes.repetitions} repetitions at extent "
         f"{planes.extent:g}: the bend at the middle of a side has a standard error of "
         f"{_number(planes.edge_error)} sigma "
-        f"and is seen from {_number(planes.smallest)} (power at {powers}); {flat}. Both directions are the "
-        "model's: the "
+        f"and is seen from {_number(planes.smallest)} (power at {powers}); {flat}. Pressed to whole grey levels, "
+        f"black and white, images reach some {planes.reach_along:.1f} along and {planes.reach_across:.1f} across, and "
+        f"lie up to {planes.beside:.1f} beside the plane: the error allows for it, and the middle of a side is "
+        "extrapolated. Both directions are the model's: the "
         "second one, along which the site is said to bend, is a hypothesis."
     ]
 

@@ -14,6 +14,7 @@ It is in no estimate of all sites and no SD over clean images, and no model is f
 """
 
 _LEAST_SIDE, _MOST_SIDE = 3, 31
+_LEAST_EXTENT, _MOST_EXTENT = 1.0, 100.0  # images reach .97 of it; .6 to .7, a third of it beside the plane
 
 
 class ImagePlanes(Section):
@@ -59,6 +60,11 @@ class ImagePlanes(Section):
 
     @model_validator(mode="after")
     def _can_be(self) -> ImagePlanes:
+        if not _LEAST_EXTENT <= self.extent <= _MOST_EXTENT:
+            raise ValueError(
+                f"extent: expected {_LEAST_EXTENT:g} to {_MOST_EXTENT:g}, as below it whole grey levels carry no plane "
+                f"and above it black and white cut it off, found {self.extent:g}. Correct it"
+            )
         if 0 in self.days:
             raise ValueError("days: expected days from 1 on, as day 0 chooses the sites, found 0. Leave it out")
         if self.side % 2 == 0:

@@ -68,6 +68,8 @@ def test_of_a_day_of_rounds_the_last_one_shows_them() -> None:
         ({"days": [0]}, "plane.days: expected days from 1 on"),
         ({"days": [6]}, "plane.days: expected days below 6, found 6"),
         ({"days": [1], "n_sites": 22}, "plane.n_sites: expected at most sites.n_sites (21), found 22"),
+        ({"days": [1], "extent": 0.5}, "plane.extent: expected 1 to 100"),
+        ({"days": [1], "extent": 101.0}, "found 101"),
         ({"days": [1], "side": 8}, "plane.side: expected an odd number"),
         ({"days": [1], "n_sites": 21, "repetitions": 100}, "trial.hours_per_day"),
     ],
@@ -88,11 +90,21 @@ def test_the_plan_states_error_and_power_beforehand_and_a_wider_plane_has_more()
         (line,) = plane_lines(plan)
         assert "standard error" in line
         assert "hypothesis" in line
-    # the bend at the edge has the same error whatever the extent, a curvature's falls with its square
-    assert told[10.0].edge_error == pytest.approx(told[30.0].edge_error)
-    assert told[10.0].curvature_error == pytest.approx(9 * told[30.0].curvature_error)
+    # images fall shorter of a wider plane's sides; a curvature is still surer, by less than the square of the extent
+    assert 1.15 < told[30.0].edge_error / told[10.0].edge_error < 1.4
+    assert 9 / 1.4 < told[10.0].curvature_error / told[30.0].curvature_error < 9 / 1.15
     assert "planes" not in plan_of_protocol(dry_run(), day=2, hours=None).as_json()
     assert plane_lines(plan_of_protocol(dry_run(), day=2, hours=None)) == []
+
+
+def test_the_plan_says_how_far_the_bytes_reach() -> None:
+    plan = plan_of_protocol(dry_run(days=[2], extent=30.0), day=2, hours=None)
+    assert plan.planes is not None
+    assert 24 < plan.planes.reach_across < plan.planes.reach_along < 28
+    assert 7 < plan.planes.beside < 14
+    (line,) = plane_lines(plan)
+    assert f"reach some {plan.planes.reach_along:.1f} along and {plan.planes.reach_across:.1f} across" in line
+    assert "extrapolated" in line
 
 
 def test_more_repetitions_make_the_bend_surer() -> None:
