@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 import closedloop as library
+from closedloop.studies.response_geometry.recorded import shown_planes
 from tests.loop.studies import closedloop, run_once
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -64,9 +66,14 @@ def test_curvatures_are_published_with_what_was_sealed_beside_them(study: Path) 
 
 
 def test_the_study_finds_what_the_day_published_and_leaves_the_same_bytes_again(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    earlier = [tmp_path / "two" / f"coverage.{ending}" for ending in ("csv", "parquet")]
+    for path in earlier:  # of a run that tried intervals on simulated sites
+        path.write_bytes(b"earlier")
     for name in ("one", "two"):
         done = analysed(study, tmp_path / name, "--truth")
         assert done.returncode == 0, done.stderr
+    assert not any(path.exists() for path in earlier)
     found = pd.read_parquet(tmp_path / "one" / "recorded_planes.parquet")
     published = library.open_study(study).planes(truth=True)
     np.testing.assert_allclose(found["curvature"], published["curvature"])
@@ -98,3 +105,28 @@ def test_what_cannot_be_is_said_in_a_line(tmp_path: Path) -> None:
         *("studies", "response-geometry", "--network", "small_resnet_robust", "--truth", "--out", tmp_path / "t")
     )
     assert "--truth: expected a simulated study" in truth.stderr
+
+
+def test_what_people_left_out_is_not_drawn_and_a_plane_hardly_shown_is_evaluated_at_once(
+    study: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "study"
+    shutil.copytree(study, copy)
+    before = shown_planes(library.open_study(copy))
+    shown = library.open_study(copy).presentations(1)
+    last = int(shown.index[(shown["kind"] == "plane") & shown["used"]][-1])
+    left = closedloop(
+        *("exclude", copy, "--from", "evaluation", "--why", "it slept", "--day", "1"),
+        *("--presentations", f"30-{last - 12}"),
+    )
+    assert left.returncode == 0, left.stderr
+    done = closedloop("run", copy)
+    assert done.returncode == 0, done.stderr
+    after = shown_planes(library.open_study(copy))
+    known = [sum(int(np.isfinite(one.response).sum()) for one in of) for of in (before, after)]
+    assert known[0] == 18 > known[1]
+    fits = library.open_study(copy).planes()
+    assert (fits["n_images"] < 9).all()
+    page = analysed(copy, tmp_path / "page")
+    assert page.returncode == 0, page.stderr
+    assert "nan" not in (tmp_path / "page" / "index.html").read_text().split("Recorded planes")[-1].split("<svg")[0]

@@ -87,7 +87,7 @@ def response_geometry(
     from closedloop.studies.response_geometry.run import find_study, run_study  # noqa: PLC0415 - torch, once checked
 
     with alone_in(out):
-        found = find_study(options, out, workers=workers)
+        found = find_study(options, out, workers=workers, device=device)
         with bar("response-geometry") as progress:
             lines = run_study(options, found, out, workers=workers, device=device, progress=progress)
     typer.echo(printed(lines))

@@ -35,7 +35,9 @@ _COSINES = (
     ("loop", "smoothed_cosine", "loop's attack, smoothed gradient", drawing.SITE, "-"),
 )
 _N_LEVELS = 11
-_MOST_PLANES = 8
+MOST_PLANES = 8
+"""Recorded planes that are drawn, the first ones."""
+
 _BEYOND = 1.12  # of the outermost image
 
 
@@ -115,7 +117,7 @@ def over_scales(curvatures: Columns, *, subjects: Sequence[str]) -> Figure:
 
 def cosines(attacks: Columns, *, subjects: Sequence[str]) -> Figure:
     """Draw how nearly attacks lie along the plain and the smoothed gradient, over epsilon, a panel a subject."""
-    figure, panels = drawing.new_figure(len(subjects), width=3.1 * len(subjects) + 0.6, height=4.2, sharey=True)
+    figure, panels = drawing.new_figure(len(subjects), width=_width(len(subjects)), height=4.2, sharey=True)
     epsilons = np.unique(attacks["epsilon"]).tolist()
     for axes, name in zip(panels, subjects, strict=True):
         for search, column, said, colour, line in _COSINES:
@@ -137,7 +139,7 @@ def cosines(attacks: Columns, *, subjects: Sequence[str]) -> Figure:
 def explained(table: Columns, *, subjects: Sequence[str]) -> Figure:
     """Draw rank correlations with the size of plain attacks, and with its excess, a column a subject."""
     figure, panels = drawing.new_figure(
-        len(subjects), 2, width=3.1 * len(subjects) + 0.6, height=6.6, sharey=True, sharex=True
+        len(subjects), 2, width=_width(len(subjects)), height=6.6, sharey=True, sharex=True
     )
     epsilons = np.unique(table["epsilon"]).tolist()
     for row, of in enumerate(("size", "excess")):
@@ -162,6 +164,11 @@ def explained(table: Columns, *, subjects: Sequence[str]) -> Figure:
     return figure
 
 
+def _width(n_subjects: int) -> float:
+    """Return the width of a panel a subject, and never less than a legend of three columns needs, inches."""
+    return max(3.1 * n_subjects + 0.6, 6.4)
+
+
 def _bars(rho: Floats, low: Floats, high: Floats) -> Floats:
     ends = np.stack([rho - low, high - rho])
     return np.asarray(np.where(np.isfinite(ends), np.maximum(ends, 0), 0))
@@ -177,13 +184,13 @@ def recorded(shown: Sequence[ShownPlane], planes: Columns) -> Figure:
     planes
         Their table, in the same order.
     """
-    own = list(shown[:_MOST_PLANES])
+    own = list(shown[:MOST_PLANES])
     n_columns = min(len(own), 2)
     n_rows = -(-len(own) // n_columns)
     figure, panels = drawing.new_figure(n_columns, n_rows, width=4.3 * n_columns + 0.4, height=4.0 * n_rows)
     for axes, plane, place in zip(panels, own, range(len(own)), strict=False):
         known = np.isfinite(plane.response)
-        size = float(np.abs(plane.response[known]).max()) or 1.0
+        size = float(np.abs(plane.response[known]).max(initial=0.0)) or 1.0
         points = axes.scatter(
             plane.along[known],
             plane.across[known],
@@ -195,11 +202,12 @@ def recorded(shown: Sequence[ShownPlane], planes: Columns) -> Figure:
             marker="s",
         )
         axes.tricontour(plane.along, plane.across, plane.predicted, levels=[0.0], colors=drawing.INK, linestyles="--")
-        axes.tricontour(
-            plane.along[known], plane.across[known], _surface(plane, known), levels=[0.0], colors=drawing.GAUSSIAN
-        )
+        if known.any() and np.isfinite(planes["edge"][place]):
+            surface = _surface(plane, known)
+            axes.tricontour(plane.along[known], plane.across[known], surface, levels=[0.0], colors=drawing.GAUSSIAN)
         figure.colorbar(points, ax=axes, shrink=0.8, label="σ")
-        axes.set_title(f"{plane.neuroid_id}, day {plane.day}: bend {planes['edge'][place]:+.2f} σ")
+        bend = f"bend {planes['edge'][place]:+.2f} σ" if np.isfinite(planes["edge"][place]) else "hardly shown"
+        axes.set_title(f"{plane.neuroid_id}, day {plane.day}: {bend if known.any() else 'clean image not shown'}")
         reach = _BEYOND * float(np.abs(np.r_[plane.along, plane.across]).max())
         axes.set_xlim(-reach, reach)
         axes.set_ylim(-reach, reach)

@@ -16,7 +16,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import Piece, Workers
 from closedloop.storage import resolved
-from closedloop.studies.files import write_both
+from closedloop.studies.files import remove_both, write_both
 from closedloop.studies.networks import parse_networks
 from closedloop.studies.response_geometry.asked import GeometryOptions
 from closedloop.studies.response_geometry.coverage import coverage_rows, coverage_shards, leave_planes
@@ -204,3 +204,5 @@ def _write(found: MeasuredGeometry, files: GeometryFiles) -> None:
     ):
         if columns is not None:
             write_both(path, layout, columns, simulated=found.document.simulated)
+        else:
+            remove_both(path)

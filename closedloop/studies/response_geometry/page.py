@@ -8,10 +8,12 @@ from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
 from closedloop.report.layout import Card, Page, PageSection, plate, render
 from closedloop.report.tables import Table
-from closedloop.report.wording import DASH, count, number, percent
+from closedloop.report.wording import count, number, percent
 from closedloop.studies.response_geometry import figures
 from closedloop.studies.response_geometry.measure import MeasuredGeometry
+from closedloop.studies.response_geometry.plane_sections import coverage_section, planes_section
 from closedloop.studies.response_geometry.post import post_section
+from closedloop.studies.response_geometry.recorded import bending_planes
 from closedloop.studies.response_geometry.settings import DRAWN_EXTENT
 
 _WIDE_PX = 640
@@ -40,8 +42,8 @@ def geometry_page(found: MeasuredGeometry, *, command: str) -> bytes:
             _curvature(found),
             _attacks(found),
             _explained(found),
-            _planes(found),
-            *([_coverage(found.coverage)] if found.coverage is not None else []),
+            planes_section(found),
+            *([coverage_section(found.coverage)] if found.coverage is not None else []),
             PageSection("definitions", "What each number is", tables=(_definitions(found),)),
         )
     return render(
@@ -72,13 +74,11 @@ def _cards(found: MeasuredGeometry) -> tuple[Card, ...]:
         random = _sizes(found.curvatures, name, "random", scale)
         note = f"median |κ| along the principal direction at h = {scale:g}; {number(random)} along a random one"
         cards.append(Card(f"Curvature, {name}", f"{number(kappa)} / ε", note))
-    planes = found.planes
-    if len(planes["day"]):
-        sure = int((planes["p_corrected"] < _LEVEL).sum())
-        n = len(planes["day"])
-        agree = int((np.sign(planes["edge"]) == np.sign(planes["predicted_edge"])).sum())
+    if len(found.planes["day"]):
+        n_bend, n_agree = bending_planes(found.planes)
+        value = f"{n_bend} of {len(found.planes['day'])} bend"
         cards.append(
-            Card("Recorded planes", f"{sure} of {n} bend", f"p < .05 after Holm; {agree} as the model foretold")
+            Card("Recorded planes", value, f"p < .05 after Holm; {n_agree} of the {n_bend} as the model foretold")
         )
     return tuple(cards)
 
@@ -221,108 +221,6 @@ def _correlations(found: MeasuredGeometry, name: str) -> Table:
     )
 
 
-def _planes(found: MeasuredGeometry) -> PageSection:
-    planes = found.planes
-    if not len(planes["day"]):
-        return PageSection("planes", "Recorded planes", found.document.planes)
-    caption = (
-        "Each square an image, its mean response minus the clean image's (middle). Green: where the fitted quadratic "
-        "surface has the clean image's response; dashed: where the model, before the session, said it would be. Both "
-        "directions are the model's: the second one is a hypothesis of where the site bends most, not the site's own "
-        "principal direction."
-    )
-    shown = plate(figures.recorded(found.shown, planes), "Planes as recorded", caption=caption, least_width_px=_WIDE_PX)
-    return PageSection(
-        "planes",
-        "Recorded planes",
-        found.document.planes,
-        wide=(shown,),
-        tables=(_plane_table(planes), *_truth(planes)),
-    )
-
-
-def _plane_table(planes: Columns) -> Table:
-    rows = []
-    for row in range(len(planes["day"])):
-        own = {name: column[row] for name, column in planes.items()}
-        bounded = np.isfinite(own["curvature_low"])
-        cells = [
-            f"{own['neuroid_id']}, day {own['day']}",
-            count(int(own["n_presentations"])),
-            f"{own['slope'] * own['extent']:+.2f} ± {own['slope_error'] * own['extent']:.2f}",
-            f"{own['edge']:+.2f} [{own['edge_low']:+.2f}, {own['edge_high']:+.2f}]",
-            f"{own['p_corrected']:.3f}" if own["p_corrected"] >= _LEAST_P else "< .001",
-            f"{own['predicted_edge']:+.2f}",
-            f"{own['curvature']:+.4f}",
-            f"[{own['curvature_low']:+.4f}, {own['curvature_high']:+.4f}]" if bounded else "slope not sure",
-            f"{own['predicted_curvature']:+.4f}",
-            percent(float(own["explained"])),
-        ]
-        rows.append(tuple(cells))
-    extent = float(planes["extent"][0])
-    return Table(
-        columns=(
-            *("", "showings", "slope (σ)", "bend (σ)", "p, Holm", "foretold", "κ (1/ε)", "95 % interval", "foretold"),
-            "quadratic",
-        ),
-        rows=tuple(rows),
-        caption=f"Slope and bend: what they add at the middle of a side, {extent:g} ε from the clean image. κ = "
-        "-c / |g| "
-        "of the quadratic surface nearest to the responses over the plane, so its scale is the plane's; its "
-        "interval is "
-        "Fieller's, with each image's noise from its own repetitions (closed form, no bootstrap). Foretold: the "
-        "same of "
-        "the model's responses, sealed. Quadratic: part of the noiseless variance over images that the surface has.",
-    )
-
-
-def _truth(planes: Columns) -> tuple[Table, ...]:
-    if not np.isfinite(planes["true_edge"]).any():
-        return ()
-    rows = tuple(
-        (
-            str(own["neuroid_id"]),
-            f"{own['edge']:+.2f} [{own['edge_low']:+.2f}, {own['edge_high']:+.2f}]",
-            f"{own['true_edge']:+.2f}",
-            f"{own['curvature']:+.4f} [{own['curvature_low']:+.4f}, {own['curvature_high']:+.4f}]",
-            f"{own['true_curvature']:+.4f}",
-        )
-        for own in ({name: column[row] for name, column in planes.items()} for row in range(len(planes["day"])))
-    )
-    return (
-        Table(
-            columns=("", "bend (σ)", "hidden", "κ (1/ε)", "hidden"),
-            rows=rows,
-            caption="SIMULATION ONLY: hidden, the same fit of the cortex's own rates over the same images, without "
-            "noise and adaptation. Adaptation takes some hundredths off all recorded rates: of a bend, not of a "
-            "curvature.",
-        ),
-    )
-
-
-def _coverage(coverage: Columns) -> PageSection:
-    rows = tuple(
-        (
-            {"edge": "bend at the edge", "curvature": "curvature κ"}[own["of"]],
-            count(int(own["n"])),
-            percent(float(own["rate"])),
-            f"{percent(float(own['low']))} to {percent(float(own['high']))}",
-            count(int(own["unbounded"])),
-            number(float(own["median_width"])) if np.isfinite(own["median_width"]) else DASH,
-        )
-        for own in ({name: column[row] for name, column in coverage.items()} for row in range(len(coverage["of"])))
-    )
-    table = Table(
-        columns=("", "sites (n)", "holds the truth", "95 % interval", "without an end", "median width"),
-        rows=rows,
-        caption="Planes of simulated sites, shown in memory in one shuffled session a subject with the simulation's "
-        "noise, slow gains and adaptation. The truth is what the same fit says of the hidden rates, times what "
-        "adaptation leaves of the site's mean rate. Without an end: the "
-        "slope cannot be told from zero, and the curvature can be anything; such intervals count as holding.",
-    )
-    return PageSection("coverage", "Whether the intervals hold the truth", tables=(table,))
-
-
 def _definitions(found: MeasuredGeometry) -> Table:
     return Table(
         columns=("", "here"),
@@ -389,6 +287,3 @@ def _notices(found: MeasuredGeometry) -> list[str]:
     if not found.document.n_planes:
         notices.append(found.document.planes)
     return notices
-
-
-_LEVEL, _LEAST_P = 0.05, 0.001

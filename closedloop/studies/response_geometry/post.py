@@ -8,6 +8,7 @@ import numpy as np
 
 from closedloop.report.layout import PageSection
 from closedloop.report.quoted import Origin, QuotedNumber, quoted_table
+from closedloop.studies.response_geometry.recorded import bending_planes
 
 if TYPE_CHECKING:
     from closedloop.studies.response_geometry.measure import MeasuredGeometry
@@ -86,12 +87,10 @@ def _of_subject(found: MeasuredGeometry, name: str) -> list[QuotedNumber]:
 
 
 def _of_planes(found: MeasuredGeometry) -> QuotedNumber:
-    planes = found.planes
-    sure = planes["p_corrected"] < _LEVEL
+    n_bend, n_agree = bending_planes(found.planes)
     return QuotedNumber(
-        "recorded planes that bend (p < .05 after Holm), and those whose sign the model foretold",
-        f"{int(sure.sum())} of {len(sure)}, "
-        f"{int((np.sign(planes['edge']) == np.sign(planes['predicted_edge'])).sum())} of {len(sure)}",
+        "recorded planes that bend (p < .05 after Holm), and those of them whose sign the model foretold",
+        f"{n_bend} of {len(found.planes['day'])}, {n_agree} of {n_bend}",
         "simulated" if found.document.simulated else "measured",
         "",
         "a neuron's response surface geometry can help us differentiate between models and explain their "
@@ -99,6 +98,3 @@ def _of_planes(found: MeasuredGeometry) -> QuotedNumber:
         "invariance properties.",
         "before “Why are real neurons recurrent?”",
     )
-
-
-_LEVEL = 0.05

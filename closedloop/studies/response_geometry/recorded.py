@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.access.counted import counted_responses
 from closedloop.access.sessions import each_session
 from closedloop.access.study import Study
 from closedloop.analysis.reliability import mean_response
 from closedloop.analysis.slopes import holm
-from closedloop.artifacts.tables import Columns
+from closedloop.artifacts.tables import Columns, as_arrays
 from closedloop.studies.response_geometry.documents import RECORDED_PLANES
 
 Floats = NDArray[np.float64]
@@ -27,8 +28,11 @@ class ShownPlane:
         Whose plane, around which image.
     along, across
         Where each image lies, in epsilon, (n_images,), the clean one first.
+    beside
+        How far beside the plane, likewise.
     response
-        Mean rate minus the clean image's, in sigma; NaN where none counts, (n_images,).
+        Mean rate minus the clean image's, in sigma; NaN where none counts, of all where none of the clean image's does,
+        (n_images,).
     predicted
         The model's prediction minus that of the clean image, z, sealed, (n_images,).
     """
@@ -38,6 +42,7 @@ class ShownPlane:
     image_id: str
     along: Floats
     across: Floats
+    beside: Floats
     response: Floats
     predicted: Floats
 
@@ -65,10 +70,16 @@ def recorded_planes(study: Study, *, truth: bool) -> Columns:
     return {name: columns[name] for name in RECORDED_PLANES.columns}
 
 
+def bending_planes(planes: Columns) -> tuple[int, int]:
+    """Return how many planes bend, p below .05 after Holm, and how many of these the way that the model foretold."""
+    sure = planes["p_corrected"] < _LEVEL
+    agree = np.sign(planes["edge"]) == np.sign(planes["predicted_edge"])
+    return int(sure.sum()), int((sure & agree).sum())
+
+
 def no_planes() -> Columns:
     """Return the table without a row."""
-    kinds = {"string": object, "int32": np.int32}
-    return {name: np.array([], dtype=kinds.get(one.dtype, np.float64)) for name, one in RECORDED_PLANES.columns.items()}
+    return as_arrays([], RECORDED_PLANES)
 
 
 def shown_planes(study: Study) -> tuple[ShownPlane, ...]:
@@ -80,9 +91,9 @@ def _of_session(seen: Study, day: int) -> list[ShownPlane]:
     places = seen.plane_places(day)
     if not len(places):
         return []
-    stimuli, shown = seen.stimuli(day), seen.presentations(day)
+    stimuli, (shown, rates) = seen.stimuli(day), counted_responses(seen, day)
     used = shown["used"].to_numpy(dtype=bool)
-    rates, index = seen.responses(day), shown["image_index"].to_numpy(dtype=np.int64)[used]
+    index = shown["image_index"].to_numpy(dtype=np.int64)[used]
     means = mean_response(rates.to_numpy(dtype=np.float64)[used], index, n_images=int(stimuli.index.max()) + 1)
     names = {int(row): str(name) for name, row in seen.sites(day)["site_index"].dropna().items()}
     sigma_hz, sites = seen.evaluation(day).sigma_hz, list(rates.columns)
@@ -104,8 +115,12 @@ def _of_session(seen: Study, day: int) -> list[ShownPlane]:
                 image_id=str(changed["image_id"].iloc[0]),
                 along=own["shown_along"].to_numpy(dtype=np.float64),
                 across=own["shown_across"].to_numpy(dtype=np.float64),
+                beside=own["off_plane"].to_numpy(dtype=np.float64),
                 response=response - response[0],
                 predicted=predicted,
             )
         )
     return found
+
+
+_LEVEL = 0.05

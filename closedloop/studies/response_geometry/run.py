@@ -19,7 +19,7 @@ from closedloop.studies.response_geometry.page import geometry_page
 from closedloop.studies.response_geometry.settings import PROTOCOL, GeometryFiles
 
 
-def find_study(options: GeometryOptions, out: Path, *, workers: str | None) -> Path | None:
+def find_study(options: GeometryOptions, out: Path, *, workers: str | None, device: str) -> Path | None:
     """Return the folder of the study that is looked at; one is made where neither it nor networks are named.
 
     Parameters
@@ -30,6 +30,8 @@ def find_study(options: GeometryOptions, out: Path, *, workers: str | None) -> P
         Folder for the results.
     workers
         Who computes, as ``--workers`` takes it; None for this machine.
+    device
+        As `run_study` takes it; checked here, before a study is made.
 
     Returns
     -------
@@ -39,8 +41,9 @@ def find_study(options: GeometryOptions, out: Path, *, workers: str | None) -> P
     Raises
     ------
     ExecutionError
-        The simulated study failed.
+        The simulated study failed, or this machine has no such device.
     """
+    check_device(device)
     if not options.makes_study:
         return options.study
     return make_study(GeometryFiles(out).made, protocol=PROTOCOL, workers=workers)
@@ -81,7 +84,6 @@ def run_study(
     ExecutionError, StorageError
         Workers were lost, or the disk is full.
     """
-    check_device(device)
     files, opened = GeometryFiles(out), open_study(study) if study else None
     who = own_workers() if workers is None else parse_workers(workers)
     found = measure_geometry(opened, options, files, workers=who, device=device, progress=progress)
@@ -131,13 +133,16 @@ def _planes(found: MeasuredGeometry) -> list[str]:
     if not len(planes["day"]):
         lines.append(found.document.planes)
     for row in range(len(planes["day"])):
-        low, high = planes["curvature_low"][row], planes["curvature_high"][row]
+        own = {name: column[row] for name, column in planes.items()}
+        place, foretold = f"{own['neuroid_id']}, day {own['day']}", f"foretold {own['predicted_edge']:.2f}"
+        if np.isnan(own["edge"]):
+            lines.append(f"{place}: hardly shown; bend at the edge {foretold}")
+            continue
+        low, high = own["curvature_low"], own["curvature_high"]
         told = f"[{low:.4f}, {high:.4f}]" if np.isfinite(low) else "no interval: the slope is not sure"
         lines.append(
-            f"{planes['neuroid_id'][row]}, day {planes['day'][row]}: curvature "
-            f"{number(planes['curvature'][row])} {told}; bend at the edge {planes['edge'][row]:.2f} "
-            f"[{planes['edge_low'][row]:.2f}, {planes['edge_high'][row]:.2f}] sigma, foretold "
-            f"{planes['predicted_edge'][row]:.2f}"
+            f"{place}: curvature {number(own['curvature'])} {told}; bend at the edge {own['edge']:.2f} "
+            f"[{own['edge_low']:.2f}, {own['edge_high']:.2f}] sigma, {foretold}"
         )
     if found.coverage is not None:
         rates = dict(zip(found.coverage["of"].tolist(), found.coverage["rate"].tolist(), strict=True))

@@ -100,7 +100,7 @@ def network_units(choice: NetworkChoice, settings: GeometrySettings) -> LookedAt
         outputs=tuple(f"unit {unit}" for unit in units),
         n_outputs=len(spread),
         n_silent=int((spread == 0).sum()),
-        n_images=settings.images_per_unit,
+        n_images=min(settings.images_per_unit, len(drawn)),
         images="computed images that no shipped network has seen",
         gradient=f"{attack.gradient!r}, protocol {_LOOP}",
     )
@@ -151,7 +151,7 @@ def fitted_sites(study: Study, settings: GeometrySettings, *, name: str) -> Look
         outputs=tuple(by_output[site] for site in sites.tolist()),
         n_outputs=len(sites),
         n_silent=0,
-        n_images=settings.images_per_unit,
+        n_images=min(settings.images_per_unit, len(own)),
         images=f"images of day {day}, role {role}",
         gradient=f"{attack.gradient!r}, protocol {study.protocol.name}",
     )
