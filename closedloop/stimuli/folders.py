@@ -44,7 +44,12 @@ class ImageNetFolderPool:
 
     def __post_init__(self) -> None:
         """Refuse at once a folder that has no image in any class folder."""
-        _refuse_empty(self._images, self.folder, "no class folder with an image")
+        _refuse_empty(
+            self._images,
+            self.folder,
+            "no class folder with an image",
+            wanted="class folders, each of JPEG or PNG files",
+        )
 
     @cached_property
     def _images(self) -> tuple[PoolImage, ...]:
@@ -85,7 +90,7 @@ class FlatFolderPool:
 
     def __post_init__(self) -> None:
         """Refuse at once a folder that has no image."""
-        _refuse_empty(self._images, self.folder, "no image")
+        _refuse_empty(self._images, self.folder, "no image", wanted="JPEG or PNG files, or of class folders")
 
     @cached_property
     def _images(self) -> tuple[PoolImage, ...]:
@@ -184,6 +189,6 @@ def image_path(folder: Path, image_id: str) -> Path:
     return folder / image_id
 
 
-def _refuse_empty(images: tuple[PoolImage, ...], folder: Path, what: str) -> None:
+def _refuse_empty(images: tuple[PoolImage, ...], folder: Path, what: str, *, wanted: str) -> None:
     if not images:
-        raise ImageError(f"{folder}: {what} was found. Give a folder of JPEG or PNG files, or of class folders.")
+        raise ImageError(f"{folder}: {what} was found. Give a folder of {wanted}.")

@@ -83,7 +83,8 @@ def read_idx(path: Path, *, n_axes: int) -> NDArray[np.uint8]:
         with open_to_read(path) as raw, gzip.GzipFile(fileobj=raw) if zipped else nullcontext(raw) as stream:
             return _values(stream, path, n_axes=n_axes)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ImageError(f"{path}: expected an idx file, found a damaged archive ({error}). Copy it again.") from error
+        why = error.args[0]  # as text gzip's own error has a number and a name of a file, and neither is there
+        raise ImageError(f"{path}: expected an idx file, found a damaged archive ({why}). Copy it again.") from error
 
 
 def _values(stream: BinaryIO | gzip.GzipFile, path: Path, *, n_axes: int) -> NDArray[np.uint8]:

@@ -37,7 +37,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "attacks": {*GROUND, "confined", "execution", "models"},
     "access": {"alignment", "analysis", "artifacts", "errors", "eyelink", "models", "plain_text"},
     "training": {*GROUND, "attacks", "execution", "models", "stimuli"},
-    "defenses": {"attacks", "execution", "models", "stimuli", "storage", "training"},
+    "defenses": {"attacks", "errors", "execution", "models", "stimuli", "storage", "training"},
     "gates": {"alignment", "analysis", "artifacts", "models", "recording", "stimuli"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},

@@ -142,5 +142,11 @@ def _latents(defense: Defense, seeds: Sequence[int]) -> LatentOf:
     return draw
 
 
-_STRIDE = 0x9E3779B97F4A7C15 % 2**63  # odd, from the golden ratio: draws of images never meet those of neighbours
+_STRIDE = 0x9E3779B97F4A7C15 % 2**63
+"""Between the seeds of an image's draws: odd, from the golden ratio, so that no two draws of one image are the same.
+
+torch takes the lower 32 bits of a seed: in one study of some 200, with 500 images and 41 draws each, two images meet
+and recall by the same numbers in some of their draws. Nothing else comes of it.
+"""
+
 _JUDGE = 1 << 20

@@ -21,6 +21,7 @@ class PurificationStudy(Document):
     classes: tuple[str, ...]
     n_train: int
     n_test: int = Field(description="images that are attacked")
+    n_repeated: int = Field(default=0, description="images left out of these, as they are trained on byte by byte")
     epochs: int = Field(description="passes through the images, of every training")
     recalls: int = Field(description="recalls of an image, when a defence is judged")
     radii: tuple[float, ...] = Field(description="largest change of a value, of a range of 1")
@@ -36,7 +37,7 @@ DEFENSE_ACCURACY = TableLayout(
     kind="defense_accuracy",
     columns={
         "defense": Column("string", "", "none, adversarial, carso, or carso_plain: CARSO without adversarial training"),
-        "attack": Column("string", "", "its name; clean: none; worst: every attack of this radius, adaptive included"),
+        "attack": Column("string", "", "its name; clean: none; worst: clean and every attack of this radius"),
         "radius": Column("float64", "", "largest change of a value, of a range of 1; 0: clean"),
         "accuracy": Column("float64", "", "part of the images that are answered rightly, by the mode of all recalls"),
         "low": Column("float64", "", "95 % interval over images (Wilson)"),

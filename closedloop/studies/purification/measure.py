@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from closedloop import __version__
+from closedloop.defenses.labelled import LabelledImages
 from closedloop.defenses.trained import leave_epochs, rounds
 from closedloop.execution.phases import WorkPhase, run_phases
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import Workers
 from closedloop.storage import resolved
 from closedloop.studies.files import write_both
-from closedloop.studies.purification.data import LabelledImages
 from closedloop.studies.purification.documents import DEFENSE_ACCURACY, RECALL_ACCURACY, PurificationStudy
 from closedloop.studies.purification.networks import Networks, plan_networks
 from closedloop.studies.purification.settings import DEFENSES, PurificationFiles, PurificationSettings
@@ -108,6 +108,7 @@ def _document(data: LabelledImages, settings: PurificationSettings, *, has_sites
         classes=data.classes,
         n_train=len(data.train.classes),
         n_test=len(data.test.classes),
+        n_repeated=data.n_repeated,
         epochs=settings.epochs,
         recalls=attacks.recalls,
         radii=attacks.radii,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from closedloop.artifacts.naming import generator
 from closedloop.artifacts.tables import read_table
 from closedloop.attacks.engine.devices import own_workers
+from closedloop.defenses.labelled import read_labelled
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers
 from closedloop.storage import resolved, write_bytes
-from closedloop.studies.files import write_both
+from closedloop.studies.files import remove_both, write_both
 from closedloop.studies.purification.asked import PurificationOptions, check_options
-from closedloop.studies.purification.data import read_data
 from closedloop.studies.purification.documents import DEFENSE_ACCURACY, SITE_RETURN, PurificationStudy
 from closedloop.studies.purification.measure import measure_defenses
 from closedloop.studies.purification.page.pictures import picture_rows
@@ -56,7 +58,9 @@ def run_study(options: PurificationOptions, out: Path, *, workers: str | None, p
         Workers were lost, or the disk is full.
     """
     check_options(options, out, workers=workers)
-    data = read_data(options.data, n_train=options.n_train, n_test=options.n_test, seed=options.seed)
+    draw_of = partial(generator, options.seed, "purification")
+    numbers = {"n_train": options.n_train, "n_test": options.n_test}
+    data = read_labelled(options.data, seed=options.seed, draw_of=draw_of, **numbers)
     settings = PurificationSettings(options.epochs, AttackSettings(options.recalls, options.seed))
     who = own_workers() if workers is None else parse_workers(workers)
     files = PurificationFiles(out)
@@ -70,7 +74,9 @@ def run_study(options: PurificationOptions, out: Path, *, workers: str | None, p
         has_sites=options.with_sites,
         more=() if question is None else (site_phase(question),),
     )
-    if question is not None:
+    if question is None:
+        remove_both(files.sites)
+    else:
         write_both(files.sites, SITE_RETURN, sites_table(*question), simulated=True)
     rows = picture_rows(data, networks, settings.attacks, radius=settings.attacks.radii[1], n_images=_SHOWN)
     write_bytes(files.page, purification_page(files, rows, question, command=options.command()))
@@ -83,7 +89,10 @@ def _summary(files: PurificationFiles, *, has_sites: bool) -> list[str]:
     shown = [(CLEAN, 0.0)]
     shown += [(attack, radius) for radius in document.radii for attack in ("fgsm", "pgd", "deepfool", ADAPTIVE, WORST)]
     width = max(len(name) for name in DEFENSES.values()) + 2
-    lines = [f"{document.data}: {document.n_train:,} images to train on, {document.n_test:,} attacked.", ""]
+    lines = [f"{document.data}: {document.n_train:,} images to train on, {document.n_test:,} attacked."]
+    if document.n_repeated:
+        lines.append(f"{document.n_repeated:,} images are not attacked, as they are among those that are trained on.")
+    lines.append("")
     lines.append(f"{'right answers (%)':24}" + "".join(f"{name:>{width}}" for name in DEFENSES.values()))
     for attack, radius in shown:
         name = {CLEAN: "clean", ADAPTIVE: "adaptive", WORST: "worst of all"}.get(attack) or ATTACKS[attack]

@@ -20,7 +20,7 @@ RightAnswers = Mapping[tuple[DefenseName, float], NDArray[np.bool_]]
 
 
 def accuracy_table(answers: RightAnswers) -> Columns:
-    """Return the table `DEFENSE_ACCURACY`: a row a defence, attack and radius, with the worst over all attacks.
+    """Return the table `DEFENSE_ACCURACY`: a row a defence, attack and radius, with the worst over all and clean.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def _accuracies(answers: RightAnswers) -> Iterator[dict[str, Any]]:
         own = right[:, mode, -1]
         named = dict(zip(ATTACKS if radius else (CLEAN,), own, strict=True))
         if radius:
-            named[WORST] = own.all(axis=0)
+            named[WORST] = own.all(axis=0) & answers[defense, 0.0][0, mode, -1]
         for attack, of_images in named.items():
             yield {"defense": defense, "attack": attack, "radius": radius} | _rate(of_images)
 

@@ -57,6 +57,16 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
         read_idx(path, n_axes=1)
 
 
+def test_a_wrong_checksum_is_told_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "train-labels-idx1-ubyte.gz"
+    content = bytearray(gzip.compress(bytes((0, 0, 8, 1, 0, 0, 0, 2, 7, 9))))
+    content[-6] ^= 255
+    path.write_bytes(bytes(content))
+    with pytest.raises(ImageError, match=r"damaged archive \(CRC check failed") as refused:
+        read_idx(path, n_axes=1)
+    assert "Errno" not in str(refused.value)
+
+
 def test_labels_of_other_images_and_missing_files_are_refused(tmp_path: Path) -> None:
     write_idx(tmp_path / "train-images-idx3-ubyte", np.zeros((3, 2, 2), np.uint8))
     with pytest.raises(ImageError, match="expected train-labels-idx1-ubyte or"):

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from closedloop.defenses.carso import Carso
+from closedloop.defenses.labelled import LabelledImages
 from closedloop.defenses.port import aggregate, draw_latent
 from closedloop.defenses.trained import load_defense
-from closedloop.studies.purification.data import LabelledImages
 from closedloop.studies.purification.networks import Networks
 from closedloop.studies.purification.settings import ADAPTIVE, AttackSettings
 from closedloop.studies.purification.shards import DefenseShard, attacked_images, recall_seeds

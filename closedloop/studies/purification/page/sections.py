@@ -38,7 +38,11 @@ def rate_of(table: Columns, defense: str, attack: str, radius: float) -> dict[st
 def percent_of(row: dict[str, Any], *, interval: bool = False) -> str:
     """Return an accuracy in percent, with its interval where it is asked for."""
     text = f"{100 * row['accuracy']:.1f}"
-    return f"{text} [{100 * row['low']:.0f}, {100 * row['high']:.0f}]" if interval else text
+    return (
+        f"{text}\N{NO-BREAK SPACE}[{100 * row['low']:.0f},\N{NO-BREAK SPACE}{100 * row['high']:.0f}]"
+        if interval
+        else text
+    )
 
 
 def short_section(document: PurificationStudy, table: Columns) -> PageSection:
@@ -124,8 +128,8 @@ def accuracy_section(document: PurificationStudy, table: Columns) -> PageSection
     caption = (
         f"Right answers (%) on {count(document.n_test)} test images, with 95 % intervals over images (Wilson). CARSO "
         f"by the mode of {count(document.recalls)} recalls. All but the adaptive attack are made on the classifier; "
-        "for a defence without recalls the adaptive attack is one more gradient attack. Worst: right under every "
-        "attack."
+        "for a defence without recalls the adaptive attack is one more gradient attack. Worst: right clean and under "
+        "every attack."
     )
     figure = plate(
         accuracy_figure(table),
@@ -238,7 +242,7 @@ def definitions_section(document: PurificationStudy) -> PageSection:
             "start and from APGD's end; of these and of what the other attacks found, the image that lies furthest on "
             "the wrong side by recalls of the attacker's own",
         ),
-        ("worst", "an image counts as right only if it is right under every attack of this ε"),
+        ("worst", "an image counts as right only if it is right as it is and under every attack of this ε"),
     )
     table = Table(("", "what it is"), rows, "", prose=True)
     return PageSection("definitions", "What each number is", tables=(table,))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from closedloop.artifacts.tables import read_table
+from closedloop.defenses.labelled import RENDERED
 from closedloop.report import drawing
 from closedloop.report.layout import Page, PageSection, plate, render
 from closedloop.report.wording import count
-from closedloop.studies.purification.data import RENDERED
 from closedloop.studies.purification.documents import (
     DEFENSE_ACCURACY,
     RECALL_ACCURACY,
@@ -104,10 +104,12 @@ def _notices(document: PurificationStudy) -> tuple[str, ...]:
 
 def _facts(document: PurificationStudy) -> tuple[tuple[str, str], ...]:
     height, width = document.side_px
+    n = document.n_repeated
+    repeated = f"; {count(n)} left out, as they are trained on" if n else ""
     return (
         ("images", f"{document.data}, {height} × {width} grey values, {len(document.classes)} classes"),
-        ("trained on", f"{count(document.n_train)} images, {document.epochs} passes"),
-        ("attacked", f"{count(document.n_test)} other images"),
+        ("trained on", f"{count(document.n_train)} images, {document.epochs} pass{'es' * (document.epochs > 1)}"),
+        ("attacked", f"{count(document.n_test)} other images{repeated}"),
         ("recalls", f"{count(document.recalls)} of an image"),
         ("seed", str(document.seed)),
     )

@@ -45,6 +45,8 @@ def stop_at(share: float) -> object:
 def test_stopped_and_resumed_it_leaves_the_same_bytes_and_a_page_that_says_what_came_out(tmp_path: Path) -> None:
     data = write_digits(tmp_path / "digits")
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    whole.mkdir()
+    (whole / "site_return.csv").write_text("of an earlier run, with sites")
     lines = run_study(options(data), whole, workers="1", progress=lambda *_: None)
     for share in (0.2, 0.9):
         with pytest.raises(StoppedError):
