@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +18,14 @@ from torch import Tensor, nn
 from closedloop.errors import CheckpointError
 from closedloop.models.backbones import build_classifier, build_network, cut
 from closedloop.models.ensemble import DayModel, SiteEnsemble
-from closedloop.models.readout import FactorisedReadout
+from closedloop.models.networks.code import Code, kept_code
+from closedloop.models.networks.description import NetworkDescription, ReadoutKind, described_network
+from closedloop.models.networks.opening import Filling, build_described, cut_described, open_whole
+from closedloop.models.networks.trunk import CutNetwork
+from closedloop.models.readout import build_readout
 from closedloop.models.recognition import classes_that_fit, recognise
 from closedloop.models.shipped import weights_file
-from closedloop.models.site_model import BaseModel, SiteModel, SiteModelSpec, feature_shape
+from closedloop.models.site_model import BaseModel, SiteModel, SiteModelSpec, feature_shape, read_shape
 from closedloop.models.weight_files import (
     load_foreign_state_dict,
     load_into,
@@ -31,7 +35,7 @@ from closedloop.models.weight_files import (
 )
 
 SITE_MODEL, SITE_ENSEMBLE, CLASSIFIER = "site_model", "site_ensemble", "classifier"
-CHANNEL, SPATIAL = "readout.channel", "readout.spatial"  # keys of a site model's state
+CHANNEL, SPATIAL, WEIGHT = "readout.channel", "readout.spatial", "readout.weight"  # keys of a site model's state
 
 Value = TypeVar("Value", str, int)
 
@@ -66,14 +70,14 @@ def save_site_model(path: Path, model: DayModel) -> None:
     True
     """
     if isinstance(model, SiteModel):
-        write_weights(path, model.state_dict(), metadata={"kind": SITE_MODEL, **asdict(model.spec)})
+        write_weights(path, model.state_dict(), metadata={"kind": SITE_MODEL, **_plain_spec(model.spec)})
         return
     tensors = {
         f"{_prefix(number)}{key}": tensor
         for number, member in enumerate(model.members)
         for key, tensor in member.state_dict().items()
     }
-    described = {"kind": SITE_ENSEMBLE, "members": [asdict(member.spec) for member in model.members]}
+    described = {"kind": SITE_ENSEMBLE, "members": [_plain_spec(member.spec) for member in model.members]}
     write_weights(path, tensors, metadata=described)
 
 
@@ -156,19 +160,32 @@ def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _site_model(path: Path, spec: SiteModelSpec, state: Mapping[str, Tensor]) -> SiteModel:
-    shape = _feature_shape(path, spec)
+    trunk = None if spec.network is None else _described_trunk(path, spec, spec.network)
+    shape = read_shape(_feature_shape(path, spec, trunk), spec.readout)
     expected = {CHANNEL: (spec.n_sites, shape[0]), SPATIAL: (spec.n_sites, *shape[1:])}
+    if spec.readout != "factorised":
+        expected = {WEIGHT: (spec.n_sites, *shape)}
     _refuse_other_shapes(path, state, expected)  # before anything of the size is made that the description says
-    trunk = cut(build_classifier(spec.architecture), spec.layer)
-    readout = FactorisedReadout(n_sites=spec.n_sites, feature_shape=shape, seed=0)
-    model = SiteModel(spec, trunk=trunk, readout=readout)
+    own = cut(build_classifier(spec.architecture), spec.layer) if trunk is None else trunk
+    readout = build_readout(spec.readout, n_sites=spec.n_sites, feature_shape=shape, seed=0)
+    model = SiteModel(spec, trunk=own, readout=readout)
     load_into(model, state, source=path)
     return model.eval()
 
 
-def _feature_shape(path: Path, spec: SiteModelSpec) -> tuple[int, int, int]:
-    """Compute which features a described model has; on the meta device, so that nothing is allocated."""
+def _described_trunk(path: Path, spec: SiteModelSpec, network: NetworkDescription) -> CutNetwork:
+    """Build a network from elsewhere again; its code is found by its hash, near the file."""
+    code = None
+    if network.source == "module":
+        code = kept_code(network.name, sha256=network.code_sha256 or "", near=path)
+    return cut_described(build_described(network, code=code), network, layer=spec.layer, readout=spec.readout)
+
+
+def _feature_shape(path: Path, spec: SiteModelSpec, trunk: CutNetwork | None) -> tuple[int, int, int]:
+    """Compute which features a described model has; of ours on the meta device, so that nothing is allocated."""
     try:
+        if trunk is not None:
+            return feature_shape(trunk, side_px=spec.side_px)
         with torch.device("meta"):
             return feature_shape(cut(build_network(spec.architecture, n_classes=1), spec.layer), side_px=spec.side_px)
     except RuntimeError as error:
@@ -248,6 +265,41 @@ def open_base_model(source: str | Path, *, architecture: str | None = None, laye
     return BaseModel(name, layer, trunk.eval())
 
 
+def open_network(
+    network: NetworkDescription,
+    filling: Filling,
+    *,
+    layer: str,
+    readout: ReadoutKind = "factorised",
+    code: Code | None = None,
+) -> BaseModel:
+    """Open a network from elsewhere, cut at a layer, in evaluation mode.
+
+    Parameters
+    ----------
+    network
+        What it is.
+    filling
+        Its weights: a file, or random ones.
+    layer
+        Name of any module of it.
+    readout
+        What will read it out.
+    code
+        Its file, where it is code.
+
+    Raises
+    ------
+    CheckpointError, ProtocolError
+        It cannot be built or filled, or has no such layer.
+    ModuleNotFoundError
+        Its library is not installed.
+    """
+    whole = open_whole(network, filling, code=code)
+    trunk = cut_described(whole, network, layer=layer, readout=readout)
+    return BaseModel(network.label, layer, trunk, network, readout, code)
+
+
 def load_classifier(source: str | Path) -> nn.Sequential:
     """Read a whole classifier of ours (shipped by name, or a file), in evaluation mode; takes normalised images."""
     path = weights_file(source)
@@ -292,7 +344,28 @@ def _spec(path: Path, metadata: Mapping[str, Any]) -> SiteModelSpec:
         layer=_described(path, metadata, "layer", str),
         side_px=_described(path, metadata, "side_px", int),
         n_sites=_described(path, metadata, "n_sites", int),
+        network=described_network(path, metadata["network"]) if "network" in metadata else None,
+        readout=_readout_kind(path, metadata),
     )
+
+
+def _readout_kind(path: Path, metadata: Mapping[str, Any]) -> ReadoutKind:
+    kind, known = metadata.get("readout", "factorised"), get_args(ReadoutKind)
+    if kind not in known:
+        raise CheckpointError(
+            f"{path}: its description: expected one of {', '.join(known)} as readout, found {kind!r:.60}. {_REMEDY}"
+        )
+    return cast("ReadoutKind", kind)
+
+
+def _plain_spec(spec: SiteModelSpec) -> dict[str, Any]:
+    """Return what a file says of a site model; of our networks and the paper's readout nothing more than ever."""
+    plain = asdict(spec)
+    if spec.network is None:
+        del plain["network"]
+    if spec.readout == "factorised":
+        del plain["readout"]
+    return plain
 
 
 def _described(path: Path, metadata: Mapping[str, Any], name: str, kind: type[Value]) -> Value:

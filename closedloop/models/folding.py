@@ -8,6 +8,8 @@ import re
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from closedloop.models.networks.trunk import own_modules
+
 _CONVOLUTION = re.compile(r"conv(\d*)")
 
 
@@ -15,8 +17,9 @@ def fold_batch_norm(module: nn.Module) -> None:
     """Fold every BatchNorm whose convolution stands before it, in place; evaluation mode only.
 
     Pairs are known by torchvision's names (``conv1`` and ``bn1``) or, in a sequence, by standing one after the other.
+    Networks from elsewhere stay as they are.
     """
-    for inner in list(module.modules()):
+    for inner in list(own_modules(module)):
         children = dict(inner.named_children())
         for first, second in _candidates(inner, list(children)):
             convolution, norm = children[first], children.get(second)

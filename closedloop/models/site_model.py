@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,15 +12,34 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from closedloop.models.backbones import normalisation_of
+from closedloop.models.blocks import BGR, RGB, Normalisation
 from closedloop.models.folding import fold_batch_norm
 from closedloop.models.fused import fuse_blocks
-from closedloop.models.readout import FactorisedReadout, calibrate
+from closedloop.models.networks.code import Code
+from closedloop.models.networks.description import NetworkDescription, ReadoutKind
+from closedloop.models.networks.trunk import CutNetwork
+from closedloop.models.readout import Readout, build_readout, calibrate
 from closedloop.models.way_back.rectifiers import replace_rectifiers
 
 
 @dataclass(frozen=True)
 class BaseModel:
     """A classifier cut at a layer: where its features come from, and the part of the network that makes them.
+
+    Parameters
+    ----------
+    architecture
+        Name of ours, or what a network from elsewhere is called.
+    layer
+        Where it is cut.
+    trunk
+        The part of it up to there.
+    network
+        What a network from elsewhere is; None for one of ours.
+    readout
+        What reads its features out.
+    code
+        The file of a network that is code.
 
     Examples
     --------
@@ -32,17 +51,26 @@ class BaseModel:
 
     architecture: str
     layer: str
-    trunk: nn.Sequential
+    trunk: nn.Module
+    network: NetworkDescription | None = None
+    readout: ReadoutKind = "factorised"
+    code: Code | None = None
 
 
 @dataclass(frozen=True)
 class SiteModelSpec:
-    """What must be known to build a site model's shape again."""
+    """What must be known to build a site model's shape again.
+
+    `network` is None where the architecture is one of ours. What came with networks from elsewhere is not in the text
+    of a specification, which half-done fits of earlier versions are known by.
+    """
 
     architecture: str
     layer: str
     side_px: int
     n_sites: int
+    network: NetworkDescription | None = field(default=None, repr=False)
+    readout: ReadoutKind = field(default="factorised", repr=False)
 
 
 class SiteModel(nn.Module):
@@ -58,10 +86,10 @@ class SiteModel(nn.Module):
     torch.Size([2, 5])
     """
 
-    def __init__(self, spec: SiteModelSpec, *, trunk: nn.Sequential, readout: FactorisedReadout) -> None:
+    def __init__(self, spec: SiteModelSpec, *, trunk: nn.Module, readout: Readout) -> None:
         super().__init__()
         self.spec = spec
-        self.normalisation = normalisation_of(spec.architecture)
+        self.normalisation = _normalisation(spec.architecture, spec.network)
         self.trunk = trunk
         self.readout = readout
 
@@ -78,7 +106,7 @@ class SiteModel(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Feature map that the readout sees, (n, n_channels, height, width)."""
         feature_map: Tensor = self.trunk(self.normalisation(images))
-        return feature_map
+        return feature_map.mean(dim=(2, 3), keepdim=True) if self.spec.readout == "average" else feature_map
 
 
 class UnitModel(nn.Module):
@@ -95,7 +123,7 @@ class UnitModel(nn.Module):
 
     def __init__(self, base: BaseModel) -> None:
         super().__init__()
-        self.normalisation = normalisation_of(base.architecture)
+        self.normalisation = _normalisation(base.architecture, base.network)
         self.trunk = base.trunk
 
     def forward(self, images: Tensor) -> Tensor:
@@ -132,20 +160,25 @@ def build_site_model(base: BaseModel, *, n_sites: int, side_px: int, seed: int) 
     >>> model.spec.n_sites
     5
     """
-    spec = SiteModelSpec(base.architecture, base.layer, side_px, n_sites)
-    shape = feature_shape(base.trunk, side_px=side_px)
-    readout = FactorisedReadout(n_sites=n_sites, feature_shape=shape, seed=seed)
+    spec = SiteModelSpec(base.architecture, base.layer, side_px, n_sites, base.network, base.readout)
+    shape = read_shape(feature_shape(base.trunk, side_px=side_px), base.readout)
+    readout = build_readout(base.readout, n_sites=n_sites, feature_shape=shape, seed=seed)
     return SiteModel(spec, trunk=base.trunk, readout=readout).eval()
 
 
 @torch.no_grad()
-def feature_shape(trunk: nn.Sequential, *, side_px: int) -> tuple[int, int, int]:
+def feature_shape(trunk: nn.Module, *, side_px: int) -> tuple[int, int, int]:
     """Channels, height and width of what a trunk makes of a square image."""
     was_training = trunk.training
     trunk.eval()
     n_channels, height, width = trunk(torch.zeros(1, 3, side_px, side_px)).shape[1:]
     trunk.train(was_training)
     return n_channels, height, width
+
+
+def read_shape(shape: tuple[int, int, int], readout: ReadoutKind) -> tuple[int, int, int]:
+    """Channels, height and width of what a readout sees of a trunk's features."""
+    return (shape[0], 1, 1) if readout == "average" else shape
 
 
 def calibrate_readout(model: SiteModel, images: NDArray[np.uint8], *, batch_size: int = 64) -> None:
@@ -178,7 +211,8 @@ def freeze_for_attack(model: nn.Module) -> nn.Module:
     """Prepare a model for attacks, in place: evaluation mode, no weight gradients, BatchNorm folded, channels last.
 
     An attack then pays for the image's gradient alone. Residual blocks become ``models.fused`` ones, which have a
-    first derivative and no second. The derivative of every ``nn.ReLU`` can be softened (``models.way_back``).
+    first derivative and no second. The derivative of every ``nn.ReLU`` can be softened (``models.way_back``). Networks
+    from elsewhere keep their modules and their order in memory.
 
     Examples
     --------
@@ -191,6 +225,9 @@ def freeze_for_attack(model: nn.Module) -> nn.Module:
     fold_batch_norm(model.eval())
     replace_rectifiers(model)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs of torch
+    for inner in model.modules():
+        if isinstance(inner, CutNetwork):
+            inner.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     fuse_blocks(model.requires_grad_(False))
     return model
 
@@ -247,6 +284,13 @@ def features_of(model: SiteModel, images: NDArray[np.uint8], *, batch_size: int 
 def images_to_tensor(images: NDArray[np.uint8], *, device: torch.device) -> Tensor:
     """Images uint8 (n, side, side, 3) as float in [0, 1], (n, 3, side, side), channels last in memory (faster)."""
     return torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2).float() / 255
+
+
+def _normalisation(architecture: str, network: NetworkDescription | None) -> Normalisation:
+    if network is None:
+        return normalisation_of(architecture)
+    pixels = network.preprocessing
+    return Normalisation(pixels.mean, pixels.std, colours=BGR if pixels.colours == "bgr" else RGB)
 
 
 def device_of(model: nn.Module) -> torch.device:

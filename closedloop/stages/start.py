@@ -10,7 +10,7 @@ from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import build_site_model, calibrate_readout
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool
-from closedloop.stages.from_protocol.model import base_model_of, members_of
+from closedloop.stages.from_protocol.model import base_model_of, members_of, recorded_code_of
 from closedloop.stages.pool import draw
 from closedloop.stages.preference.choice import refuse_few_categories
 from closedloop.stimuli.listed import check_drawn
@@ -33,9 +33,15 @@ def run(context: StageContext) -> None:
     check_drawn(pool, [image.image_id for image in drawn])
     context.write(catalog.QUEUE, queue)
     clean = load_images(pool, tuple(image.image_id for image in queue.clean[:_CALIBRATION_IMAGES]))
+    inputs = context.path(catalog.STUDY_INPUTS)
     bases = [
-        base_model_of(protocol.base_model, context.study.base_model, sha256=recorded.base_model_sha256),
-        *members_of(protocol.ensemble, sha256=recorded.member_sha256),
+        base_model_of(
+            protocol.base_model,
+            context.study.base_model,
+            sha256=recorded.base_model_sha256,
+            code=recorded_code_of(protocol.base_model, recorded.code, near=inputs),
+        ),
+        *members_of(protocol.ensemble, sha256=recorded.member_sha256, near=inputs, code=recorded.code),
     ]
     models = [
         build_site_model(

@@ -21,6 +21,7 @@ from closedloop.plain_text.suggestions import did_you_mean
 from closedloop.stimuli.listed import FolderPool, FolderReading, name_some, refuse_unreadable
 from closedloop.stimuli.pools import ImagePool
 from closedloop.storage import read_bytes, resolved, sha256_bytes, write_bytes
+from closedloop.study.foresight.code import find_codes, say_trusted
 from closedloop.study.foresight.images import forget_images, notes, open_images, read_images
 from closedloop.study.foresight.numbers import (
     Asked,
@@ -92,6 +93,7 @@ class _Planned:
     pool: ImagePool
     asked: Asked
     place: str
+    source: Path
 
 
 def find_protocol(name: str) -> Path:
@@ -167,9 +169,10 @@ def create_study(
             if not request.skip_unreadable:
                 refuse_unreadable(pool, reading, otherwise=", or go on without them by --skip-unreadable")
             _refuse_too_few_that_can_be_shown(asked, pool, reading, place=place)
-        for line in notes(pool, reading, protocol, n_days=asked.n_days):
+        code = find_codes(protocol, beside=planned.source.parent)
+        for line in (*notes(pool, reading, protocol, n_days=asked.n_days), *say_trusted(code)):
             tell(line)
-        record_inputs(paths, study, protocol, recorded="init", reading=reading)
+        record_inputs(paths, study, protocol, recorded="init", reading=reading, code=code)
         write_bytes(paths.protocol, planned.content)
         for name, beside in request.beside.items():
             write_bytes(paths.root / name, beside)
@@ -244,7 +247,7 @@ def _plan(request: Request) -> _Planned:
         pool=PoolDescription.model_validate(pool.description()),
         base_model=base_model,
     )
-    return _Planned(study, protocol, content, pool, asked, place)
+    return _Planned(study, protocol, content, pool, asked, place, source)
 
 
 def _refuse_too_few_that_can_be_shown(

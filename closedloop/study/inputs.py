@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from closedloop import __version__
@@ -22,6 +24,7 @@ from closedloop.artifacts.study import INPUTS, START_DAY, DayPaths, StudyDocumen
 from closedloop.artifacts.tables import Columns
 from closedloop.errors import ImageError
 from closedloop.execution.progress import ProgressCallback
+from closedloop.models.networks.code import Code
 from closedloop.models.shipped import weights_file
 from closedloop.plain_text.printed import quoted
 from closedloop.stimuli.listed import (
@@ -37,6 +40,7 @@ from closedloop.stimuli.listed import (
 )
 from closedloop.stimuli.pools import open_pool
 from closedloop.storage import make_folder, publish_folder, remove_file, sha256_bytes, sha256_file
+from closedloop.study.foresight.code import find_codes, keep_code
 
 _REMEMBERED = ".scratch"
 _MOST_NAMES = 3  # in one line
@@ -49,6 +53,7 @@ def record_inputs(
     *,
     recorded: Literal["init", "later"],
     reading: FolderReading | None,
+    code: Mapping[str, Code] = MappingProxyType({}),
 ) -> None:
     """Publish what the study's images and its base model are.
 
@@ -60,6 +65,8 @@ def record_inputs(
         Whether the study is being made, or is an older one that has no such list.
     reading
         Of its folder of images; those that cannot be shown are left out. None where images are computed.
+    code
+        Of its networks that are code, by factory; a file is copied beside the list.
 
     Raises
     ------
@@ -86,9 +93,11 @@ def record_inputs(
             base_model=study.base_model,
             base_model_sha256=_sha256(weights),
             member_sha256=tuple(_sha256(weights_file(member.weights)) for member in protocol.ensemble),
+            code={factory: one.sha256 for factory, one in code.items()},
         ),
         simulated=study.simulated,
     )
+    keep_code(code, working)
     for left in working.glob(f"{_REMEMBERED}-*"):
         remove_file(left)
     Manifest(
@@ -130,7 +139,8 @@ def record_inputs_later(
         remembered = _working(paths) / f"{_REMEMBERED}-{pool_hash(study)[:8]}"
         reading = read_folder(pool, remembered=remembered, progress=progress)
         refuse_unreadable(pool, reading, otherwise="")
-    record_inputs(paths, study, protocol, recorded="later", reading=reading)
+    code = find_codes(protocol, beside=paths.root)
+    record_inputs(paths, study, protocol, recorded="later", reading=reading, code=code)
 
 
 def _sha256(weights: Path) -> str | None:

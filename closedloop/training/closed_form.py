@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from closedloop.models.readout import FactorisedReadout, FullReadout
 from closedloop.models.site_model import SiteModel, features_of
+from closedloop.training.dual_ridge import FullWeights, fit_full_readout
 
 Float = NDArray[np.floating]
 
@@ -71,9 +74,11 @@ def fit_factorised_readout(
 def start_readout(
     model: SiteModel, images: NDArray[np.uint8], responses: NDArray[np.float32], *, ridge: float = 0.1
 ) -> None:
-    """Replace a site model's random readout by a rank-one ridge fit to clean images, in place.
+    """Replace a site model's random readout by a ridge fit to clean images, in place.
 
-    Outputs with fewer than two usable responses keep their gain, their offset and the direction of their weights.
+    A factorised readout is fitted by ranks of one (`fit_factorised_readout`), another fully
+    (`dual_ridge.fit_full_readout`). Outputs with fewer than two usable responses keep their gain, their offset and the
+    direction of their weights.
 
     Parameters
     ----------
@@ -84,7 +89,7 @@ def start_readout(
     responses
         z-scored, (n, n_sites); NaN where unusable.
     ridge
-        See `fit_factorised_readout`.
+        See the two.
 
     Examples
     --------
@@ -100,16 +105,29 @@ def start_readout(
     True
     """
     bound = np.isfinite(responses).sum(axis=0) > 1
-    fitted = fit_factorised_readout(features_of(model, images).numpy(), responses[:, bound], ridge=ridge)
-    readout = model.readout
-    channel, spatial, offset = (
-        values.detach().numpy().copy() for values in (readout.channel, readout.spatial, readout.offset)
-    )
-    channel[bound], spatial[bound], offset[bound] = fitted.channel, fitted.spatial, fitted.offset
+    features, readout = features_of(model, images).numpy(), model.readout
     gain = readout.gain.clone()
-    install_readout(model, FactorisedWeights(channel, spatial, offset))
+    if isinstance(readout, FullReadout):
+        full = fit_full_readout(features, responses[:, bound], ridge=ridge)
+        install_full_readout(model, FullWeights(*_replaced(readout, full, bound, ("weight", "offset"))))
+    else:
+        fitted = fit_factorised_readout(features, responses[:, bound], ridge=ridge)
+        names = ("channel", "spatial", "offset")
+        install_readout(model, FactorisedWeights(*_replaced(readout, fitted, bound, names)))
     unbound = torch.from_numpy(~bound)
     readout.gain[unbound] = gain[unbound]
+
+
+def _replaced(
+    readout: nn.Module, fitted: FactorisedWeights | FullWeights, bound: NDArray[np.bool_], names: tuple[str, ...]
+) -> list[NDArray[np.float32]]:
+    """Return a readout's weights by name, those of some sites replaced by fitted ones."""
+    found = []
+    for name in names:
+        values = readout.get_parameter(name).detach().numpy().copy()
+        values[bound] = getattr(fitted, name)
+        found.append(values)
+    return found
 
 
 @torch.no_grad()
@@ -125,6 +143,8 @@ def install_readout(model: SiteModel, weights: FactorisedWeights) -> None:
         The weights are of another number of sites or another feature map.
     """
     readout = model.readout
+    if not isinstance(readout, FactorisedReadout):
+        raise ValueError(f"readout: expected a factorised one, found {type(readout).__name__}")
     if weights.channel.shape != tuple(readout.channel.shape) or weights.spatial.shape != tuple(readout.spatial.shape):
         raise ValueError(f"readout: expected {tuple(readout.channel.shape)}, found {weights.channel.shape}")
     channel_rms = np.sqrt(np.mean(weights.channel**2, axis=1))
@@ -134,6 +154,26 @@ def install_readout(model: SiteModel, weights: FactorisedWeights) -> None:
     readout.channel.copy_(torch.from_numpy(weights.channel / channel_rms[:, None]))
     readout.spatial.copy_(torch.from_numpy(weights.spatial / spatial_rms[:, None, None]))
     readout.gain.copy_(torch.from_numpy(channel_rms * spatial_rms))
+    readout.offset.copy_(torch.from_numpy(weights.offset))
+
+
+@torch.no_grad()
+def install_full_readout(model: SiteModel, weights: FullWeights) -> None:
+    """Put fitted weights of a full readout into a site model, in place; see `install_readout`.
+
+    Raises
+    ------
+    ValueError
+        The weights are of another number of sites or another feature map.
+    """
+    readout = model.readout
+    if not isinstance(readout, FullReadout) or weights.weight.shape != tuple(readout.weight.shape):
+        raise ValueError(f"readout: expected weights of a full one of its shape, found {weights.weight.shape}")
+    rms = np.sqrt(np.mean(weights.weight**2, axis=(1, 2, 3)))
+    if not rms.all():
+        raise ValueError("readout: expected weights other than 0 at every site")
+    readout.weight.copy_(torch.from_numpy(weights.weight / rms[:, None, None, None]))
+    readout.gain.copy_(torch.from_numpy(rms))
     readout.offset.copy_(torch.from_numpy(weights.offset))
 
 

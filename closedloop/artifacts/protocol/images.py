@@ -1,8 +1,6 @@
-"""The protocol's sections on images, sites and the base model."""
+"""The protocol's sections on images and sites."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from pydantic import Field
 
@@ -38,32 +36,3 @@ class Sites(Section):
     min_reliability: Fraction = Field(
         description="Spearman-Brown split-half reliability on day 0 under which none is chosen"
     )
-
-
-ArchitectureName = Literal[
-    "resnet18",
-    "resnet34",
-    "resnet50",
-    "resnet101",
-    "resnet152",
-    "wide_resnet50_2",
-    "wide_resnet50_4",
-    "wide_resnet101_2",
-    "resnet50_1by2",
-    "small_resnet",
-    "small_plain",
-    "small_smooth",
-]
-
-
-"""The rows of ``models.backbones.ARCHITECTURES``, which documents do not know."""
-
-
-class BaseModelChoice(Section):
-    """The network under the readout."""
-
-    architecture: ArchitectureName | None = Field(
-        default=None, description="the network; a weight file of another is refused. Left out: whatever the file is"
-    )
-    layer: str = Field(description="named layer whose output is read out")
-    weights: str = Field(description="name of shipped weights; `init --base-model FILE` takes its place")

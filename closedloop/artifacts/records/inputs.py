@@ -52,6 +52,11 @@ class StudyInputs(Document):
         exclude_if=operator.not_,
         description="the same of the further members of the ensemble, in the protocol's order",
     )
+    code: dict[str, str] = Field(
+        default={},
+        exclude_if=operator.not_,
+        description="sha256 of the code of networks that are code, by factory: a file's copy lies beside this document",
+    )
 
 
 IMAGE_LIST = TableLayout(

@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from closedloop.models.networks.trunk import own_modules
+
 _SLOPE: ContextVar[float] = ContextVar("slope of the rectifiers' derivative", default=0.0)
 
 
@@ -45,21 +47,23 @@ def current_slope() -> float:
 
 
 class Rectifier(nn.Module):
-    """Rectification in place, with a derivative that ``softened`` softens.
+    """Rectification, with a derivative that ``softened`` softens.
 
     Parameters
     ----------
     leak
         Slope below 0 (Maas et al. 2013).
+    in_place
+        Whether what is rectified may be written over; a network may use it again.
     """
 
-    def __init__(self, leak: float = 0.0) -> None:
+    def __init__(self, leak: float = 0.0, *, in_place: bool = True) -> None:
         super().__init__()
-        self.leak = leak
+        self.leak, self.in_place = leak, in_place
 
     def forward(self, x: Tensor) -> Tensor:
         """Rectify a map of any shape, (n, ...)."""
-        return rectify(x, leak=self.leak)
+        return rectify(x if self.in_place else x.clone(), leak=self.leak)
 
 
 def rectify(x: Tensor, *, leak: float = 0.0) -> Tensor:
@@ -77,12 +81,18 @@ def rectify_(x: Tensor, *, leak: float = 0.0) -> Tensor:
 
 
 def replace_rectifiers(module: nn.Module) -> None:
-    """Replace every ``nn.ReLU`` and ``nn.LeakyReLU`` by one whose derivative can be softened, in place."""
+    """Replace every ``nn.ReLU`` and ``nn.LeakyReLU`` by one whose derivative can be softened, in place.
+
+    Of networks from elsewhere nobody knows whether what is rectified is used again: there a rectifier that kept it goes
+    on keeping it.
+    """
+    own = {id(inner) for inner in own_modules(module)}
     for inner in list(module.modules()):
         for name, child in list(inner.named_children()):
             if type(child) in (nn.ReLU, nn.LeakyReLU):
                 leak = child.negative_slope if isinstance(child, nn.LeakyReLU) else 0.0
-                setattr(inner, name, Rectifier(leak).train(child.training))
+                in_place = bool(child.inplace) or id(inner) in own
+                setattr(inner, name, Rectifier(leak, in_place=in_place).train(child.training))
 
 
 def soft_gradient(gradient: Tensor, before: Tensor, *, slope: float, leak: float = 0.0) -> Tensor:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from closedloop.artifacts.protocol.analysis import Fit
-from closedloop.artifacts.protocol.images import BaseModelChoice
+from closedloop.artifacts.protocol.base_model import BaseModelChoice
 from closedloop.errors import CheckpointError
 from closedloop.execution.local import usable_processors
 from closedloop.execution.workers import Workers
 from closedloop.models.checkpoints import open_base_model
+from closedloop.models.networks.code import Code, name_of_code
 from closedloop.models.shipped import weights_file
 from closedloop.models.site_model import BaseModel, build_site_model, predict
+from closedloop.stages.from_protocol.networks import code_of, open_choice
 from closedloop.storage import sha256_file
 from closedloop.training.end_to_end import RefitRecipe
 
 
-def base_model_of(choice: BaseModelChoice, source: str, *, sha256: str | None = None) -> BaseModel:
+def base_model_of(
+    choice: BaseModelChoice, source: str, *, sha256: str | None = None, code: Code | None = None
+) -> BaseModel:
     """Open the network under the readout, cut at the protocol's layer.
 
     Parameters
@@ -29,9 +35,10 @@ def base_model_of(choice: BaseModelChoice, source: str, *, sha256: str | None = 
         The protocol's section.
     source
         Name of shipped weights, or the file that was imported; a file alone is checked against the architecture.
-
     sha256
         What the file was when the study began; None before that, and where nobody knows.
+    code
+        The file of its code, where it is code.
 
     Raises
     ------
@@ -44,11 +51,20 @@ def base_model_of(choice: BaseModelChoice, source: str, *, sha256: str | None = 
             f"{file}: expected the base model that the study began with, found other bytes. "
             "Restore it from a copy; another base model is a new study."
         )
+    if choice.source != "own":
+        return open_choice(choice, source, code=code)
     imported = Path(source).is_absolute()
-    return open_base_model(source, architecture=choice.architecture if imported else None, layer=choice.layer)
+    base = open_base_model(source, architecture=choice.architecture if imported else None, layer=choice.layer)
+    return replace(base, readout=choice.readout)
 
 
-def members_of(ensemble: Sequence[BaseModelChoice], *, sha256: Sequence[str | None]) -> list[BaseModel]:
+def members_of(
+    ensemble: Sequence[BaseModelChoice],
+    *,
+    sha256: Sequence[str | None],
+    near: Path,
+    code: Mapping[str, str] = MappingProxyType({}),
+) -> list[BaseModel]:
     """Open the networks of an ensemble's further members, each cut at its layer.
 
     Parameters
@@ -57,6 +73,10 @@ def members_of(ensemble: Sequence[BaseModelChoice], *, sha256: Sequence[str | No
         The protocol's section.
     sha256
         What their files were when the study began, in this order; None where nobody knows.
+    near
+        See `networks.code_of`.
+    code
+        Hashes of their code when the study began, by factory.
 
     Raises
     ------
@@ -64,12 +84,28 @@ def members_of(ensemble: Sequence[BaseModelChoice], *, sha256: Sequence[str | No
         A file cannot be used, or is another than it was.
     """
     return [
-        base_model_of(member, member.weights, sha256=known)
+        base_model_of(member, member.weights, sha256=known, code=recorded_code_of(member, code, near=near))
         for member, known in itertools.zip_longest(ensemble, sha256[: len(ensemble)])
     ]
 
 
-def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int) -> None:
+def recorded_code_of(choice: BaseModelChoice, code: Mapping[str, str], *, near: Path) -> Code | None:
+    """Find the file of a network's code, which is as a study recorded it; None where it is no code.
+
+    Parameters
+    ----------
+    choice
+        The protocol's section.
+    code
+        Hashes by factory, as recorded; empty before the study is made.
+    near
+        See `networks.code_of`.
+    """
+    sha256 = code.get(name_of_code(choice.factory)) if choice.factory else None
+    return code_of(choice, near=near, sha256=sha256)
+
+
+def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int, near: Path) -> None:
     """Open a base model and show it a grey image of the size that the monkey will see.
 
     Parameters
@@ -80,13 +116,15 @@ def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int) -> Non
         Name of shipped weights, or a file.
     side_px
         The image's side.
+    near
+        Folder of the protocol, where its code may be.
 
     Raises
     ------
     CheckpointError
         The file cannot be used, or makes no finite numbers of the image at the protocol's layer.
     """
-    base = base_model_of(choice, source)
+    base = base_model_of(choice, source, code=code_of(choice, near=near, sha256=None))
     grey = np.full((1, side_px, side_px, 3), 128, dtype=np.uint8)
     try:
         found = predict(build_site_model(base, n_sites=1, side_px=side_px, seed=0), grey, batch_size=1)

@@ -188,7 +188,7 @@ def _read(source: LayerSource) -> nn.Module:
     if source.kind == "pixels":
         return nn.Flatten()
     if source.path is None:
-        trunk = cut(build_classifier(source.architecture, seed=source.seed), source.layer)
+        trunk: nn.Module = cut(build_classifier(source.architecture, seed=source.seed), source.layer)
     else:
         check_unchanged(source.path, source.sha256)
         trunk = open_base_model(source.path, architecture=source.architecture, layer=source.layer).trunk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.protocol.images import BaseModelChoice
+from closedloop.artifacts.protocol.base_model import RANDOM, BaseModelChoice
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.errors import CheckpointError, ProtocolError
 from closedloop.models.shipped import shipped_names, weights_file
@@ -32,7 +32,11 @@ def find_base_model(protocol: Protocol, given: Path | None, *, place: str) -> st
     ProtocolError
         It has no such layer.
     """
-    named = protocol.base_model.weights
+    named, near = protocol.base_model.weights, Path(place).parent
+    _refuse_random_of_ours(protocol, place=place)
+    if given is None and named == RANDOM:
+        _try_all(protocol, RANDOM, near=near, place=place)
+        return RANDOM
     if given is None and named not in shipped_names() and not Path(named).is_file():
         what = f"{protocol.base_model.architecture or 'the base model'}, read out at {protocol.base_model.layer}"
         raise CheckpointError(
@@ -45,27 +49,42 @@ def find_base_model(protocol: Protocol, given: Path | None, *, place: str) -> st
     refuse_no_weights(weights_file(source))
     option = "--base-model" if given else "base_model.weights"
     _refuse_unfit(protocol.base_model, source, place=place, option=option, section="base_model")
+    _try_all(protocol, source, near=near, place=place)
+    return source
+
+
+def _try_all(protocol: Protocol, source: str, *, near: Path, place: str) -> None:
     from closedloop.stages.from_protocol.model import try_base_model  # noqa: PLC0415 - torch only once numbers fit
 
-    try_base_model(protocol.base_model, source, side_px=protocol.images.side_px)
+    try_base_model(protocol.base_model, source, side_px=protocol.images.side_px, near=near)
     for number, member in enumerate(protocol.ensemble, start=1):
         _find_member(protocol, member, number, place=place)
-    return source
+
+
+def _refuse_random_of_ours(protocol: Protocol, *, place: str) -> None:
+    for choice in (protocol.base_model, *protocol.ensemble):
+        if choice.source == "own" and choice.weights == RANDOM:
+            raise ProtocolError(
+                f"{place}, weights: expected a shipped name or a file, found {RANDOM}, which networks from elsewhere "
+                "alone may have. Name the source, or weights."
+            )
 
 
 def _find_member(protocol: Protocol, member: BaseModelChoice, number: int, *, place: str) -> None:
     from closedloop.stages.from_protocol.model import try_base_model  # noqa: PLC0415 - likewise
 
     named, section = member.weights, f"ensemble member {number}"
-    if named not in shipped_names() and not (Path(named).is_absolute() and Path(named).is_file()):
+    known = named in shipped_names() or (named == RANDOM and member.source != "own")
+    if not known and not (Path(named).is_absolute() and Path(named).is_file()):
         raise CheckpointError(
             f"{place}, {section}: expected weights by a shipped name ({', '.join(shipped_names())}) or the whole path "
             f"of a file, found {named!r:.80}. Correct it, or leave the member out."
         )
-    refuse_no_weights(weights_file(named))
+    if named != RANDOM:
+        refuse_no_weights(weights_file(named))
     _refuse_unfit(member, named, place=place, option=f"{section}, weights", section=section)
     try:
-        try_base_model(member, named, side_px=protocol.images.side_px)
+        try_base_model(member, named, side_px=protocol.images.side_px, near=Path(place).parent)
     except ProtocolError as error:
         raise ProtocolError(f"{place}, {section}, {named}: {error}") from error
 
@@ -77,7 +96,7 @@ def base_model_named(given: Path) -> str:
 
 def _refuse_unfit(wanted: BaseModelChoice, source: str, *, place: str, option: str, section: str) -> None:
     """Refuse another network than the protocol reads out, as far as a file tells without torch."""
-    header = read_weight_header(weights_file(source))
+    header = read_weight_header(weights_file(source)) if wanted.source == "own" else None
     if header is None:
         return
     found = header.described.get("architecture")

@@ -13,6 +13,7 @@ from closedloop.errors import StudyError
 from closedloop.plain_text.printed import quoted
 from closedloop.stimuli.listed import FolderReading
 from closedloop.storage import read_bytes, sha256_bytes, write_bytes
+from closedloop.study.foresight.code import recorded_codes
 from closedloop.study.foresight.numbers import Asked, problems, refuse_problems
 from closedloop.study.foresight.place import new_folder, refuse_place
 from closedloop.study.inputs import are_recorded, compare_inputs, read_image_list, record_inputs
@@ -86,7 +87,7 @@ def copy_study(paths: StudyPaths, root: Path, cuts: Cuts) -> StudyPaths:
     with new_folder(root) as building:
         made = StudyPaths(building)
         reading = FolderReading(images=read_image_list(paths), faults={}, shorter_side_px={})
-        record_inputs(made, document, cut.protocol, recorded="init", reading=reading)
+        record_inputs(made, document, cut.protocol, recorded="init", reading=reading, code=recorded_codes(paths))
         _refuse_other_base_model(paths, made)
         write_bytes(made.protocol, cut.content)
         settings.write(made.rehearsal)
