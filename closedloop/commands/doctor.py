@@ -178,6 +178,18 @@ def _service(name: str) -> MachineCheck:
     return MachineCheck(name, "PASS", "the page of `closedloop serve` can be shown")
 
 
+def _networks(name: str) -> MachineCheck:
+    from closedloop.models.networks.zoo import TIMM, TORCHVISION, zoo_version  # noqa: PLC0415
+
+    installed = {library: zoo_version(library) for library in (TORCHVISION, TIMM)}
+    found = "own, module" + "".join(f", {library} {version}" for library, version in installed.items() if version)
+    missing = [library for library, version in installed.items() if version is None]
+    if not missing:
+        return MachineCheck(name, "PASS", f"sources of networks: {found}")
+    fix = f"{INSTALL[missing[0]]}, only where a protocol names {' or '.join(missing)} as the source of a network"
+    return MachineCheck(name, "PASS", f"sources of networks: {found}; not {', '.join(missing)}", fix)
+
+
 def _shipped_weights(name: str) -> MachineCheck:
     from closedloop.models.checkpoints import load_classifier  # noqa: PLC0415
     from closedloop.models.shipped import shipped_names  # noqa: PLC0415
@@ -200,4 +212,5 @@ _CHECKS: dict[str, Callable[[str], MachineCheck]] = {
     "display": _display,
     "live page": _service,
     "shipped weights": _shipped_weights,
+    "networks": _networks,
 }

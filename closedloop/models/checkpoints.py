@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from closedloop.errors import CheckpointError
 from closedloop.models.backbones import build_classifier, build_network, cut
 from closedloop.models.ensemble import DayModel, SiteEnsemble
-from closedloop.models.networks.code import Code, kept_code
+from closedloop.models.networks.code import NetworkCode, kept_code
 from closedloop.models.networks.description import NetworkDescription, ReadoutKind, described_network
 from closedloop.models.networks.opening import Filling, build_described, cut_described, open_whole
 from closedloop.models.networks.trunk import CutNetwork
@@ -271,7 +271,7 @@ def open_network(
     *,
     layer: str,
     readout: ReadoutKind = "factorised",
-    code: Code | None = None,
+    code: NetworkCode | None = None,
 ) -> BaseModel:
     """Open a network from elsewhere, cut at a layer, in evaluation mode.
 

@@ -15,7 +15,7 @@ from closedloop.models.backbones import normalisation_of
 from closedloop.models.blocks import BGR, RGB, Normalisation
 from closedloop.models.folding import fold_batch_norm
 from closedloop.models.fused import fuse_blocks
-from closedloop.models.networks.code import Code
+from closedloop.models.networks.code import NetworkCode
 from closedloop.models.networks.description import NetworkDescription, ReadoutKind
 from closedloop.models.networks.trunk import CutNetwork
 from closedloop.models.readout import Readout, build_readout, calibrate
@@ -54,7 +54,7 @@ class BaseModel:
     trunk: nn.Module
     network: NetworkDescription | None = None
     readout: ReadoutKind = "factorised"
-    code: Code | None = None
+    code: NetworkCode | None = None
 
 
 @dataclass(frozen=True)

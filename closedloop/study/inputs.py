@@ -24,7 +24,7 @@ from closedloop.artifacts.study import INPUTS, START_DAY, DayPaths, StudyDocumen
 from closedloop.artifacts.tables import Columns
 from closedloop.errors import ImageError
 from closedloop.execution.progress import ProgressCallback
-from closedloop.models.networks.code import Code
+from closedloop.models.networks.code import NetworkCode
 from closedloop.models.shipped import weights_file
 from closedloop.plain_text.printed import quoted
 from closedloop.stimuli.listed import (
@@ -53,7 +53,7 @@ def record_inputs(
     *,
     recorded: Literal["init", "later"],
     reading: FolderReading | None,
-    code: Mapping[str, Code] = MappingProxyType({}),
+    code: Mapping[str, NetworkCode] = MappingProxyType({}),
 ) -> None:
     """Publish what the study's images and its base model are.
 

@@ -1,4 +1,4 @@
-"""`closedloop base-model`: train or import base models."""
+"""`closedloop base-model`: train, import or check base models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from closedloop.commands.extras import require_extra
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
 
-base_model_app = typer.Typer(help="Train or import base models.", no_args_is_help=True, rich_markup_mode=None)
+base_model_app = typer.Typer(help="Train, import or check base models.", no_args_is_help=True, rich_markup_mode=None)
 
 
 _NAME = typer.Option(metavar="RECIPE", help="recipe, by the name of its shipped weights: small_resnet_robust, ...")
@@ -111,3 +111,64 @@ def base_model_import(
     from closedloop.commands.base_models.foreign import import_and_describe  # noqa: PLC0415 - torch, once all is checked
 
     typer.echo(import_and_describe(file, out, architecture=architecture, labelled_images=labelled_images, as_json=json))
+
+
+_NETWORK = typer.Argument(metavar="NETWORK", help="protocol, by name or file, or a YAML file of its section base_model")
+_MEMBER = typer.Option(min=0, metavar="N", help="which network: 0 is base_model, 1 the first of ensemble")
+_SIDE = typer.Option(min=8, max=4096, metavar="PX", help="side of the images  [default: the protocol's]")
+
+
+@base_model_app.command("layers")
+def base_model_layers(
+    network: Annotated[str, _NETWORK],
+    member: Annotated[int, _MEMBER] = 0,
+    side: Annotated[int | None, _SIDE] = None,
+    json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """List the layers at which a network can be read out: name, shape, share of the cost.
+
+    Of a network that is your own code, the code is run. A section may leave its layer out here.
+    """
+    require_extra("lab")
+    from closedloop.commands.base_models.stated import read_stated  # noqa: PLC0415
+
+    stated = read_stated(network, member=member, side_px=side, weights=None, any_layer=True)
+    from closedloop.commands.base_models.networks import list_layers  # noqa: PLC0415 - torch, once all is checked
+
+    typer.echo(list_layers(stated, as_json=json))
+
+
+@base_model_app.command("check")
+def base_model_check(
+    network: Annotated[str, _NETWORK],
+    *,
+    member: Annotated[int, _MEMBER] = 0,
+    side: Annotated[int | None, _SIDE] = None,
+    base_model: Annotated[
+        Path | None, typer.Option("--base-model", metavar="FILE", help="weights  [default: those that are named]")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="reference output to compare with: images and their features")
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="safetensors file to write reference output to")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Check a network before it is used: layer, layout, preprocessing, gradients, independence of the batch.
+
+    Exits with 1 where a check failed. Of a network that is your own code, the code is run.
+    """
+    require_extra("lab")
+    from closedloop.commands.base_models.asked import check_out  # noqa: PLC0415
+    from closedloop.commands.base_models.stated import read_stated  # noqa: PLC0415
+
+    stated = read_stated(network, member=member, side_px=side, weights=base_model)
+    if write is not None:
+        check_out(write, option="--write")
+    from closedloop.commands.base_models.networks import check_network  # noqa: PLC0415 - torch, once all is checked
+
+    said, failed = check_network(stated, write=write, reference=reference, as_json=json)
+    typer.echo(said)
+    if failed:
+        raise typer.Exit(1)

@@ -65,7 +65,7 @@ def check_training(out: Path, asked: RecipeOptions, *, epsilon: float | None) ->
     _check_recipe(asked)
     if epsilon is not None:
         _check_epsilon(epsilon, option="--epsilon")
-    _check_out(out, option="OUT")
+    check_out(out, option="OUT")
 
 
 def check_family(out: Path, asked: RecipeOptions, *, epsilons: str, workers: str | None) -> tuple[float, ...]:
@@ -126,7 +126,7 @@ def check_import(file: Path, out: Path, *, architecture: str | None, labelled_im
     """
     if architecture is not None:
         one_of(get_args(ArchitectureName), architecture, option="--architecture")
-    _check_out(out, option="--out")
+    check_out(out, option="--out")
     refuse_no_weights(file)
     if labelled_images is not None and not labelled_images.is_dir():
         raise ImageError(
@@ -134,7 +134,14 @@ def check_import(file: Path, out: Path, *, architecture: str | None, labelled_im
         )
 
 
-def _check_out(out: Path, *, option: str) -> None:
+def check_out(out: Path, *, option: str) -> None:
+    """Refuse what is no place for a file of safetensors.
+
+    Raises
+    ------
+    OptionError, StorageError
+        It is none.
+    """
     if out.is_dir():
         raise StorageError(f"{option} {out}: expected a file, found a folder. Name a file in it.")
     if out.suffix != SAFETENSORS:

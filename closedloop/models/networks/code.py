@@ -19,7 +19,7 @@ KEPT = "inputs"
 
 
 @dataclass(frozen=True)
-class Code:
+class NetworkCode:
     """A file of code, as it is now.
 
     Attributes
@@ -45,12 +45,12 @@ def name_of_code(factory: str) -> str:
     return f"{Path(place).name}:{function}" if is_file_of_code(factory) else factory
 
 
-def code_as_it_is(path: Path) -> Code:
+def code_as_it_is(path: Path) -> NetworkCode:
     """Return a file of code with its hash."""
-    return Code(path, sha256_file(path))
+    return NetworkCode(path, sha256_file(path))
 
 
-def find_code(factory: str, *, beside: Path) -> Code:
+def find_code(factory: str, *, beside: Path) -> NetworkCode:
     """Find the file of a factory that a protocol names.
 
     Parameters
@@ -83,7 +83,7 @@ def kept_name(factory: str) -> str:
     return Path(place).name if is_file_of_code(factory) else f"{place}{FILE_SUFFIX}"
 
 
-def kept_code(factory: str, *, sha256: str, near: Path) -> Code:
+def kept_code(factory: str, *, sha256: str, near: Path) -> NetworkCode:
     """Find the code that a file of weights was made with, unchanged: its copy in the folder ``inputs`` of its study.
 
     Without that copy nothing is run, whatever the file of weights says of itself.
@@ -116,7 +116,7 @@ def kept_code(factory: str, *, sha256: str, near: Path) -> Code:
     return unchanged(code_as_it_is(_file_of_module(factory.rpartition(":")[0])), sha256)
 
 
-def unchanged(code: Code, sha256: str) -> Code:
+def unchanged(code: NetworkCode, sha256: str) -> NetworkCode:
     """Return code that is what it was.
 
     Raises

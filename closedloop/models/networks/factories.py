@@ -11,12 +11,12 @@ from typing import Any
 from torch import nn
 
 from closedloop.errors import CheckpointError
-from closedloop.models.networks.code import Code, code_as_it_is, is_file_of_code, unchanged
+from closedloop.models.networks.code import NetworkCode, code_as_it_is, is_file_of_code, unchanged
 from closedloop.models.networks.description import OptionValue
 from closedloop.storage import read_bytes, sha256_bytes
 
 
-def build_from_code(factory: str, code: Code, options: Mapping[str, OptionValue]) -> nn.Module:
+def build_from_code(factory: str, code: NetworkCode, options: Mapping[str, OptionValue]) -> nn.Module:
     """Run a factory and return the network that it makes.
 
     Parameters
@@ -46,7 +46,7 @@ def build_from_code(factory: str, code: Code, options: Mapping[str, OptionValue]
     return network
 
 
-def _imported(name: str, code: Code) -> ModuleType:
+def _imported(name: str, code: NetworkCode) -> ModuleType:
     unchanged(code_as_it_is(code.path), code.sha256)
     try:
         return import_module(name)
@@ -54,13 +54,13 @@ def _imported(name: str, code: Code) -> ModuleType:
         raise _failed(code, error) from error
 
 
-def _run(code: Code) -> ModuleType:
+def _run(code: NetworkCode) -> ModuleType:
     """Run a file as a module whose name is its hash, once in a process."""
     name = f"closedloop_code_{code.sha256}"
     if name in sys.modules:
         return sys.modules[name]
     content = read_bytes(code.path)
-    unchanged(Code(code.path, sha256_bytes(content)), code.sha256)
+    unchanged(NetworkCode(code.path, sha256_bytes(content)), code.sha256)
     module = ModuleType(name)
     module.__file__ = str(code.path)
     sys.modules[name] = module  # classes of the file find their module by its name
@@ -72,14 +72,14 @@ def _run(code: Code) -> ModuleType:
     return module
 
 
-def _called(make: Any, code: Code, options: Mapping[str, OptionValue]) -> Any:
+def _called(make: Any, code: NetworkCode, options: Mapping[str, OptionValue]) -> Any:
     try:
         return make(**options)
     except Exception as error:
         raise _failed(code, error) from error
 
 
-def _failed(code: Code, error: Exception) -> CheckpointError:
+def _failed(code: NetworkCode, error: Exception) -> CheckpointError:
     said = " ".join(str(error).split())
     return CheckpointError(
         f"{code.path}: expected code that makes a network, found that it fails ({type(error).__name__}: {said:.160}). "

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from closedloop.models.networks.code import Code
+from closedloop.models.networks.code import NetworkCode
 from closedloop.models.networks.description import NetworkDescription, ReadoutKind
 from closedloop.models.networks.factories import build_from_code
 from closedloop.models.networks.trunk import CutNetwork
@@ -33,7 +33,7 @@ class Filling:
     seed: int = 0
 
 
-def build_described(network: NetworkDescription, *, code: Code | None, seed: int = 0) -> nn.Module:
+def build_described(network: NetworkDescription, *, code: NetworkCode | None, seed: int = 0) -> nn.Module:
     """Build a network from elsewhere with random weights, in evaluation mode.
 
     Parameters
@@ -66,7 +66,7 @@ def build_described(network: NetworkDescription, *, code: Code | None, seed: int
     return built.eval()
 
 
-def open_whole(network: NetworkDescription, filling: Filling, *, code: Code | None = None) -> nn.Module:
+def open_whole(network: NetworkDescription, filling: Filling, *, code: NetworkCode | None = None) -> nn.Module:
     """Build a network from elsewhere and fill it, in evaluation mode; takes normalised images.
 
     Parameters

@@ -16,7 +16,7 @@ from closedloop.errors import CheckpointError
 from closedloop.execution.local import usable_processors
 from closedloop.execution.workers import Workers
 from closedloop.models.checkpoints import open_base_model
-from closedloop.models.networks.code import Code, name_of_code
+from closedloop.models.networks.code import NetworkCode, name_of_code
 from closedloop.models.shipped import weights_file
 from closedloop.models.site_model import BaseModel, build_site_model, predict
 from closedloop.stages.from_protocol.networks import code_of, open_choice
@@ -25,7 +25,7 @@ from closedloop.training.end_to_end import RefitRecipe
 
 
 def base_model_of(
-    choice: BaseModelChoice, source: str, *, sha256: str | None = None, code: Code | None = None
+    choice: BaseModelChoice, source: str, *, sha256: str | None = None, code: NetworkCode | None = None
 ) -> BaseModel:
     """Open the network under the readout, cut at the protocol's layer.
 
@@ -89,7 +89,7 @@ def members_of(
     ]
 
 
-def recorded_code_of(choice: BaseModelChoice, code: Mapping[str, str], *, near: Path) -> Code | None:
+def recorded_code_of(choice: BaseModelChoice, code: Mapping[str, str], *, near: Path) -> NetworkCode | None:
     """Find the file of a network's code, which is as a study recorded it; None where it is no code.
 
     Parameters

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from closedloop.artifacts.protocol.base_model import RANDOM, BaseModelChoice
 from closedloop.models.checkpoints import open_network
-from closedloop.models.networks.code import Code, find_code, kept_code, name_of_code
+from closedloop.models.networks.code import NetworkCode, find_code, kept_code, name_of_code
 from closedloop.models.networks.description import FeatureLayout, NetworkDescription, Preprocessing
 from closedloop.models.networks.opening import Filling
 from closedloop.models.site_model import BaseModel
 
 
-def described(choice: BaseModelChoice, code: Code | None) -> NetworkDescription:
+def described(choice: BaseModelChoice, code: NetworkCode | None) -> NetworkDescription:
     """Return what a protocol states of a network from elsewhere.
 
     Parameters
@@ -48,7 +48,7 @@ def filling_of(choice: BaseModelChoice, source: str) -> Filling:
     return Filling(seed=choice.seed) if source == RANDOM else Filling(Path(source))
 
 
-def open_choice(choice: BaseModelChoice, source: str, *, code: Code | None) -> BaseModel:
+def open_choice(choice: BaseModelChoice, source: str, *, code: NetworkCode | None) -> BaseModel:
     """Open a network from elsewhere, cut at the protocol's layer.
 
     Parameters
@@ -70,7 +70,7 @@ def open_choice(choice: BaseModelChoice, source: str, *, code: Code | None) -> B
     )
 
 
-def code_of(choice: BaseModelChoice, *, near: Path, sha256: str | None) -> Code | None:
+def code_of(choice: BaseModelChoice, *, near: Path, sha256: str | None) -> NetworkCode | None:
     """Find the file of a network's code; None where it is no code.
 
     Parameters

@@ -9,13 +9,13 @@ from closedloop.artifacts.catalog import STUDY_INPUTS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ProtocolError
-from closedloop.models.networks.code import Code, find_code, kept_code, kept_name, name_of_code
+from closedloop.models.networks.code import NetworkCode, find_code, kept_code, kept_name, name_of_code
 from closedloop.storage import read_bytes, write_bytes
 
 _SHOWN_HEX_DIGITS = 16
 
 
-def find_codes(protocol: Protocol, *, beside: Path) -> dict[str, Code]:
+def find_codes(protocol: Protocol, *, beside: Path) -> dict[str, NetworkCode]:
     """Find the code of a protocol's networks that are code.
 
     Parameters
@@ -35,7 +35,7 @@ def find_codes(protocol: Protocol, *, beside: Path) -> dict[str, Code]:
     ProtocolError
         A file or module is not there, or two files have one name.
     """
-    found: dict[str, Code] = {}
+    found: dict[str, NetworkCode] = {}
     for factory in _factories(protocol):
         code = find_code(factory, beside=beside)
         same = [one for name, one in found.items() if kept_name(name) == kept_name(factory)]
@@ -48,7 +48,7 @@ def find_codes(protocol: Protocol, *, beside: Path) -> dict[str, Code]:
     return found
 
 
-def recorded_codes(paths: StudyPaths) -> dict[str, Code]:
+def recorded_codes(paths: StudyPaths) -> dict[str, NetworkCode]:
     """Return the code that a study began with, as it is kept in it.
 
     Raises
@@ -61,13 +61,13 @@ def recorded_codes(paths: StudyPaths) -> dict[str, Code]:
     return {factory: kept_code(factory, sha256=sha256, near=place) for factory, sha256 in recorded.items()}
 
 
-def keep_code(code: Mapping[str, Code], folder: Path) -> None:
+def keep_code(code: Mapping[str, NetworkCode], folder: Path) -> None:
     """Copy files of code into a folder; of a package the module's own file alone."""
     for factory, one in code.items():
         write_bytes(folder / kept_name(factory), read_bytes(one.path))
 
 
-def say_trusted(code: Mapping[str, Code]) -> list[str]:
+def say_trusted(code: Mapping[str, NetworkCode]) -> list[str]:
     """Return a line for each file of code that will be run."""
     return [
         f"{one.path}: code that is trusted: it is run wherever the study is, as {factory}, sha256 "
