@@ -49,7 +49,7 @@ def inspect_base_model(
     images
         At least 8 of the side that the monkey sees, uint8 (n, side, side, 3).
     reference
-        ReferenceOutput output, where there is some.
+        Reference output, where there is some.
 
     Raises
     ------
