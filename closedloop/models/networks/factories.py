@@ -56,11 +56,11 @@ def _imported(name: str, code: NetworkCode) -> ModuleType:
 
 def _run(code: NetworkCode) -> ModuleType:
     """Run a file as a module whose name is its hash, once in a process."""
+    content = read_bytes(code.path)
+    unchanged(NetworkCode(code.path, sha256_bytes(content)), code.sha256)
     name = f"closedloop_code_{code.sha256}"
     if name in sys.modules:
         return sys.modules[name]
-    content = read_bytes(code.path)
-    unchanged(NetworkCode(code.path, sha256_bytes(content)), code.sha256)
     module = ModuleType(name)
     module.__file__ = str(code.path)
     sys.modules[name] = module  # classes of the file find their module by its name

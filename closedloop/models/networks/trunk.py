@@ -51,7 +51,7 @@ class CutNetwork(nn.Module):
         super().__init__()
         self.network = network
         self.layer, self.layout, self.side_px, self.class_token = layer, layout, side_px, class_token
-        node_of(network, layer).register_forward_hook(_stop)
+        node_of(network, layer)  # it is there
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images, (n, 3, side, side), to features, (n, n_channels, height, width)."""
@@ -62,6 +62,8 @@ class CutNetwork(nn.Module):
 
     def output(self, images: Tensor) -> Tensor:
         """Return what the layer gives for normalised images, as it lies there."""
+        # on every call: preparing a model for attacks puts other modules in the place of some
+        stop = self.network.get_submodule(self.layer).register_forward_hook(_stop)
         try:
             # not channels last: a network that somebody wrote may view its maps as rows
             self.network(resized(images, self.side_px).contiguous())
@@ -72,6 +74,8 @@ class CutNetwork(nn.Module):
                 f"base model: expected its forward pass to reach {self.layer}, found that it does not. Choose another "
                 "layer: `closedloop base-model layers` lists them."
             )
+        finally:
+            stop.remove()
         if not isinstance(output, Tensor):
             raise CheckpointError(
                 f"base model, layer {self.layer}: expected one array of features, found {type(output).__name__}. "

@@ -17,7 +17,10 @@ from closedloop.attacks.objectives import SignedResponse
 from closedloop.attacks.problem import Method, Problem
 from closedloop.attacks.searches import PAPER31
 from closedloop.models.backbones import build_classifier, cut
+from closedloop.models.networks.description import FeatureLayout, NetworkDescription, Preprocessing
+from closedloop.models.networks.trunk import CutNetwork
 from closedloop.models.site_model import BaseModel, SiteModel, build_site_model, freeze_for_attack
+from closedloop.models.way_back.rectifiers import softened
 
 torch.set_num_threads(1)
 WANTED = (True, False, False)  # of a convolution's backward pass: gradient of its input, of its weight, of its bias
@@ -129,3 +132,36 @@ def test_the_engine_refuses_a_model_of_which_one_layer_was_left_in_training_mode
     with pytest.raises(ValueError, match="eval mode"):
         attack(model)
     assert all(torch.equal(a, b) for a, b in zip(statistics(model), before, strict=True))
+
+
+class NormFirst(nn.Module):
+    """A network from elsewhere with names of ours and another order; what it rectifies it uses again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bn1, self.conv1, self.relu = nn.BatchNorm2d(3), nn.Conv2d(3, 3, 3, padding=1), nn.ReLU()
+        self.last = nn.Linear(3 * 32 * 32, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv1(self.bn1(x))
+        x = self.relu(x) - x
+        found: Tensor = self.last(x.view(len(x), -1))
+        return found
+
+
+def test_a_network_from_elsewhere_is_frozen_without_a_change() -> None:
+    network = NormFirst()
+    network.bn1.running_var.fill_(3.0)
+    layout = FeatureLayout("nc")
+    described = NetworkDescription("module", "x:y", layout, Preprocessing((0.5, 0.5, 0.5), (0.2, 0.2, 0.2)))
+    base = BaseModel("x", "last", CutNetwork(network.eval(), layer="last", layout=layout), described, "full")
+    model = build_site_model(base, n_sites=3, side_px=32, seed=0)
+    images = pictures().contiguous(memory_format=torch.channels_last)
+    expected, slopes = model(images).detach(), input_gradient(model, images)
+    frozen = freeze_for_attack(copy.deepcopy(model))
+    assert torch.equal(frozen(images), expected)
+    assert torch.equal(input_gradient(frozen, images), slopes)
+    assert not any(weight.requires_grad for weight in frozen.parameters())
+    with softened(3.0):
+        softer = input_gradient(frozen, images)
+    assert not torch.allclose(softer, slopes)

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from closedloop.errors import CheckpointError
-from closedloop.models.readout import FactorisedReadout, calibrate
+from closedloop.models.readout import FactorisedReadout, FullReadout, calibrate
 
 torch.set_num_threads(1)
 
@@ -76,3 +76,29 @@ def test_one_outlier_among_very_many_images_is_refused_before_it_reaches_the_los
     x[0] = 2.0
     with pytest.raises(CheckpointError, match="outliers"):
         calibrate(FactorisedReadout(n_sites=1, feature_shape=(1, 1, 1), seed=0), x)
+
+
+def test_a_full_readout_has_a_weight_for_every_channel_and_place() -> None:
+    readout = FullReadout(n_sites=3, feature_shape=(8, 4, 3), seed=1)
+    x = features(6)
+    calibrate(readout, x)
+    weights = readout.weight.detach().double().numpy()
+    sums = np.einsum("nchw,schw->ns", x.double().numpy(), weights)
+    expected = (sums - sums.mean(axis=0)) / sums.std(axis=0)
+    assert np.allclose(readout(x).detach().numpy(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 8])
+def test_a_full_readout_does_not_round_by_the_number_of_images(n: int) -> None:
+    readout = FullReadout(n_sites=4, feature_shape=(512, 7, 7), seed=1)
+    x = torch.rand(16, 512, 7, 7, generator=torch.Generator().manual_seed(0))
+
+    def answer(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        leaf = images.clone().requires_grad_()
+        found = readout(leaf)
+        (gradient,) = torch.autograd.grad(found.square().sum(), leaf)
+        return found.detach(), gradient
+
+    together, alone = answer(x), answer(x[:n])
+    assert torch.equal(alone[0], together[0][:n])
+    assert torch.equal(alone[1], together[1][:n])
