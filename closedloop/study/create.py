@@ -21,7 +21,6 @@ from closedloop.plain_text.suggestions import did_you_mean
 from closedloop.stimuli.listed import FolderPool, FolderReading, name_some, refuse_unreadable
 from closedloop.stimuli.pools import ImagePool
 from closedloop.storage import read_bytes, resolved, sha256_bytes, write_bytes
-from closedloop.study.foresight.code import find_codes, say_trusted
 from closedloop.study.foresight.images import forget_images, notes, open_images, read_images
 from closedloop.study.foresight.numbers import (
     Asked,
@@ -35,6 +34,7 @@ from closedloop.study.foresight.numbers import (
 from closedloop.study.foresight.place import new_folder, refuse_place
 from closedloop.study.foresight.weights import find_base_model
 from closedloop.study.inputs import record_inputs
+from closedloop.study.network_code import find_codes, say_trusted
 
 _ID_HEX_DIGITS = 8
 

@@ -47,6 +47,8 @@ LINES = (
     "closedloop recording map {map} --out new.html",
     "closedloop recording light {flashes} --edges {edges} --out new.json",
     "closedloop base-model train new.safetensors",
+    "closedloop base-model layers {two_days}",
+    "closedloop base-model check {two_days} --write new.safetensors",
     "closedloop base-model import {weights} --out new.safetensors --labelled-images {photographs}",
     "closedloop studies unit-sensitivity --network small_resnet_vanilla:layer3.0 --units 2 --images-per-unit 2"
     " --clean-images 8 --restarts 1 --steps 2 --epsilons 1 --out new --workers 2",

@@ -6,9 +6,11 @@ import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from closedloop.artifacts import catalog
@@ -36,6 +38,7 @@ MODULE = (
     "{source: module, factory: net.py:network, layer: '0.2', weights: random, seed: 1, layout: {kind: nchw}, "
     f"preprocessing: {PIXELS}}}"
 )
+EXPORTED = MODULE.replace("net.py:network", "net.pt2").replace("random, seed: 1", "included")
 VIT = (
     "{source: timm, architecture: vit_tiny_patch16_224, options: {img_size: 32, patch_size: 8, depth: 3}, "
     "layer: blocks.1, weights: random, layout: {kind: ntokens, prefix_tokens: 1, grid: [4, 4]}, "
@@ -48,6 +51,7 @@ SWIN = (
 )
 FROM_ELSEWHERE = {
     "module": MODULE,
+    "exported": EXPORTED,
     "resnet18": "{source: torchvision, architecture: resnet18, layer: layer2.0, weights: random, "
     f"layout: {{kind: nchw}}, preprocessing: {PIXELS}}}",
     "vit": f"{VIT}full}}",
@@ -56,6 +60,7 @@ FROM_ELSEWHERE = {
     f"preprocessing: {PIXELS}, readout: average}}",
     "swin": SWIN,
 }
+OWN_CODE = ("module", "exported")
 HAS_ZOO = find_spec("timm") is not None and find_spec("torchvision") is not None
 
 
@@ -70,13 +75,23 @@ def protocol(place: Path, base_model: str, *, ensemble: str = "") -> Path:
     return place
 
 
+def export(folder: Path) -> None:
+    """Write the network of net.py as a program of torch.export that takes any number of images."""
+    namespace: dict[str, Any] = {}
+    exec((folder / "net.py").read_text(), namespace)
+    images, any_number = torch.zeros(2, 3, 32, 32), {0: torch.export.Dim("n", min=1, max=4096)}
+    program = torch.export.export(namespace["network"]().eval(), (images,), dynamic_shapes=(any_number,))
+    torch.export.save(program, folder / "net.pt2")
+
+
 @pytest.mark.parametrize("name", list(FROM_ELSEWHERE))
 def test_a_day_closes_with_a_network_from_elsewhere(name: str, tmp_path: Path) -> None:
-    if name != "module" and not HAS_ZOO:
+    if name not in OWN_CODE and not HAS_ZOO:
         pytest.skip("timm and torchvision (extra zoo) are not installed")
-    finished = closedloop(
-        "dry-run", tmp_path / "study", "--protocol", protocol(tmp_path / "one.yaml", FROM_ELSEWHERE[name])
-    )
+    file = protocol(tmp_path / "one.yaml", FROM_ELSEWHERE[name])
+    if name == "exported":
+        export(file.parent)
+    finished = closedloop("dry-run", tmp_path / "study", "--protocol", file)
     assert finished.returncode == 0, finished.stderr
     paths = StudyPaths(tmp_path / "study")
     rows = catalog.SENSITIVITY.read(catalog.SENSITIVITY.published(paths, 0))

@@ -12,6 +12,12 @@ from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, ImageSide, Seed
 RANDOM: Final = "random"
 """In place of weights: random ones."""
 
+INCLUDED: Final = "included"
+"""In place of weights: those that the code itself comes with."""
+
+WITHOUT_FILE: Final = (RANDOM, INCLUDED)
+_EXPORTED = ".pt2"
+
 ArchitectureName = Literal[
     "resnet18",
     "resnet34",
@@ -78,15 +84,15 @@ class BaseModelChoice(Section):
     layer: str = Field(description="named layer whose output is read out")
     weights: str = Field(
         description="name of shipped weights; `init --base-model FILE` takes its place. Of a network from elsewhere: a "
-        "safetensors file, a state dict of torch, or random"
+        "safetensors file, a state dict of torch, random, or included (of source module: those that come with the code)"
     )
     source: Literal["own", "torchvision", "timm", "module"] = Field(
         default="own", description="who builds the network: closedloop, a library of architectures, or your own code"
     )
     factory: Annotated[str, Field(max_length=MOST_OF_PATH)] | None = Field(
         default=None,
-        description="of source module: file.py:function or package.module:function that returns a torch.nn.Module. "
-        "Code that is trusted: it is run, and refused once it is another",
+        description="of source module: file.py:function or package.module:function that returns a torch.nn.Module, or "
+        "a program of torch.export, file.pt2. Code that is trusted: it is run, and refused once it is another",
     )
     options: dict[_OptionName, OptionValue] = Field(
         default={}, max_length=50, description="arguments of the architecture or the factory, by name"
@@ -131,10 +137,15 @@ class BaseModelChoice(Section):
         named, other = ("factory", "architecture") if self.source == "module" else ("architecture", "factory")
         if getattr(self, named) is None or getattr(self, other) is not None:
             raise ValueError(f"{named}: expected it for source {self.source}, and no {other}, found otherwise. Name it")
-        if self.factory is not None and not all(self.factory.rpartition(":")):
+        exported = self.factory is not None and self.factory.endswith(_EXPORTED)
+        if self.factory is not None and not exported and not all(self.factory.rpartition(":")):
             raise ValueError(
-                f"factory: expected file.py:function or package.module:function, found {self.factory!r:.60}. Correct it"
+                "factory: expected file.py:function, package.module:function or file.pt2, found "
+                f"{self.factory!r:.60}. Correct it"
             )
+        if (self.weights == INCLUDED and self.source != "module") or (self.weights == RANDOM and exported):
+            other = RANDOM if self.weights == INCLUDED else INCLUDED
+            raise ValueError(f"weights: expected a file or {other}, found {self.weights}. Correct it")
         missing = [name for name in ("layout", "preprocessing") if getattr(self, name) is None]
         if missing:
             raise ValueError(f"{missing[0]}: expected it for source {self.source}, as nothing is guessed. State it")

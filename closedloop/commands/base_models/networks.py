@@ -31,7 +31,7 @@ from closedloop.plain_text.printed import printed, quoted
 from closedloop.stages.from_protocol.model import base_model_of
 from closedloop.stages.from_protocol.networks import code_of, described
 from closedloop.stimuli.procedural import ProceduralPool
-from closedloop.study.foresight.code import say_trusted
+from closedloop.study.network_code import say_trusted
 
 _WIDTH = 100  # columns, whatever the terminal: the layers' names must not wrap
 _N_IMAGES = 8
@@ -91,18 +91,22 @@ def check_network(
     base = base_model_of(stated.choice, stated.source, code=code)
     images = _images(stated.side_px)
     expected = None if reference is None else read_reference(reference)
+    made = None if write is None else make_reference(base, images)  # before the checks prepare it for attacks
     checks = inspect_base_model(base, images, reference=expected)
     failed = any(check.result == _FAILED for check in checks)
-    said = [] if as_json else _trusted(code, stated.choice.factory)
-    said += [json.dumps([asdict(check) for check in checks], indent=2)] if as_json else _lines(checks)
-    if write is not None and not failed:
+    written = None if failed else write
+    if made is not None and written is not None:
         stated_as = {"network": base.architecture, "layer": base.layer, "readout": base.readout}
-        write_reference(write, make_reference(base, images), described=stated_as)
-        if not as_json:
-            said.append(
-                f"{write}: reference output of {_N_IMAGES} images. Compare with it by --reference {quoted(write)}"
-            )
-    return printed(said), failed
+        write_reference(written, made, described=stated_as)
+    if as_json:
+        return json.dumps([asdict(check) for check in checks], indent=2), failed
+    return printed([*_trusted(code, stated.choice.factory), *_lines(checks), *_written(written)]), failed
+
+
+def _written(place: Path | None) -> list[str]:
+    if place is None:
+        return []
+    return [f"{place}: reference output of {_N_IMAGES} images. Compare with it by --reference {quoted(place)}"]
 
 
 def _code(stated: StatedNetwork) -> NetworkCode | None:

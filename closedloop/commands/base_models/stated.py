@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from closedloop.artifacts.documents import validate
-from closedloop.artifacts.protocol.base_model import RANDOM, BaseModelChoice
+from closedloop.artifacts.protocol.base_model import WITHOUT_FILE, BaseModelChoice
 from closedloop.artifacts.protocol.protocol import parse_protocol
 from closedloop.errors import OptionError, ProtocolError
 from closedloop.models.shipped import weights_file
@@ -30,7 +30,7 @@ class StatedNetwork:
     choice
         The section.
     source
-        Its weights: a shipped name, a file, or random.
+        Its weights: a shipped name, a file, random or included.
     side_px
         Side of the images that the monkey sees.
     place
@@ -99,8 +99,8 @@ def _section(plain: Any, place: Path, *, any_layer: bool) -> BaseModelChoice:
 
 def _weights(choice: BaseModelChoice, given: Path | None) -> str:
     source = str(given) if given is not None else choice.weights
-    if source == RANDOM and choice.source == "own":
-        raise ProtocolError("base_model.weights: expected a shipped name or a file, found random. Name some.")
-    if source != RANDOM:
+    if source in WITHOUT_FILE and choice.source == "own":
+        raise ProtocolError("base_model.weights: expected a shipped name or a file, found none. Name some.")
+    if source not in WITHOUT_FILE:
         refuse_no_weights(weights_file(source))
     return source

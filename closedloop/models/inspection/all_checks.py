@@ -45,7 +45,7 @@ def inspect_base_model(
     Parameters
     ----------
     base
-        Opened and cut.
+        Opened and cut; prepared for attacks afterwards.
     images
         At least 8 of the side that the monkey sees, uint8 (n, side, side, 3).
     reference
@@ -60,12 +60,11 @@ def inspect_base_model(
     checks = [_check_layer(base, side_px=images.shape[1]), _described_features(base, model, images)]
     checks.append(_check_preprocessing(base))
     checks += [check_gradients(model.features, pixels), check_batches(model.features, pixels)]
-    checks.append(check_frozen(model, freeze_for_attack, pixels))
     if reference is not None:
         same_side = reference.images.shape[1] == images.shape[1]
         of_reference = model if same_side else _site_model(base, side_px=reference.images.shape[1])
         checks.append(check_reference(features_of(of_reference, reference.images).numpy(), reference))
-    return checks
+    return [*checks, check_frozen(model, freeze_for_attack, pixels)]
 
 
 def make_reference(base: BaseModel, images: NDArray[np.uint8]) -> ReferenceOutput:
@@ -119,7 +118,7 @@ def layers_of_ours(architecture: str, *, side_px: int) -> tuple[SurveyedLayer, .
 def _site_model(base: BaseModel, *, side_px: int) -> SiteModel:
     try:
         return build_site_model(base, n_sites=_N_SITES, side_px=side_px, seed=0)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, AssertionError) as error:
         said = " ".join(str(error).split())
         raise CheckpointError(
             f"base model: expected a network that takes images of {side_px} px, found one that does not ({said:.160}). "

@@ -1,6 +1,6 @@
-"""Networks that are code: a factory in one file or in an installed package, by the hash of its file.
+"""Networks that are code: a factory in one file or in an installed package, or an exported program, by their hash.
 
-Nothing is run here. The imports of a file are not in its hash.
+Nothing is run here. The imports of a file are not in its hash. A program of ``torch.export`` holds pickles: it is code.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from closedloop.errors import CheckpointError, ProtocolError
-from closedloop.models.networks.description import FILE_SUFFIX
+from closedloop.models.networks.description import EXPORTED, FILE_SUFFIX
 from closedloop.storage import sha256_file
 
 KEPT = "inputs"
@@ -34,15 +34,25 @@ class NetworkCode:
     sha256: str
 
 
+def is_exported(factory: str) -> bool:
+    """Return whether a factory is an exported program, ``net.pt2``."""
+    return factory.endswith(EXPORTED)
+
+
 def is_file_of_code(factory: str) -> bool:
-    """Return whether a factory is named in a file, ``net.py:network``, not in a package."""
-    return factory.rpartition(":")[0].endswith(FILE_SUFFIX)
+    """Return whether a factory is in a file, ``net.py:network`` or ``net.pt2``, not in a package."""
+    return place_of(factory).endswith((FILE_SUFFIX, EXPORTED))
+
+
+def place_of(factory: str) -> str:
+    """Return the file or module of a factory."""
+    return factory if is_exported(factory) else factory.rpartition(":")[0]
 
 
 def name_of_code(factory: str) -> str:
     """Return a factory's name without the folder of its file."""
-    place, _, function = factory.rpartition(":")
-    return f"{Path(place).name}:{function}" if is_file_of_code(factory) else factory
+    place = place_of(factory)
+    return f"{Path(place).name}{factory.removeprefix(place)}" if is_file_of_code(factory) else factory
 
 
 def code_as_it_is(path: Path) -> NetworkCode:
@@ -56,7 +66,7 @@ def find_code(factory: str, *, beside: Path) -> NetworkCode:
     Parameters
     ----------
     factory
-        ``package.module:factory``, or ``file.py:factory`` with a whole path or one beside the protocol.
+        ``package.module:factory``, or ``file.py:factory`` or ``file.pt2`` with a whole path or one beside the protocol.
     beside
         Folder of the protocol; copies of its code may be in a folder ``inputs`` of it.
 
@@ -65,7 +75,7 @@ def find_code(factory: str, *, beside: Path) -> NetworkCode:
     ProtocolError
         There is no such file, or no such module.
     """
-    place = factory.rpartition(":")[0]
+    place = place_of(factory)
     if not is_file_of_code(factory):
         return code_as_it_is(_file_of_module(place))
     for path in (beside / place, beside / KEPT / kept_name(factory)):
@@ -79,7 +89,7 @@ def find_code(factory: str, *, beside: Path) -> NetworkCode:
 
 def kept_name(factory: str) -> str:
     """Return what a study calls its copy of a factory's file."""
-    place = factory.rpartition(":")[0]
+    place = place_of(factory)
     return Path(place).name if is_file_of_code(factory) else f"{place}{FILE_SUFFIX}"
 
 
@@ -113,7 +123,7 @@ def kept_code(factory: str, *, sha256: str, near: Path) -> NetworkCode:
     kept = unchanged(code_as_it_is(copy), sha256)
     if is_file_of_code(factory):
         return kept
-    return unchanged(code_as_it_is(_file_of_module(factory.rpartition(":")[0])), sha256)
+    return unchanged(code_as_it_is(_file_of_module(place_of(factory))), sha256)
 
 
 def unchanged(code: NetworkCode, sha256: str) -> NetworkCode:

@@ -16,7 +16,7 @@ ReadoutKind = Literal["factorised", "full", "average", "class_token"]
 OptionValue = bool | int | float | str | tuple[int | float, ...]
 Checked = TypeVar("Checked")
 
-FILE_SUFFIX = ".py"
+FILE_SUFFIX, EXPORTED = ".py", ".pt2"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ class NetworkDescription:
     source
         Who builds it.
     name
-        Name of the architecture; of code, ``package.module:factory`` or ``file.py:factory``.
+        Name of the architecture; of code, ``package.module:factory``, ``file.py:factory`` or an exported program,
+        ``file.pt2``.
     layout, preprocessing
         See there.
     options
@@ -96,12 +97,6 @@ class NetworkDescription:
     def label(self) -> str:
         """What reports call it."""
         return f"{self.source}/{self.name}"
-
-    @property
-    def code_file(self) -> str | None:
-        """Name of its file of code; None where it is no single file."""
-        file = self.name.rpartition(":")[0]
-        return file if self.source == "module" and file.endswith(FILE_SUFFIX) else None
 
 
 def described_network(path: Path, content: Any) -> NetworkDescription:

@@ -128,7 +128,7 @@ def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int, near: 
     grey = np.full((1, side_px, side_px, 3), 128, dtype=np.uint8)
     try:
         found = predict(build_site_model(base, n_sites=1, side_px=side_px, seed=0), grey, batch_size=1)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, AssertionError) as error:
         said = " ".join(str(error).split())
         raise CheckpointError(
             f"{source}: expected a network that takes images of {side_px} px up to {choice.layer}, found one that does "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.protocol.base_model import RANDOM, BaseModelChoice
+from closedloop.artifacts.protocol.base_model import WITHOUT_FILE, BaseModelChoice
 from closedloop.models.checkpoints import open_network
 from closedloop.models.networks.code import NetworkCode, find_code, kept_code, name_of_code
 from closedloop.models.networks.description import FeatureLayout, NetworkDescription, Preprocessing
@@ -43,9 +43,9 @@ def filling_of(choice: BaseModelChoice, source: str) -> Filling:
     choice
         The protocol's section.
     source
-        The weight file, or ``random``.
+        The weight file, ``random`` or ``included``.
     """
-    return Filling(seed=choice.seed) if source == RANDOM else Filling(Path(source))
+    return Filling(seed=choice.seed) if source in WITHOUT_FILE else Filling(Path(source))
 
 
 def open_choice(choice: BaseModelChoice, source: str, *, code: NetworkCode | None) -> BaseModel:
@@ -56,7 +56,7 @@ def open_choice(choice: BaseModelChoice, source: str, *, code: NetworkCode | Non
     choice
         The protocol's section.
     source
-        The weight file, or ``random``.
+        The weight file, ``random`` or ``included``.
     code
         The file of its code, where it is code.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.protocol.base_model import RANDOM, BaseModelChoice
+from closedloop.artifacts.protocol.base_model import WITHOUT_FILE, BaseModelChoice
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.errors import CheckpointError, ProtocolError
 from closedloop.models.shipped import shipped_names, weights_file
@@ -34,9 +34,9 @@ def find_base_model(protocol: Protocol, given: Path | None, *, place: str) -> st
     """
     named, near = protocol.base_model.weights, Path(place).parent
     _refuse_random_of_ours(protocol, place=place)
-    if given is None and named == RANDOM:
-        _try_all(protocol, RANDOM, near=near, place=place)
-        return RANDOM
+    if given is None and named in WITHOUT_FILE:
+        _try_all(protocol, named, near=near, place=place)
+        return named
     if given is None and named not in shipped_names() and not Path(named).is_file():
         what = f"{protocol.base_model.architecture or 'the base model'}, read out at {protocol.base_model.layer}"
         raise CheckpointError(
@@ -63,10 +63,10 @@ def _try_all(protocol: Protocol, source: str, *, near: Path, place: str) -> None
 
 def _refuse_random_of_ours(protocol: Protocol, *, place: str) -> None:
     for choice in (protocol.base_model, *protocol.ensemble):
-        if choice.source == "own" and choice.weights == RANDOM:
+        if choice.source == "own" and choice.weights in WITHOUT_FILE:
             raise ProtocolError(
-                f"{place}, weights: expected a shipped name or a file, found {RANDOM}, which networks from elsewhere "
-                "alone may have. Name the source, or weights."
+                f"{place}, weights: expected a shipped name or a file, found {choice.weights}, which networks "
+                "from elsewhere alone may have. Name the source, or weights."
             )
 
 
@@ -74,13 +74,13 @@ def _find_member(protocol: Protocol, member: BaseModelChoice, number: int, *, pl
     from closedloop.stages.from_protocol.model import try_base_model  # noqa: PLC0415 - likewise
 
     named, section = member.weights, f"ensemble member {number}"
-    known = named in shipped_names() or (named == RANDOM and member.source != "own")
+    known = named in shipped_names() or (named in WITHOUT_FILE and member.source != "own")
     if not known and not (Path(named).is_absolute() and Path(named).is_file()):
         raise CheckpointError(
             f"{place}, {section}: expected weights by a shipped name ({', '.join(shipped_names())}) or the whole path "
             f"of a file, found {named!r:.80}. Correct it, or leave the member out."
         )
-    if named != RANDOM:
+    if named not in WITHOUT_FILE:
         refuse_no_weights(weights_file(named))
     _refuse_unfit(member, named, place=place, option=f"{section}, weights", section=section)
     try:

@@ -13,11 +13,11 @@ from closedloop.errors import StudyError
 from closedloop.plain_text.printed import quoted
 from closedloop.stimuli.listed import FolderReading
 from closedloop.storage import read_bytes, sha256_bytes, write_bytes
-from closedloop.study.foresight.code import recorded_codes
 from closedloop.study.foresight.numbers import Asked, problems, refuse_problems
 from closedloop.study.foresight.place import new_folder, refuse_place
 from closedloop.study.inputs import are_recorded, compare_inputs, read_image_list, record_inputs
 from closedloop.study.loop import read_identity
+from closedloop.study.network_code import recorded_codes
 from closedloop.study.rehearsal.cut import Cuts, cut_protocol
 
 _ID_HEX_DIGITS = 8

@@ -8,7 +8,7 @@ from pathlib import Path
 from closedloop.artifacts.amended.moved import as_moved
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
-from closedloop.artifacts.protocol.base_model import RANDOM
+from closedloop.artifacts.protocol.base_model import WITHOUT_FILE
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
 from closedloop.artifacts.records.metadata import StudyMetadata
@@ -78,8 +78,8 @@ def check_base_model(findings: Findings, paths: StudyPaths, study: StudyDocument
         recorded = STUDY_INPUTS.read(STUDY_INPUTS.published(paths, 0))
         moved = as_moved(study, whole_amendments(paths.amendments)).base_model
         path = weights_file(moved if moved != study.base_model else recorded.base_model)
-        if recorded.base_model == RANDOM:
-            pass  # made from a seed
+        if recorded.base_model in WITHOUT_FILE:
+            pass  # from a seed, or from code that is in the study
         elif recorded.base_model_sha256 is None:
             findings.notes.append(f"{path}: nobody knows what the base model was; model 0 is in {paths.start}.")
         else:

@@ -106,6 +106,20 @@ def test_a_factory_that_makes_no_network_is_refused_in_a_line(
         build_from_code(f"net.py:{function}", code, options)
 
 
+def test_an_exported_program_is_code_too(tmp_path: Path) -> None:
+    program = tmp_path / "net.pt2"
+    program.write_bytes(b"no program")
+    code = find_code("net.pt2", beside=tmp_path)
+    assert (code.path, name_of_code(f"{program}")) == (program, "net.pt2")
+    with pytest.raises(CheckpointError, match="expected code that makes a network, found that it fails"):
+        build_from_code("net.pt2", code, {})
+    with pytest.raises(CheckpointError, match="expected no options"):
+        build_from_code("net.pt2", code, {"width": 3})
+    program.write_bytes(b"another")
+    with pytest.raises(CheckpointError, match="It is not run"):
+        build_from_code("net.pt2", code, {})
+
+
 def test_a_factory_of_a_package_is_known_by_its_modules_file(tmp_path: Path) -> None:
     found = find_code("tests.unit.models.networks.test_code:network", beside=tmp_path)
     assert found.path == Path(__file__)
