@@ -6,7 +6,6 @@ from .checkpoints import open_network as open_network
 from .checkpoints import save_site_model as save_site_model
 from .ensemble import Disagreement as Disagreement
 from .ensemble import SiteEnsemble as SiteEnsemble
-from .networks.code import NetworkCode as NetworkCode
 from .networks.code import find_code as find_code
 from .networks.description import FeatureLayout as FeatureLayout
 from .networks.description import NetworkDescription as NetworkDescription
@@ -26,7 +25,6 @@ __all__ = [
     "Disagreement",
     "FeatureLayout",
     "Filling",
-    "NetworkCode",
     "NetworkDescription",
     "Preprocessing",
     "SiteEnsemble",

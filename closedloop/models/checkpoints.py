@@ -273,7 +273,7 @@ def open_network(
     readout: ReadoutKind = "factorised",
     code: NetworkCode | None = None,
 ) -> BaseModel:
-    """Open a network from elsewhere, cut at a layer, in evaluation mode.
+    r"""Open a network from elsewhere, cut at a layer, in evaluation mode.
 
     Parameters
     ----------
@@ -294,6 +294,22 @@ def open_network(
         It cannot be built or filled, or has no such layer.
     ModuleNotFoundError
         Its library is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from closedloop.models import FeatureLayout, Filling, NetworkDescription, Preprocessing, find_code, open_network
+    >>> pixels = Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    >>> text = "from torch import nn\\ndef network(): return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh())"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = Path(folder, "net.py").write_text(text)
+    ...     code = find_code("net.py:network", beside=Path(folder))
+    ...     network = NetworkDescription(
+    ...         "module", "net.py:network", FeatureLayout("nchw"), pixels, code_sha256=code.sha256
+    ...     )
+    ...     open_network(network, Filling(seed=1), layer="1", code=code).architecture
+    'module/net.py:network'
     """
     whole = open_whole(network, filling, code=code)
     trunk = cut_described(whole, network, layer=layer, readout=readout)

@@ -34,7 +34,7 @@ from closedloop.study.foresight.numbers import (
 from closedloop.study.foresight.place import new_folder, refuse_place
 from closedloop.study.foresight.weights import find_base_model
 from closedloop.study.inputs import record_inputs
-from closedloop.study.network_code import find_codes, say_trusted
+from closedloop.study.trusted.code import find_codes, say_trusted
 
 _ID_HEX_DIGITS = 8
 

@@ -40,7 +40,7 @@ from closedloop.stimuli.listed import (
 )
 from closedloop.stimuli.pools import open_pool
 from closedloop.storage import make_folder, publish_folder, remove_file, sha256_bytes, sha256_file
-from closedloop.study.network_code import find_codes, keep_code
+from closedloop.study.trusted.code import find_codes, keep_code
 
 _REMEMBERED = ".scratch"
 _MOST_NAMES = 3  # in one line

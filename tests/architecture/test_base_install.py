@@ -77,6 +77,17 @@ def test_the_service_names_its_own_extra(tmp_path: Path) -> None:
     assert len(finished.stderr.splitlines()) == 1
 
 
+def test_a_network_of_a_library_that_is_missing_names_its_own_extra(tmp_path: Path) -> None:
+    (tmp_path / "network.yaml").write_text(
+        "{source: timm, architecture: convnext_atto, layer: stages.1, weights: random, layout: {kind: nchw}, "
+        "preprocessing: {mean: [0, 0, 0], std: [1, 1, 1], side_px: 32}}"
+    )
+    finished = closedloop("base-model", "check", "network.yaml", cwd=tmp_path, missing=["timm", "torchvision"])
+    assert finished.returncode == 1
+    assert finished.stderr.endswith(f"Install it: pip install '{ROOT}[zoo]'\n")
+    assert len(finished.stderr.splitlines()) == 1
+
+
 @pytest.mark.slow
 def test_a_recording_day_does_not_wait_for_pandas(tmp_path: Path) -> None:
     finished = closedloop("dry-run", "study", "--protocol", "smoke", cwd=tmp_path, missing=["pandas"])

@@ -13,10 +13,9 @@ from pydantic import Field, model_validator
 from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.protocol.analysis import Evaluation, Fit, Simulation
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, Attack, Controls
-from closedloop.artifacts.protocol.base_model import BaseModelChoice
 from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
-from closedloop.artifacts.protocol.images import Images, Procedural, Sites
+from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
 from closedloop.artifacts.protocol.numbers import Days, Rounds, Seed
 from closedloop.artifacts.protocol.plane import ImagePlanes
 from closedloop.artifacts.protocol.population import Population

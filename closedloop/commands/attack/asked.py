@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from closedloop.artifacts.protocol.attack import Gradient
-from closedloop.artifacts.protocol.base_model import ArchitectureName
+from closedloop.artifacts.protocol.images import ArchitectureName
 from closedloop.commands.attack.names import DOCUMENT_NAME
 from closedloop.errors import ImageError, OptionError, ProtocolError, StorageError
 from closedloop.execution.found import find_workers

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from closedloop.artifacts.protocol.base_model import ArchitectureName
+from closedloop.artifacts.protocol.images import ArchitectureName
 from closedloop.attacks.epsilons import MOST_EPSILON
 from closedloop.errors import ImageError, OptionError, StorageError
 from closedloop.execution.found import find_workers

@@ -31,7 +31,7 @@ from closedloop.plain_text.printed import printed, quoted
 from closedloop.stages.from_protocol.model import base_model_of
 from closedloop.stages.from_protocol.networks import code_of, described
 from closedloop.stimuli.procedural import ProceduralPool
-from closedloop.study.network_code import say_trusted
+from closedloop.study.trusted.code import say_trusted
 
 _WIDTH = 100  # columns, whatever the terminal: the layers' names must not wrap
 _N_IMAGES = 8

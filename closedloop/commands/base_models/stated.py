@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from closedloop.artifacts.documents import validate
-from closedloop.artifacts.protocol.base_model import WITHOUT_FILE, BaseModelChoice
+from closedloop.artifacts.protocol.images import WITHOUT_FILE, BaseModelChoice
 from closedloop.artifacts.protocol.protocol import parse_protocol
 from closedloop.errors import OptionError, ProtocolError
 from closedloop.models.shipped import weights_file

@@ -74,6 +74,16 @@ def find_code(factory: str, *, beside: Path) -> NetworkCode:
     ------
     ProtocolError
         There is no such file, or no such module.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from closedloop.models import find_code
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = Path(folder, "net.py").write_text("from torch.nn import Identity")
+    ...     find_code("net.py:Identity", beside=Path(folder)).sha256[:8]
+    '4eb5e91f'
     """
     place = place_of(factory)
     if not is_file_of_code(factory):

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from closedloop.errors import CheckpointError
 
-Source = Literal["torchvision", "timm", "module"]
+NetworkSource = Literal["torchvision", "timm", "module"]
 LayoutKind = Literal["nchw", "nhwc", "ntokens", "nc"]
 Colours = Literal["rgb", "bgr"]
 ReadoutKind = Literal["factorised", "full", "average", "class_token"]
@@ -32,6 +32,12 @@ class FeatureLayout:
         Tokens before those of the image: a class token and registers.
     grid
         Rows and columns of the image's tokens, which run row by row.
+
+    Examples
+    --------
+    >>> from closedloop.models import FeatureLayout
+    >>> FeatureLayout("ntokens", prefix_tokens=5, grid=(16, 16))  # a class token, four registers, 256 patches
+    FeatureLayout(kind='ntokens', prefix_tokens=5, grid=(16, 16))
     """
 
     kind: LayoutKind
@@ -51,6 +57,12 @@ class Preprocessing:
         Side that the images are resized to, bilinear and without aliases; None: they stay as they are.
     colours
         Order of the colours that the network sees.
+
+    Examples
+    --------
+    >>> from closedloop.models import Preprocessing
+    >>> Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), side_px=224).colours
+    'rgb'
     """
 
     mean: tuple[float, float, float]
@@ -86,7 +98,7 @@ class NetworkDescription:
     'timm/vit_tiny_patch16_224'
     """
 
-    source: Source
+    source: NetworkSource
     name: str
     layout: FeatureLayout
     preprocessing: Preprocessing
@@ -117,7 +129,7 @@ def described_network(path: Path, content: Any) -> NetworkDescription:
     try:
         layout, pixels = content["layout"], content["preprocessing"]
         return NetworkDescription(
-            source=_one_of(get_args(Source), content["source"]),
+            source=_one_of(get_args(NetworkSource), content["source"]),
             name=_text(content["name"]),
             layout=FeatureLayout(
                 _one_of(get_args(LayoutKind), layout["kind"]),

@@ -27,6 +27,12 @@ class Filling:
         A safetensors file or a state dict of torch's; None: random.
     seed
         Of random weights.
+
+    Examples
+    --------
+    >>> from closedloop.models import Filling
+    >>> Filling(seed=3).weights is None
+    True
     """
 
     weights: Path | None = None

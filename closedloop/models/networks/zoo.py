@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from types import ModuleType
@@ -53,7 +52,7 @@ def build_torchvision(name: str, options: Mapping[str, OptionValue]) -> nn.Modul
     CheckpointError
         It cannot be built with these options.
     """
-    models = _torchvision_models()
+    models: Any = import_torchvision().models
     _refuse_weights(options)
     known = models.list_models(module=models)
     _refuse_unknown(TORCHVISION, name, known)
@@ -80,27 +79,29 @@ def build_timm(name: str, options: Mapping[str, OptionValue]) -> nn.Module:
         It cannot be built with these options.
     """
     import_torchvision()
-    timm = import_module(TIMM)
+    import timm  # noqa: PLC0415 - where it is asked for alone
+
     _refuse_weights(options)
     _refuse_unknown(TIMM, name.partition(".")[0], timm.list_models())
     return _built(timm.create_model, name, {"model_name": name, "pretrained": False, **options})
 
 
-def import_torchvision() -> ModuleType:
+def import_torchvision() -> Any:
     """Import torchvision, also where its compiled operators are of another build of torch.
 
     Its wheel from the index is built for CUDA; beside torch for processors its operators are missing, and the
     registration of their shapes fails. Classifiers need neither, so that the registration alone is left out then.
     """
     try:
-        return import_module(TORCHVISION)
+        import torchvision  # noqa: PLC0415 - where it is asked for alone
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
-    for name in [name for name in sys.modules if name.partition(".")[0] == TORCHVISION]:
-        del sys.modules[name]
-    sys.modules[_REGISTRATIONS] = ModuleType(_REGISTRATIONS)
-    return import_module(TORCHVISION)
+        for name in [name for name in sys.modules if name.partition(".")[0] == TORCHVISION]:
+            del sys.modules[name]
+        sys.modules[_REGISTRATIONS] = ModuleType(_REGISTRATIONS)
+        import torchvision  # noqa: PLC0415 - likewise
+    return torchvision
 
 
 def stated_normalisation(network: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
@@ -109,11 +110,6 @@ def stated_normalisation(network: nn.Module) -> tuple[tuple[float, ...], tuple[f
     if not isinstance(stated, dict) or not {"mean", "std"} <= stated.keys():
         return None
     return tuple(map(float, stated["mean"])), tuple(map(float, stated["std"]))
-
-
-def _torchvision_models() -> Any:
-    import_torchvision()
-    return import_module(f"{TORCHVISION}.models")
 
 
 def _built(build: Any, name: str, arguments: Mapping[str, Any]) -> nn.Module:

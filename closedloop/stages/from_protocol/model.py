@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from closedloop.artifacts.protocol.analysis import Fit
-from closedloop.artifacts.protocol.base_model import BaseModelChoice
+from closedloop.artifacts.protocol.images import BaseModelChoice
 from closedloop.errors import CheckpointError
 from closedloop.execution.local import usable_processors
 from closedloop.execution.workers import Workers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.protocol.base_model import WITHOUT_FILE, BaseModelChoice
+from closedloop.artifacts.protocol.images import WITHOUT_FILE, BaseModelChoice
 from closedloop.models.checkpoints import open_network
 from closedloop.models.networks.code import NetworkCode, find_code, kept_code, name_of_code
 from closedloop.models.networks.description import FeatureLayout, NetworkDescription, Preprocessing

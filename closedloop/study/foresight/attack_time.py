@@ -17,7 +17,7 @@ from closedloop.stages.from_protocol.duration import Duration, duration_of
 from closedloop.stages.from_protocol.model import base_model_of, members_of
 from closedloop.stages.from_protocol.networks import code_of
 from closedloop.stages.from_protocol.refit_duration import refit_seconds
-from closedloop.study.network_code import find_codes, keep_code
+from closedloop.study.trusted.code import find_codes, keep_code
 
 _MANY = 10_000  # images of a refit: a last batch that is not whole is nothing among them
 

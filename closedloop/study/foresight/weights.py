@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from closedloop.artifacts.protocol.base_model import WITHOUT_FILE, BaseModelChoice
+from closedloop.artifacts.protocol.images import WITHOUT_FILE, BaseModelChoice
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.errors import CheckpointError, ProtocolError
 from closedloop.models.shipped import shipped_names, weights_file

@@ -17,8 +17,8 @@ from closedloop.study.foresight.numbers import Asked, problems, refuse_problems
 from closedloop.study.foresight.place import new_folder, refuse_place
 from closedloop.study.inputs import are_recorded, compare_inputs, read_image_list, record_inputs
 from closedloop.study.loop import read_identity
-from closedloop.study.network_code import recorded_codes
 from closedloop.study.rehearsal.cut import Cuts, cut_protocol
+from closedloop.study.trusted.code import recorded_codes
 
 _ID_HEX_DIGITS = 8
 _MOST_ARRAYS = 2

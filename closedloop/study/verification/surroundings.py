@@ -8,7 +8,7 @@ from pathlib import Path
 from closedloop.artifacts.amended.moved import as_moved
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
-from closedloop.artifacts.protocol.base_model import WITHOUT_FILE
+from closedloop.artifacts.protocol.images import WITHOUT_FILE
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
 from closedloop.artifacts.records.metadata import StudyMetadata

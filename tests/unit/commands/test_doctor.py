@@ -14,8 +14,18 @@ from closedloop.detection.loops.compiled import where_kept
 def test_a_sound_machine_passes_whatever_can_be_tested_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     results = {check.name: check for check in check_machine()}
-    for name in ("Python", "torch", "atomic rename", "HDF5", "Blackrock files", "detection", "shipped weights"):
+    for name in (
+        "Python",
+        "torch",
+        "atomic rename",
+        "HDF5",
+        "Blackrock files",
+        "detection",
+        "shipped weights",
+        "networks",
+    ):
         assert results[name].result == "PASS", results[name]
+    assert results["networks"].found.startswith("sources of networks: own, module")
     assert not list(tmp_path.iterdir())
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from closedloop.artifacts.protocol.base_model import ArchitectureName
+from closedloop.artifacts.protocol.images import ArchitectureName
 from closedloop.errors import ProtocolError
 from closedloop.models.backbones import ARCHITECTURES, build_classifier, cut, layer_names, normalisation_of
 

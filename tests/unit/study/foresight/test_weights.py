@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from closedloop.artifacts.protocol.base_model import BaseModelChoice
+from closedloop.artifacts.protocol.images import BaseModelChoice
 from closedloop.errors import CheckpointError, ProtocolError
 from closedloop.study.foresight.weights import find_base_model
 from tests.unit.days import protocol

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from closedloop.artifacts.documents import validate
-from closedloop.artifacts.protocol.base_model import BaseModelChoice
+from closedloop.artifacts.protocol.images import BaseModelChoice
 from closedloop.errors import ProtocolError
 from tests.unit.messages import refused
 

@@ -1,0 +1,1 @@
+"""What a study runs because somebody trusts it: the code of its networks."""
