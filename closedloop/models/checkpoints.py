@@ -301,7 +301,7 @@ def open_network(
     >>> from pathlib import Path
     >>> from closedloop.models import FeatureLayout, Filling, NetworkDescription, Preprocessing, find_code, open_network
     >>> pixels = Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
-    >>> text = "from torch import nn\\ndef network(): return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh())"
+    >>> text = "from torch import nn\ndef network(): return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh())"
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     written = Path(folder, "net.py").write_text(text)
     ...     code = find_code("net.py:network", beside=Path(folder))
