@@ -18,6 +18,7 @@ NAMES = {
     "lattice": "what whole grey levels cost an attack, and what steps there gain back (--trained: a ResNet-50 too)",
     "nev": "ten million packets of a NEV file against neo",
     "site_identity": "steady sites called changed, and exchanged, dead and retuned ones found, over simulated subjects",
+    "objectives": "what levels and other objectives attain by the model and in truth (--study: a finished one)",
     "page_hour": "what a page and its service grow by in an hour, by the clock, over 3,000 presentations (an hour)",
     "plan_expectations": "what `closedloop plan` expects against simulated days: standard errors, power to see growth",
     "preference": "preferred levels of simulated sites against the truth, their intervals, and the largest mean's bias",

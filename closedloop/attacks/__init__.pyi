@@ -1,6 +1,15 @@
 """What `closedloop.attacks` offers to a user of the library."""
 
+from .aims.kinds import Alone as Alone
+from .aims.kinds import Along as Along
+from .aims.kinds import Controversial as Controversial
+from .aims.kinds import Drive as Drive
+from .aims.kinds import Level as Level
+from .aims.kinds import Pattern as Pattern
+from .aims.levels import LevelSettings as LevelSettings
+from .aims.side_by_side import SideBySide as SideBySide
 from .balls import L2 as L2
+from .balls import Anywhere as Anywhere
 from .balls import LInf as LInf
 from .balls import radius_at as radius_at
 from .engine.find import find as find
@@ -51,11 +60,16 @@ __all__ = [
     "L2",
     "PAPER31",
     "STRENGTHENED",
+    "Alone",
+    "Along",
+    "Anywhere",
     "AttackItem",
     "AttackResult",
     "Averaged",
     "Blurred",
+    "Controversial",
     "DecoderMargin",
+    "Drive",
     "Ensemble",
     "EqualMembers",
     "InMemory",
@@ -63,15 +77,19 @@ __all__ = [
     "LatticeSettings",
     "LayerAttacks",
     "LayerDisplacement",
+    "Level",
+    "LevelSettings",
     "Method",
     "Mse1000",
     "Noise",
+    "Pattern",
     "Plain",
     "PopulationVector",
     "Problem",
     "Scale",
     "Schedule",
     "Shift",
+    "SideBySide",
     "SignedResponse",
     "SoftRelu",
     "Target",

@@ -1,7 +1,8 @@
 """How far an attack may go: a ball around the clean image, cut by the pixel box [0, 1].
 
 Every function takes one radius an item, so that a batch may mix epsilons. `L2` is the paper's (section 2), `LInf` for
-studies of defences. `radius_at` says what an epsilon stated at 224 px is at another image size.
+studies of defences, `Anywhere` for images that no clean one bounds. `radius_at` says what an epsilon stated at 224 px
+is at another image size.
 """
 
 from __future__ import annotations
@@ -39,6 +40,28 @@ def radius_at(epsilon: float, side_px: float) -> float:
     5.0
     """
     return epsilon * side_px / PAPER_SIDE_PX
+
+
+def radius_of(ball: Ball, epsilon: float, side_px: float) -> float:
+    """Return the radius of a ball at an image's side.
+
+    Parameters
+    ----------
+    ball
+        Which norm.
+    epsilon
+        Of `LInf` the largest change of a value in [0, 1]; else an L2 norm on a 224 x 224 x 3 image.
+    side_px
+        Side of the square image that is attacked, in pixels.
+
+    Examples
+    --------
+    >>> from closedloop.attacks import L2, LInf
+    >>> from closedloop.attacks.balls import radius_of
+    >>> radius_of(L2(), 10.0, side_px=112), radius_of(LInf(), 0.1, side_px=112)
+    (5.0, 0.1)
+    """
+    return epsilon if isinstance(ball, LInf) else radius_at(epsilon, side_px)
 
 
 class Ball(Protocol):
@@ -170,6 +193,44 @@ class LInf:
         """
         bound = per_item(radius, delta)
         return _in_box(torch.minimum(torch.maximum(delta, -bound), bound), clean)
+
+
+@dataclass(frozen=True)
+class Anywhere:
+    """No ball: perturbations of any size, cut by the box alone; the radius is the scale of steps and random starts.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from closedloop.attacks import Anywhere
+    >>> clean, far = torch.full((1, 2), 0.5), torch.tensor([[3.0, 0.125]])
+    >>> Anywhere().project(far, clean=clean, radius=torch.tensor([0.25])).tolist()
+    [[0.5, 0.125]]
+    """
+
+    def start(self, radius: Tensor, *, shape: Sequence[int], seeds: Sequence[int]) -> Tensor:
+        """Draw perturbations uniformly from the L2 ball of the radius, (n_items, *shape), one generator an item.
+
+        Parameters
+        ----------
+        radius, shape, seeds
+            See `Ball.start`.
+        """
+        return L2().start(radius, shape=shape, seeds=seeds)
+
+    def ascent(self, gradient: Tensor) -> Tensor:
+        """Each item's gradient with unit L2 norm; a gradient of exactly zero stays zero."""
+        return L2().ascent(gradient)
+
+    def project(self, delta: Tensor, *, clean: Tensor, radius: Tensor) -> Tensor:  # noqa: ARG002 - the port's
+        """Clip to the box.
+
+        Parameters
+        ----------
+        delta, clean, radius
+            See `Ball.project`.
+        """
+        return _in_box(delta, clean)
 
 
 def per_item(values: Tensor, like: Tensor) -> Tensor:

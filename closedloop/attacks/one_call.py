@@ -27,8 +27,9 @@ from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.objectives import SignedResponse
 from closedloop.attacks.problem import ImageSource, Method, Problem, from_bytes
 from closedloop.attacks.searches import COSINE
-from closedloop.attacks.synthesis.both_directions import Work, attacks
+from closedloop.attacks.synthesis.both_directions import attacks
 from closedloop.attacks.synthesis.items import AttackItem, seed_of
+from closedloop.attacks.synthesis.work import Work
 from closedloop.models.site_model import device_of
 
 AnyImages = TypeVar("AnyImages")

@@ -1,56 +1,33 @@
-"""Attacks of items, both directions of each, on the lattice; the larger predicted change is kept (section 3.1)."""
+"""Attacks of items, both directions of each, on the lattice; the larger predicted change is kept (section 3.1).
+
+What is driven up and down is the site's response, or what the item's aim makes of all responses. Stated levels have a
+search of their own (`at_levels`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import islice
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from closedloop.attacks.balls import radius_at
+from closedloop.attacks.aims.kinds import Drive, Level
+from closedloop.attacks.aims.together import BothWays, objective_of
+from closedloop.attacks.balls import L2, radius_of
 from closedloop.attacks.engine.evaluation import Evaluator, Width
 from closedloop.attacks.engine.find import Optimum, find_with
 from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.gradients.estimators import Draws
-from closedloop.attacks.lattice import LatticeSettings, pixel_type, realised_epsilon, refine_on_lattice
-from closedloop.attacks.objectives import SignedResponse
-from closedloop.attacks.problem import Method, Problem, from_bytes, in_unit_range
-from closedloop.attacks.synthesis.items import Attacked, AttackItem, seed_of
-
-
-@dataclass(frozen=True)
-class Work:
-    """Items to attack, and everything that decides what is found.
-
-    Attributes
-    ----------
-    items
-        Which image, site and epsilon.
-    clean_images
-        In whole levels, (n_images, height, width, 3); may be memory-mapped.
-    method, lattice
-        How to search, and how to put the float optimum on the lattice.
-    directions
-        +1 to raise the response, -1 to lower it; of several the larger change is kept.
-    device
-        Where the model is.
-    """
-
-    items: Sequence[AttackItem]
-    clean_images: NDArray[Any]
-    method: Method
-    lattice: LatticeSettings
-    directions: tuple[int, ...]
-    device: torch.device
-
-    def clean(self, places: Sequence[int]) -> NDArray[Any]:
-        """Return the clean images of some items."""
-        return np.asarray(self.clean_images[[self.items[place].image_index for place in places]])
+from closedloop.attacks.lattice import realised_epsilon, refine_on_lattice
+from closedloop.attacks.lattice.balls import ball_on_lattice
+from closedloop.attacks.lattice.refinement import LatticeOptimum
+from closedloop.attacks.objectives import Objective
+from closedloop.attacks.problem import Problem, from_bytes, in_unit_range
+from closedloop.attacks.synthesis.at_levels import levels_of
+from closedloop.attacks.synthesis.items import Attacked, seed_of
+from closedloop.attacks.synthesis.work import Work, to_pixels
 
 
 def attacks(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tuple[int, Attacked]]:
@@ -65,6 +42,16 @@ def attacks(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tuple[
     batch_size
         Images at once; what is found does not depend on it.
     """
+    for find, places in (
+        (levels_of, [place for place, item in enumerate(work.items) if isinstance(item.aim, Level)]),
+        (_driven, [place for place, item in enumerate(work.items) if not isinstance(item.aim, Level)]),
+    ):
+        part = replace(work, items=[work.items[place] for place in places])
+        for place, attacked in find(model, part, batch_size=batch_size) if places else ():
+            yield places[place], attacked
+
+
+def _driven(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tuple[int, Attacked]]:
     images = from_bytes(work.clean_images, device=work.device, levels=work.lattice.levels)
     problem = Problem(model, images, _objective(work))
     evaluator = Evaluator(problem, work.method, Width(batch_size))
@@ -79,14 +66,14 @@ def _tasks(work: Work) -> Iterator[Task]:
     for place, item in enumerate(work.items):
         for side, direction in enumerate(work.directions):
             row = len(work.directions) * place + side
-            radius = radius_at(item.epsilon, side_px)
+            radius = radius_of(work.method.ball, item.epsilon, side_px)
             yield Task(row, item.image_index, (radius,), seed_of(item.item_name, direction))
 
 
-def _objective(work: Work) -> SignedResponse:
-    site = torch.tensor([item.site_index for item in work.items], device=work.device)
+def _objective(work: Work) -> Objective:
+    aims = [item.aim or Drive(item.site_index) for item in work.items]
     sign = torch.tensor(work.directions, dtype=torch.float32, device=work.device)
-    return SignedResponse(site.repeat_interleave(len(sign)), sign.repeat(len(site)))
+    return BothWays(objective_of(aims, work.device), sign)
 
 
 def _on_lattice(evaluator: Evaluator, work: Work, group: Sequence[Optimum]) -> Iterator[tuple[int, Attacked]]:
@@ -98,14 +85,17 @@ def _on_lattice(evaluator: Evaluator, work: Work, group: Sequence[Optimum]) -> I
     draws = Draws(tuple(found.task.seed for found in group), (0,) * len(group))  # the same at every step: comparable
     clean, levels = work.clean(items), work.lattice.levels
     x = in_unit_range(clean, device=work.device, levels=levels)
-    best = refine_on_lattice(
-        lambda images: evaluator.score(images, rows, draws),
-        x,
-        delta,
-        radius=[found.task.radii[0] for found in group],
-        settings=work.lattice,
-    )
-    shown = _pixels(best.pixels, levels)
+    radius = [found.task.radii[0] for found in group]
+    candidates = list[LatticeOptimum]()
+    if isinstance(work.method.ball, L2):
+        refined = refine_on_lattice(
+            lambda images: evaluator.score(images, rows, draws), x, delta, radius=radius, settings=work.lattice
+        )
+        candidates.append(refined)
+    if not candidates or any(work.items[item].aim is not None for item in items):
+        candidates.append(_rounded(evaluator, x, delta, rows, radius=radius, levels=levels))
+    best = _best(candidates)
+    shown = to_pixels(best.pixels, levels)
     before = evaluator.value(x, rows).tolist()
     after = evaluator.value(in_unit_range(shown, device=work.device, levels=levels), rows).tolist()
     realised = realised_epsilon(clean, shown, levels=levels).tolist()
@@ -123,8 +113,25 @@ def _on_lattice(evaluator: Evaluator, work: Work, group: Sequence[Optimum]) -> I
         yield item, attacked
 
 
-def _pixels(levels_of: Tensor, levels: int) -> NDArray[Any]:
-    return np.asarray(levels_of.permute(0, 2, 3, 1).cpu().numpy().astype(pixel_type(levels)))
+def _best(candidates: Sequence[LatticeOptimum]) -> LatticeOptimum:
+    """Return the better of the ways to whole levels; the first one fills the ball, which not every aim wants."""
+    first = candidates[0]
+    for other in candidates[1:]:
+        nearer = other.value > first.value
+        pixels = torch.where(nearer[:, None, None, None], other.pixels, first.pixels)
+        first = first._replace(pixels=pixels, value=torch.maximum(first.value, other.value))
+    return first
+
+
+def _rounded(
+    evaluator: Evaluator, x: Tensor, delta: Tensor, rows: Tensor, *, radius: Sequence[float], levels: int
+) -> LatticeOptimum:
+    """Round to whole levels inside the box: where no L2 norm bounds an image, there is no budget left to spend."""
+    pixels = (x * levels).round()
+    ball = ball_on_lattice(evaluator.method.ball, pixels, radius, levels=levels)
+    shown = pixels + ball.nearest(delta.flatten(1) * levels).view_as(pixels)
+    value = evaluator.value(shown / levels, rows)
+    return LatticeOptimum(shown, value, evaluator.value(x + delta, rows), torch.full_like(value, torch.nan), 0)
 
 
 def _larger_changes(shown: Iterable[tuple[int, Attacked]], *, n_directions: int) -> Iterator[tuple[int, Attacked]]:

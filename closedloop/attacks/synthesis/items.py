@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.attacks.aims.kinds import Aim
 from closedloop.attacks.audit import rounding_loss
 
 
@@ -25,7 +26,9 @@ class AttackItem:
     site_index
         Index of the model's site.
     epsilon
-        L2 norm in [0, 1] pixel units on a 224 x 224 x 3 image.
+        L2 norm in [0, 1] pixel units on a 224 x 224 x 3 image; of other balls see `balls.radius_of`.
+    aim
+        What is to be attained; None: the site's response, as far as it can be moved.
 
     Examples
     --------
@@ -38,13 +41,15 @@ class AttackItem:
     image_index: int
     site_index: int
     epsilon: float
+    aim: Aim | None = None
 
 
 @dataclass(frozen=True)
 class SynthesisResult:
     """Attacked images and what the model predicts for them, one row an item.
 
-    Predictions are of the item's own site, in the model's response units, on the bytes that will be shown.
+    Predictions are of the item's own site, in the model's response units, on the bytes that will be shown; of an item
+    with an aim they are what that makes of the responses (for a level, the response).
 
     Parameters
     ----------
@@ -56,7 +61,7 @@ class SynthesisResult:
         Change of the response where the float search ended, before the image was put on the lattice, shape (n_items,).
         After few steps that is no optimum: the search on the lattice may end further.
     lattice_bound
-        What part of the change there the lattice allows to first order, shape (n_items,).
+        What part of the change there the lattice allows to first order, shape (n_items,); NaN of levels and outside L2.
     realised_epsilon
         Epsilon from the bytes, 224 px units, shape (n_items,).
     direction

@@ -14,10 +14,11 @@ from closedloop.attacks.engine.batch_size import BatchSize, choose_batch_size
 from closedloop.attacks.engine.devices import own_device
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
-from closedloop.attacks.synthesis.both_directions import Work, attacks
+from closedloop.attacks.synthesis.both_directions import attacks
 from closedloop.attacks.synthesis.items import Attacked, AttackItem
 from closedloop.attacks.synthesis.shards import Arrays, write_shard
 from closedloop.attacks.synthesis.sources import ModelSource
+from closedloop.attacks.synthesis.work import Work
 from closedloop.confined.npy import map_npy
 from closedloop.execution.shards import made_once, shard_name
 

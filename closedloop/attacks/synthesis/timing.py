@@ -12,9 +12,10 @@ from closedloop.attacks.engine.batch_size import BatchSize, choose_batch_size
 from closedloop.attacks.engine.devices import has_used_cuda, own_device
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
-from closedloop.attacks.synthesis.both_directions import Work, attacks
+from closedloop.attacks.synthesis.both_directions import attacks
 from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.attacks.synthesis.sources import ModelSource
+from closedloop.attacks.synthesis.work import Work
 
 _ROUNDED = 2  # of the two lattice images that a float optimum is rounded to
 _STEPS = 2  # that are timed, after one that is not: libraries prepare for a shape when they first see it

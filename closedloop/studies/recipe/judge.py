@@ -18,8 +18,9 @@ from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.objectives import response_of
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import COSINE
-from closedloop.attacks.synthesis.both_directions import Work, attacks
+from closedloop.attacks.synthesis.both_directions import attacks
 from closedloop.attacks.synthesis.items import AttackItem
+from closedloop.attacks.synthesis.work import Work
 from closedloop.models.site_model import freeze_for_attack, images_to_tensor
 from closedloop.simulation.chosen_electrodes import model_of_electrodes
 from closedloop.stages.from_protocol.attack import estimator_of

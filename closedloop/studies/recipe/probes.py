@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import COSINE
-from closedloop.attacks.synthesis.both_directions import Work, attacks
+from closedloop.attacks.synthesis.both_directions import attacks
 from closedloop.attacks.synthesis.items import AttackItem
+from closedloop.attacks.synthesis.work import Work
 from closedloop.models.ensemble import pairs_of_members
 from closedloop.models.site_model import images_to_tensor
 from closedloop.studies.recipe.recipes import RecipeProbes

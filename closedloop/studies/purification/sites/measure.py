@@ -24,9 +24,10 @@ from closedloop.artifacts.tables import Columns
 from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import COSINE
-from closedloop.attacks.synthesis.both_directions import Work, attacks
+from closedloop.attacks.synthesis.both_directions import attacks
 from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.attacks.synthesis.shards import read_shard, write_shard
+from closedloop.attacks.synthesis.work import Work
 from closedloop.defenses.trained_decoder import TrainedDecoder
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.models.site_model import freeze_for_attack
