@@ -19,6 +19,10 @@ from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import SessionSummary
+from closedloop.artifacts.day.objectives import OBJECTIVE_EFFECTS as OBJECTIVE_EFFECTS_LAYOUT
+from closedloop.artifacts.day.objectives import OBJECTIVE_ESTIMATES as OBJECTIVE_ESTIMATES_LAYOUT
+from closedloop.artifacts.day.objectives import OBJECTIVE_PREDICTIONS as OBJECTIVE_PREDICTIONS_LAYOUT
+from closedloop.artifacts.day.objectives import SEALED_OBJECTIVES as SEALED_OBJECTIVES_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_PROBES as PLANNED_PROBES_LAYOUT
@@ -139,6 +143,21 @@ PLANE_AXES = ArrayFile(
     "synthesize", "plane_axes.h5", holds="the directions of each plane", optional=True, layout=PLANE_AXES_LAYOUT
 )
 
+SEALED_OBJECTIVES = TableFile(
+    "synthesize",
+    "objectives.parquet",
+    holds="images of objectives, and what the model says of them, sealed",
+    optional=True,  # where the session has none
+    layout=SEALED_OBJECTIVES_LAYOUT,
+)
+OBJECTIVE_PREDICTIONS = ArrayFile(
+    "synthesize",
+    "objectives.h5",
+    holds="its responses of all sites to them, sealed",
+    optional=True,
+    layout=OBJECTIVE_PREDICTIONS_LAYOUT,
+)
+
 SESSION = DocumentFile("schedule", "session.json", holds="timing, screen, codes", document=SessionDocument)
 PRESENTATIONS = TableFile(
     "schedule", "presentations.parquet", holds="the order to show in", layout=PRESENTATIONS_LAYOUT
@@ -235,6 +254,20 @@ POPULATION_EFFECTS = TableFile(
     holds="what population attacks did to decoding",
     optional=True,  # where the day has none
     layout=POPULATION_EFFECTS_LAYOUT,
+)
+OBJECTIVE_EFFECTS = TableFile(
+    "evaluate",
+    "objectives.parquet",
+    holds="what sites answered to images of objectives",
+    optional=True,  # where the session has none
+    layout=OBJECTIVE_EFFECTS_LAYOUT,
+)
+OBJECTIVE_ESTIMATES = TableFile(
+    "evaluate",
+    "objective_estimates.parquet",
+    holds="how far sites followed each objective",
+    optional=True,
+    layout=OBJECTIVE_ESTIMATES_LAYOUT,
 )
 EVALUATION = DocumentFile("evaluate", "evaluation.json", holds="the day's other numbers", document=EvaluationReport)
 

@@ -1,11 +1,11 @@
 """What of a day may be fitted and what may be evaluated: by a stimulus' role, and by what people left out.
 
 The one place that says so: fit, evaluation and report ask here. Anchors, the attacks on them and the probes made from
-them, normalizers, controls, attacks on a decoder, planes and the images that a few sites share (`REPEATED`) are never
-fitted: on the anchors days are compared, so a model must not have seen them. Probes and images that are shown once are
-fitted and never evaluated. What is shown for category preference is fitted, evaluated for that alone, and part of no
-sensitivity and of no SD: its images are no sample of all images. What people left out keeps its place in every table
-and has no response there.
+them, normalizers, controls, attacks on a decoder, planes, images of other objectives and the images that a few sites
+share (`REPEATED`) are never fitted: on the anchors days are compared, so a model must not have seen them. Probes and
+images that are shown once are fitted and never evaluated. What is shown for category preference is fitted, evaluated
+for that alone, and part of no sensitivity and of no SD: its images are no sample of all images. What people left out
+keeps its place in every table and has no response there.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
+from closedloop.artifacts.protocol.objectives import OBJECTIVE
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.stimulus_set import StimulusSet
 
@@ -79,6 +80,11 @@ def repeated_rows(stimuli: StimulusSet) -> Rows:
 def plane_rows(stimuli: StimulusSet) -> Rows:
     """Return the images of planes around clean ones, each evaluated at the site whose plane it is, by itself."""
     return stimuli.rows(kind=PLANE)
+
+
+def objective_rows(stimuli: StimulusSet) -> Rows:
+    """Return the images that are to attain an objective: never fitted, and in no estimate of sensitivity."""
+    return stimuli.rows(kind=OBJECTIVE)
 
 
 def raised_rows(stimuli: StimulusSet) -> Rows:

@@ -152,6 +152,8 @@ def design_day(
         presentations["single images of a few sites"] = repeated
     if planes := sum(int(row["repetitions"]) for row in [*rows.images, *rows.planes] if row["role"] == PLANE):
         presentations["planes of a few sites"] = planes
+    if rows.objectives:
+        presentations["objectives"] = sum(int(row["repetitions"]) for row in rows.objectives)
     return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows, counted)
 
 

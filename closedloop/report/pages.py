@@ -27,6 +27,7 @@ from closedloop.report.identity.section import identity_over_days
 from closedloop.report.layout import Card, Link, Page, PageSection, render
 from closedloop.report.model.sections import model_of_day, model_over_days
 from closedloop.report.numbers import day_rows, write_sensitivity_csv
+from closedloop.report.objectives.section import objectives_of_day
 from closedloop.report.perturbations.section import perturbations_of_day
 from closedloop.report.quoted import origin_of
 from closedloop.report.reading import DayRecord, SensitivityRow, StudyRecord, read_study
@@ -98,6 +99,7 @@ def _day_sections(record: StudyRecord, day: DayRecord) -> tuple[PageSection | No
     return (
         sections.sensitivity_of_day(record, day),
         single_images_of_day(day, origin=origin),
+        objectives_of_day(day),
         perturbations_of_day(day),
         sections.pictures(day),
         sections.rasters(record, day),
@@ -298,6 +300,7 @@ def _planned(day: DayRecord) -> str:
         + (f", {count(plan.n_population)} to mislead a decoder or beside it" if plan.n_population else "")
         + (f", {count(plan.n_repeated)} attacked for a few sites and shown many times" if plan.n_repeated else "")
         + (f", {count(plan.n_plane)} images of planes around a clean one, for a few sites" if plan.n_plane else "")
+        + (f", {count(plan.n_objective)} images of other objectives" if plan.n_objective else "")
         + (f", {count(plan.n_probes)} probes" if plan.n_probes else "")
         + (
             f", for category preference {count(plan.n_preference)} clean and {count(plan.n_raised)} attacked images."

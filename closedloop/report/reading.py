@@ -89,6 +89,8 @@ class DayRecord:
         Columns of `day.evaluation.IMAGE_CURVES`; None of a day that shows no image many times.
     stimuli
         Columns of `day.stimuli.STIMULI`; None before *synthesize*.
+    objectives, objective_estimates
+        Columns of `day.objectives.OBJECTIVE_EFFECTS` and `OBJECTIVE_ESTIMATES`; None of a day without objectives.
     decided
         That the day was skipped or the session added, by whom and why; empty where nobody decided that.
     is_skipped
@@ -116,6 +118,8 @@ class DayRecord:
     slopes: Columns | None = None
     image_curves: Columns | None = None
     stimuli: Columns | None = None
+    objectives: Columns | None = None
+    objective_estimates: Columns | None = None
 
     @property
     def session(self) -> Block:
@@ -226,6 +230,8 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         intervals=day.table(catalog.INTERVALS),
         slopes=day.table(catalog.SLOPES),
         image_curves=day.table(catalog.IMAGE_CURVES),
+        objectives=day.table(catalog.OBJECTIVE_EFFECTS),
+        objective_estimates=day.table(catalog.OBJECTIVE_ESTIMATES),
         stimuli=day.table(catalog.STIMULI) if catalog.STIMULI.published(paths, number).exists() else None,
     )
 

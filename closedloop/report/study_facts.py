@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from closedloop import __version__
 from closedloop.artifacts.protocol.attack import Attack
+from closedloop.artifacts.protocol.objectives import StatedObjective
 from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.preference import Preference
 from closedloop.artifacts.protocol.probes import Probes
@@ -28,6 +31,7 @@ def facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
         ("Base model" if not record.protocol.ensemble else "Base models", _base_models(record)),
         *_probes(record.protocol.probes),
         *_population(record.protocol.population),
+        *_objectives(record.protocol.objectives),
         ("Attack", _describe_attack(attack)),
         *_preference(record.protocol.preference),
         ("Versions", f"study {study.study_id} by closedloop {study.code_version}, page by {__version__}"),
@@ -38,8 +42,9 @@ def _kind_of_subject(record: StudyRecord) -> str:
     """Return what the subject is; of a simulated one which hidden cortex it has, where that is not the usual one."""
     if not record.study.simulated:
         return "real"
-    cortex = record.protocol.simulation.cortex
-    return "simulated" if cortex == "shipped" else f"simulated, hidden cortex {cortex}"
+    simulation = record.protocol.simulation
+    cortex = "" if simulation.cortex == "shipped" else f", hidden cortex {simulation.cortex}"
+    return f"simulated{cortex}{', with headroom' if simulation.headroom else ''}"
 
 
 def _base_models(record: StudyRecord) -> str:
@@ -61,6 +66,12 @@ def _population(population: Population) -> tuple[tuple[str, str], ...]:
         return ()
     epsilons = ", ".join(f"{epsilon:g}" for epsilon in population.epsilons)
     return (("To mislead a decoder", f"{count(population.n_images)} {population.images} a day, ε {epsilons}"),)
+
+
+def _objectives(objectives: Sequence[StatedObjective]) -> tuple[tuple[str, str], ...]:
+    """Name what else than an attack images are to attain; nothing where there is nothing."""
+    told = [one.name if one.name == one.kind else f"{one.name} ({one.kind})" for one in objectives]
+    return (("Other objectives", ", ".join(told)),) if told else ()
 
 
 def _preference(preference: Preference) -> tuple[tuple[str, str], ...]:

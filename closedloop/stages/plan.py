@@ -23,6 +23,7 @@ from closedloop.artifacts.protocol.rounds import protocol_of_session
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.context import StageContext
+from closedloop.stages.objectives.rows import objective_rows
 from closedloop.stages.planes.rows import middle_images, plane_items
 from closedloop.stages.population.rows import population_rows
 from closedloop.stages.preference.planned import planned_attacks, planned_images
@@ -36,7 +37,8 @@ Item = dict[str, str | int | float]
 class PlannedRows:
     """The rows of a day's tables: what is shown as often as each says, and probes, once.
 
-    `raised` are the attacks on images of least preferred categories, `planes` the images around clean ones.
+    `raised` are the attacks on images of least preferred categories, `planes` the images around clean ones,
+    `objectives` those that are to attain something else.
     """
 
     images: list[Item]
@@ -46,6 +48,7 @@ class PlannedRows:
     probes: list[Item]
     raised: list[Item]
     planes: list[Item]
+    objectives: list[Item]
 
     @property
     def n_presentations(self) -> int:
@@ -61,7 +64,7 @@ class PlannedRows:
     @property
     def items(self) -> list[Item]:
         """All changed images but probes, in the order of the table of items."""
-        return [*self.attacks, *self.raised, *self.controls, *self.population, *self.planes]
+        return [*self.attacks, *self.raised, *self.controls, *self.population, *self.planes, *self.objectives]
 
 
 def run(context: StageContext) -> None:
@@ -105,6 +108,7 @@ def run(context: StageContext) -> None:
             n_population=len(rows.population),
             n_repeated=n_repeated,
             n_plane=len(rows.planes),
+            n_objective=len(rows.objectives),
             n_preference=sum(row["role"] == PREFERENCE for row in rows.images),
             n_raised=len(rows.raised),
             left_out=said_of_all(not_attacked),
@@ -128,8 +132,8 @@ def plan_rows(
     queue
         Its clean images.
     protocol
-        Its sections images, attack, controls, population, probes, preference, ensemble, plane and image_sensitivity
-        decide, with the numbers of the session (`protocol_of_session`).
+        Its sections images, attack, controls, population, probes, preference, ensemble, plane, objectives and
+        image_sensitivity decide, with the numbers of the session (`protocol_of_session`).
     sites
         Outputs of the model that are attacked.
     seed_of
@@ -161,6 +165,7 @@ def plan_rows(
         probes=_probes(queue, protocol, sites=sites, seed_of=seed_of) if queue.day and sites else [],
         raised=planned_attacks(chosen, preference, epsilons=protocol.attack.epsilons),
         planes=plane_items(queue, protocol.plane, sites=sites),
+        objectives=objective_rows(queue, protocol.objectives, sites=sites),
     )
 
 

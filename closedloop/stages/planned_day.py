@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
 from closedloop.artifacts.day_use import PREFERENCE
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS, CONTROL_KINDS, MODEL_FREE_KINDS
+from closedloop.artifacts.protocol.objectives import OBJECTIVE
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.tables import Columns
+from closedloop.stages.objectives.images import PlannedObjectives
 from closedloop.stages.planes.images import PlannedPlanes
 from closedloop.stages.population.images import PlannedPopulation
 
@@ -56,6 +58,13 @@ class PlannedDay:
         """Images of planes around clean ones."""
         rows = self.items_of(PLANE)
         return PlannedPlanes(self._items(rows), self.images, self.clean, self.clean_index(rows))
+
+    @property
+    def objectives(self) -> PlannedObjectives:
+        """Images that are to attain something else than an attack, and the sites that the day makes images for."""
+        rows = self.items_of(OBJECTIVE)
+        sites = dict.fromkeys(int(site) for site in self.items["site_index"] if site >= 0)
+        return PlannedObjectives(self._items(rows), self.images, self.clean, self.clean_index(rows), tuple(sites))
 
     def _items(self, rows: NDArray[np.int64]) -> Columns:
         return {name: column[rows] for name, column in self.items.items()}

@@ -20,6 +20,7 @@ from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import FITTED_ROLES, PREFERENCE
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
+from closedloop.artifacts.protocol.objectives import OBJECTIVE
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.protocol.rounds import (
     clean_of_session,
@@ -170,6 +171,7 @@ def _uses_today(
     bases = sorted(set(zip(items["image_id"][attacked], items["role"][attacked], strict=True)))
     probed = sorted(set(zip(probes["image_id"], probes["role"], strict=True))) if probes is not None else []
     misled = sorted(set(items["image_id"][items["kind"] == POPULATION]))
+    stated = sorted(set(items["image_id"][items["kind"] == OBJECTIVE]))
     targets = sorted({other for other in items["other_image_id"] if other})
     uses = [
         *((image.image_id, "clean", True) for image in today.clean),
@@ -182,6 +184,7 @@ def _uses_today(
         *((image_id, "attack_base", role in FITTED_ROLES) for image_id, role in bases),
         *((image_id, "probe_base", role in FITTED_ROLES) for image_id, role in probed),
         *((image_id, "population_base", False) for image_id in misled),
+        *((image_id, "objective_base", False) for image_id in stated),
         *((target, "interpolation_target", False) for target in targets),
     ]
     return [

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import PREFERENCE, PROBE
+from closedloop.artifacts.files.kinds import Writable
 from closedloop.artifacts.naming import stimulus_id
+from closedloop.artifacts.protocol.objectives import objectives_on
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.tables import Columns
@@ -29,6 +31,7 @@ from closedloop.models.site_model import freeze_for_attack, predict
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
+from closedloop.stages.objectives.images import ObjectiveSearch, make_objectives
 from closedloop.stages.planes.images import make_planes
 from closedloop.stages.planned_day import ImageBytes, PlannedDay
 from closedloop.stages.population.decoder import fit_day_decoder, labelled_responses
@@ -44,7 +47,8 @@ def run(context: StageContext) -> None:
     """Write stimuli.parquet, audit.parquet, images.h5, predictions.h5 and, of an ensemble or probes, members.h5.
 
     Where a decoder is attacked, decoder.json, decoder.h5 and population.parquet too; where planes are shown,
-    planes.parquet, plane_places.parquet and plane_axes.h5.
+    planes.parquet, plane_places.parquet and plane_axes.h5; where objectives are asked, objectives.parquet and
+    objectives.h5.
     """
     planned, items = context.read(catalog.PLANNED_IMAGES), context.read(catalog.PLANNED_ITEMS)
     recorded = context.read(catalog.STUDY_INPUTS)
@@ -91,6 +95,7 @@ def run(context: StageContext) -> None:
         if probes is not None:
             columns = _with_probes(columns, plan, probes, images, predicted=of_members.mean(axis=0))
     stimuli = _StimuliSoFar(columns, _audit_columns(columns, images, attacks, probed), images)
+    also = list[tuple[Writable[Any], Any]]()
     population = plan.population
     if len(population.items["kind"]):
         until_today = [one for one in context.so_far if one.day < context.day]
@@ -113,12 +118,14 @@ def run(context: StageContext) -> None:
             work=SearchWork(context.workers, context.scratch / "population", context.progress),
         )
         stimuli = stimuli.followed_by(misled.rows, misled.audit, misled.images)
-        context.write(
-            catalog.DECODER,
-            decoder.document(simulated=context.simulated, day=context.day, days=[one.day for one in until_today]),
-        )
-        context.write(catalog.DECODER_WEIGHTS, decoder.arrays())
-        context.write(catalog.SEALED_POPULATION, misled.sealed)
+        also += [
+            (
+                catalog.DECODER,
+                decoder.document(simulated=context.simulated, day=context.day, days=[one.day for one in until_today]),
+            ),
+            (catalog.DECODER_WEIGHTS, decoder.arrays()),
+            (catalog.SEALED_POPULATION, misled.sealed),
+        ]
     planes, section = plan.planes, context.protocol.plane
     if planes.n_planes(section):
         made_planes = make_planes(
@@ -129,13 +136,34 @@ def run(context: StageContext) -> None:
             seeds=[context.seed(PLANE, number) for number in range(planes.n_planes(section))],
         )
         stimuli = stimuli.followed_by(made_planes.rows, made_planes.audit, made_planes.images)
-        context.write(catalog.PLANES, made_planes.planes)
-        context.write(catalog.PLANE_PLACES, made_planes.places)
-        context.write(catalog.PLANE_AXES, made_planes.axes)
-    context.write(catalog.IMAGES, {"images": stimuli.images})
-    context.write(catalog.STIMULI, stimuli.columns)
-    context.write(catalog.AUDIT, stimuli.audit)
-    context.write(catalog.PREDICTIONS, {"predicted": predict(model, plan.clean)})
+        also += [
+            (catalog.PLANES, made_planes.planes),
+            (catalog.PLANE_PLACES, made_planes.places),
+            (catalog.PLANE_AXES, made_planes.axes),
+        ]
+    if len((stated := plan.objectives).items["kind"]):
+        made = make_objectives(
+            stated,
+            ObjectiveSearch(
+                objectives_on(context.protocol.objectives, context.day),
+                context.protocol.attack,
+                model,
+                model_file,
+                context.seed(),
+                SearchWork(context.workers, context.scratch / "objectives", context.progress),
+            ),
+            first_index=len(stimuli.images),
+        )
+        stimuli = stimuli.followed_by(made.rows, made.audit, made.images)
+        also += [(catalog.SEALED_OBJECTIVES, made.sealed), (catalog.OBJECTIVE_PREDICTIONS, made.predictions)]
+    also += [
+        (catalog.IMAGES, {"images": stimuli.images}),
+        (catalog.STIMULI, stimuli.columns),
+        (catalog.AUDIT, stimuli.audit),
+        (catalog.PREDICTIONS, {"predicted": predict(model, plan.clean)}),
+    ]
+    for file, content in also:
+        context.write(file, content)
 
 
 @dataclass(frozen=True)

@@ -310,6 +310,7 @@ _DAY: tuple[Stage, ...] = (
             "image_sensitivity",
             "plane",
             "preference",
+            "objectives",
         ),
         _plan,
         _BEFORE,
@@ -319,7 +320,7 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "synthesize",
         work_of("closedloop.stages.synthesize"),
-        ("attack", "population", "probes", "plane"),
+        ("attack", "population", "probes", "plane", "objectives"),
         _synthesize,
         _BEFORE,
         opens_inputs=True,

@@ -13,6 +13,7 @@ STAGES = ROOT / "closedloop" / "stages"
 SHARED = {
     "context",
     "from_protocol",
+    "objectives",
     "planes",
     "planned_day",
     "pool",

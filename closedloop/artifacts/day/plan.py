@@ -46,6 +46,9 @@ class DayPlan(Document):
         exclude_if=operator.not_,
         description="attacks for a few sites on many images, shown many times; not among n_attacked",
     )
+    n_objective: int = Field(
+        default=0, exclude_if=operator.not_, description="images that are to attain an objective other than an attack"
+    )
     n_plane: int = Field(
         default=0, exclude_if=operator.not_, description="images of planes around a clean one, for a few sites"
     )
@@ -83,7 +86,8 @@ PLANNED_ITEMS = TableLayout(
         "kind": Column(
             "string",
             "",
-            "attacked, repeated, preference, gaussian, linear, yesterday, sham, plane, population or population_noise",
+            "attacked, repeated, preference, gaussian, linear, yesterday, sham, plane, objective, population or "
+            "population_noise",
         ),
         "image_id": Column("string", "", "the clean image that is changed"),
         "role": Column("string", "", "anchor, clean, repeated, plane or preference: what the changed image is"),

@@ -81,8 +81,8 @@ USES = TableLayout(
         "use": Column(
             "string",
             "",
-            "clean, single, repeated, plane, preference, anchor, normalizer, attack_base, probe_base or "
-            "interpolation_target",
+            "clean, single, repeated, plane, preference, anchor, normalizer, attack_base, probe_base, "
+            "objective_base or interpolation_target",
         ),
         "fitted": Column("bool", "", "whether its responses entered a fit"),
     },

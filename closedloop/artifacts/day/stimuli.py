@@ -12,8 +12,8 @@ STIMULI = TableLayout(
         "kind": Column(
             "string",
             "",
-            "clean, attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, plane, population or "
-            "population_noise",
+            "clean, attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, plane, objective, "
+            "population or population_noise",
         ),
         "role": Column(
             "string",
@@ -26,7 +26,9 @@ STIMULI = TableLayout(
         "clean_index": Column("int32", "", "row of the clean image in images.h5"),
         "site_index": Column("int32", "", "site attacked, yesterday's too, or that a probe is for; -1 elsewhere"),
         "epsilon": Column(
-            "float64", "224-px L2", "budget, of a plane the distance wanted; 0 for clean images and shams"
+            "float64",
+            "224-px L2",
+            "budget, of a plane the distance wanted, of an objective what its ball allows; 0 of clean images, shams",
         ),
         "realised_epsilon": Column("float64", "224-px L2", "norm computed from the bytes"),
         "predicted_clean": Column("float64", "z", "model t's response of the site to the clean bytes; NaN elsewhere"),
@@ -70,8 +72,8 @@ STIMULUS_AUDIT = TableLayout(
         "kind": Column(
             "string",
             "",
-            "attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, plane, population or "
-            "population_noise",
+            "attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, plane, objective, "
+            "population or population_noise",
         ),
         "category": Column("string", "", "underlying image's category"),
         "site_index": Column("int32", "", "attacked site, of yesterday's attacks too; -1 for other kinds"),

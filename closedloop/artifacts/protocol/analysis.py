@@ -94,3 +94,7 @@ class Simulation(Section):
         description="the hidden cortex; other_weights: the same trained from another seed; recurrent: of another kind, "
         "on which nothing is tuned",
     )
+    headroom: bool = Field(
+        default=False,
+        description="rates can rise far above those of natural images, which reach the foot of the curve alone",
+    )

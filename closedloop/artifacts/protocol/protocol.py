@@ -17,6 +17,7 @@ from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
 from closedloop.artifacts.protocol.numbers import Days, Rounds, Seed
+from closedloop.artifacts.protocol.objectives import Objectives, objective_presentations_of
 from closedloop.artifacts.protocol.plane import ImagePlanes
 from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.preference import Preference
@@ -68,6 +69,10 @@ class Protocol(Section):
     gates: Gates = Gates()
     population: Population = Field(
         default=Population(), description="attacks on what a decoder reads from all sites; never fitted"
+    )
+    objectives: Objectives = Field(
+        default=(),
+        description="images that are to attain something else than an attack: levels, patterns, members that part",
     )
     rounds: Rounds = Field(
         default=1,
@@ -151,6 +156,35 @@ class Protocol(Section):
                 f"plane.n_sites: expected at most sites.n_sites ({self.sites.n_sites}), found {section.n_sites}. "
                 "Lower it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _objectives_can_be_made(self) -> Protocol:
+        names = [one.name for one in self.objectives]
+        for number, one in enumerate(self.objectives):
+            place = f"objectives[{number}]"
+            if names.count(one.name) > 1:
+                raise ValueError(f"{place}.name: expected each name once, found {one.name} more than once. Rename one")
+            if one.n_images > self.images.anchors:
+                raise ValueError(
+                    f"{place}.n_images: expected at most images.anchors ({self.images.anchors}), found {one.n_images}. "
+                    "Show more anchors or use fewer"
+                )
+            if one.n_sites > self.sites.n_sites:
+                raise ValueError(
+                    f"{place}.n_sites: expected at most sites.n_sites ({self.sites.n_sites}), found {one.n_sites}. "
+                    "Lower it"
+                )
+            if one.kind == "controversial" and max(one.members) > len(self.ensemble):
+                raise ValueError(
+                    f"{place}.members: expected members from 0 to {len(self.ensemble)}, base_model and those of "
+                    f"ensemble, found {max(one.members)}. Name further members under ensemble, or correct it"
+                )
+            if one.pattern == "pattern" and one.kind == "population" and len(one.targets) > self.sites.n_sites:
+                raise ValueError(
+                    f"{place}.targets: expected at most one a site ({self.sites.n_sites}), found {len(one.targets)}. "
+                    "Leave some out"
+                )
         return self
 
     @model_validator(mode="after")
@@ -293,6 +327,7 @@ def presentations_of(protocol: Protocol, day: int) -> int:
         changed += attacked_per_day(protocol) * protocol.attack.repetitions
         changed += controls_of(protocol, day) * protocol.controls.repetitions
     changed += protocol.population.n_shown(day) * protocol.population.repetitions
+    changed += objective_presentations_of(protocol.objectives, day, n_sites=protocol.sites.n_sites)
     changed += protocol.preference.presentations_on(
         day, n_sites=protocol.sites.n_sites, epsilons=protocol.attack.epsilons
     )

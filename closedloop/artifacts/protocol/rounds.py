@@ -132,8 +132,8 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
     Parameters
     ----------
     protocol
-        Of the day: its sections images, attack, controls, probes, preference, plane and image_sensitivity, and its
-        rounds.
+        Of the day: its sections images, attack, controls, probes, preference, plane, objectives and
+        image_sensitivity, and its rounds.
     day, number
         Which session, from 1.
     is_measured
@@ -185,6 +185,7 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
             "population": population.model_copy(update={"n_images": population.n_images if is_measured else 0}),
             "image_sensitivity": protocol.image_sensitivity if is_measured else ImageSensitivity(),
             "plane": protocol.plane if is_measured else ImagePlanes(),
+            "objectives": protocol.objectives if is_measured else (),
             "preference": protocol.preference.model_copy(
                 update={"images_per_site": protocol.preference.images_per_site if is_measured else 0}
             ),

@@ -10,6 +10,7 @@ from functools import partial
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import from_text, of_session
 from closedloop.artifacts.day.evaluation import IMAGE_CURVES, INTERVALS, SENSITIVITY, SLOPES
+from closedloop.artifacts.day.objectives import OBJECTIVE_ESTIMATES
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.records.sequence import FIRST
@@ -30,6 +31,7 @@ from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows,
 from closedloop.stages.evaluate.white_box import WHITE_BOX, AttackWork, attack_cortex
 from closedloop.stages.from_protocol.attack import white_box_search_of
 from closedloop.stages.from_protocol.recording import response_window_s
+from closedloop.stages.objectives.effects import SealedObjectives, objective_effects, objective_estimates
 from closedloop.stages.planes.effects import SealedPlanes, plane_curvatures
 from closedloop.stages.population.effects import SealedPopulationOfDay, population_effects
 
@@ -50,11 +52,9 @@ def run(context: StageContext) -> None:
         )[0]
         for one in earlier
     ]
-    sealed = context.read(catalog.PREDICTIONS)["predicted"]
     onsets = context.read(catalog.ONSETS) if context.path(catalog.ONSETS).exists() else None
     has_units = protocol.images.side_px == SMALL_SIDE_PX
-    is_first = context.block == FIRST
-    day_0 = context.at(FIRST).read(catalog.SENSITIVITY) if has_units and not is_first else None
+    day_0 = context.at(FIRST).read(catalog.SENSITIVITY) if has_units and context.block != FIRST else None
     work = AttackWork(protocol.attack.batch_size, context.workers, context.scratch, context.progress)
 
     measured = measure(day)
@@ -121,7 +121,7 @@ def run(context: StageContext) -> None:
         recording_day=context.day,
         simulated=context.simulated,
         epsilons=protocol.attack.epsilons,
-        sealed=sealed,
+        sealed=context.read(catalog.PREDICTIONS)["predicted"],
         rasters=rasters,
         left_out=left_out,
         of_members=context.read(catalog.MEMBER_PREDICTIONS)["predicted"]
@@ -142,9 +142,11 @@ def run(context: StageContext) -> None:
             context.write(file, as_columns([{"day": context.day, **row} for row in found], layout))
     context.write(catalog.PAIRS, so_far.table())
     if context.path(catalog.DECODER).exists():
-        decoder = context.read(catalog.DECODER_WEIGHTS)
-        predictions = context.read(catalog.SEALED_POPULATION)
-        of_day = SealedPopulationOfDay(context.read(catalog.DECODER), predictions=predictions, **decoder)
+        of_day = SealedPopulationOfDay(
+            context.read(catalog.DECODER),
+            predictions=context.read(catalog.SEALED_POPULATION),
+            **context.read(catalog.DECODER_WEIGHTS),
+        )
         context.write(catalog.POPULATION_EFFECTS, population_effects(day, of_day, true_rates_hz=true_rates_hz))
     if context.path(catalog.PLANES).exists():
         sealed_planes = SealedPlanes(context.read(catalog.PLANES), context.read(catalog.PLANE_PLACES))
@@ -152,4 +154,13 @@ def run(context: StageContext) -> None:
             catalog.PLANE_CURVATURES,
             plane_curvatures(day, sealed_planes, sigma_hz=measured.sigma_hz, true_rates_hz=true_rates_hz),
         )
+    if context.path(catalog.SEALED_OBJECTIVES).exists():
+        effects = objective_effects(
+            day,
+            measured,
+            SealedObjectives(context.read(catalog.SEALED_OBJECTIVES), **context.read(catalog.OBJECTIVE_PREDICTIONS)),
+            true_rates_hz=true_rates_hz,
+        )
+        context.write(catalog.OBJECTIVE_EFFECTS, effects)
+        context.write(catalog.OBJECTIVE_ESTIMATES, as_columns(objective_estimates(effects), OBJECTIVE_ESTIMATES))
     context.write(catalog.EVALUATION, report)

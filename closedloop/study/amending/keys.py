@@ -31,6 +31,7 @@ _WHY_NOT: Final = {
     "ensemble": "every day's model goes on from the one before",
     "population": "attacks of another search, or on other images, do not compare between days",
     "probes": "probes of all days are searched alike",
+    "objectives": "days on which something else is asked do not compare",
     "preference": "what a day shows is drawn by the day before, for all days alike",
     "attack": "days of another search do not compare",
     "presentation": "responses to another presentation do not compare",

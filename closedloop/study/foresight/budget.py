@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from closedloop.artifacts.protocol.objectives import objective_images_of
 from closedloop.artifacts.protocol.protocol import (
     Protocol,
     attacked_per_day,
@@ -69,6 +70,7 @@ def day_budget(protocol: Protocol, *, n_arrays: int, nsx: Sequence[str]) -> DayB
     fresh = fresh_images_of(protocol, protocol.days - 1)
     n_made = n_attacks + controls_per_day(protocol) + protocol.probes.n_made
     n_made += protocol.population.n_shown(protocol.days - 1)
+    n_made += objective_images_of(protocol.objectives, protocol.days - 1, n_sites=protocol.sites.n_sites)
     n_images = fresh + at_first + n_made
     hours = session_hours(protocol)
     return DayBudget(

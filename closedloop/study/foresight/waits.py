@@ -13,6 +13,7 @@ from pathlib import Path
 
 from closedloop.artifacts.catalog import DAY_PLAN, FIT, SITES
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
+from closedloop.artifacts.protocol.objectives import objective_images_of
 from closedloop.artifacts.protocol.protocol import (
     Protocol,
     attacked_per_day,
@@ -89,6 +90,7 @@ def work_of_session(
         presentations_of(own, block.day),
         (attacked_per_day(own) if is_attacked else 0)
         + own.population.n_made(block.day)
+        + objective_images_of(own.objectives, block.day, n_sites=n_sites)
         + n_repeated
         + n_probes
         + n_held_out

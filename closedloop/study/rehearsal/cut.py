@@ -134,6 +134,7 @@ def _asked(protocol: Protocol, cuts: Cuts) -> Values:
         for name, section in (("image_sensitivity", protocol.image_sensitivity), ("plane", protocol.plane)):
             if section.days:
                 values[name, "n_sites"] = min(cuts.sites, section.n_sites)
+        values |= _fewer_of_objectives(protocol, most_sites=cuts.sites)
     if cuts.steps is not None:
         values["attack", "steps"] = min(cuts.steps, protocol.attack.steps)
     whole = _n_clean(protocol)
@@ -208,6 +209,7 @@ def _fewer_images(protocol: Protocol, total: int) -> Values:
         ("controls", "n_images"): min(part(protocol.controls.n_images), anchors),
         **_fewer_probes(protocol.probes, part),
         **_fewer_of_population(protocol.population, part, most=anchors if of_anchors else clean // protocol.rounds),
+        **_fewer_of_objectives(protocol, most_images=anchors),
         **({("preference", "images_per_site"): part(n_preference)} if n_preference else {}),
     }
 
@@ -222,6 +224,23 @@ def _fewer_of_population(population: Population, part: Callable[[int], int], *, 
     """Return how many images are to mislead a decoder; what the protocol has none of, it has none of."""
     n_images = population.n_images
     return {("population", "n_images"): min(part(n_images), most)} if n_images else {}
+
+
+def _fewer_of_objectives(
+    protocol: Protocol, *, most_images: int | None = None, most_sites: int | None = None
+) -> Values:
+    """Return objectives that ask no more anchors or sites than there are left; nothing where there are none."""
+    fewer = [
+        one.model_copy(
+            update={
+                "n_images": min(one.n_images, most_images or one.n_images),
+                "n_sites": min(one.n_sites, most_sites or one.n_sites),
+                "targets": one.targets[:most_sites] if one.pattern == "pattern" else one.targets,
+            }
+        ).model_dump(mode="json", exclude_defaults=True)
+        for one in protocol.objectives
+    ]
+    return {("objectives",): fewer} if fewer else {}
 
 
 def _with(protocol: Protocol, values: Mapping[tuple[str, ...], Any]) -> Protocol:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from closedloop.artifacts.protocol.objectives import objective_images_of
 from closedloop.artifacts.protocol.protocol import (
     Protocol,
     attacked_per_day,
@@ -68,6 +69,7 @@ def _n_images(protocol: Protocol) -> int:
     images = protocol.images
     clean = images.clean_per_day + images.anchors + images.normalizers
     made = attacked_per_day(protocol) + controls_per_day(protocol) + protocol.probes.n_made
+    made += objective_images_of(protocol.objectives, protocol.days - 1, n_sites=protocol.sites.n_sites)
     return clean + made + protocol.population.n_shown(protocol.days - 1)
 
 

@@ -1,0 +1,284 @@
+"""A day's images that are to attain an objective, as bytes, and what the model says of each, sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.artifacts.naming import stimulus_id
+from closedloop.artifacts.protocol.attack import Attack
+from closedloop.artifacts.protocol.objectives import StatedObjective
+from closedloop.artifacts.tables import Columns
+from closedloop.attacks.aims.side_by_side import MembersSideBySide
+from closedloop.attacks.audit import audit_columns
+from closedloop.attacks.engine.devices import own_workers
+from closedloop.attacks.lattice import realised_epsilon
+from closedloop.attacks.synthesis.items import AttackItem
+from closedloop.attacks.synthesis.sources import ModelSource, site_model_file
+from closedloop.attacks.synthesis.synthesize import synthesize
+from closedloop.models.ensemble import DayModel, SiteEnsemble
+from closedloop.models.site_model import predict
+from closedloop.stages.from_protocol.attack import lattice_of
+from closedloop.stages.objectives.aims import AimedItems, NaturalResponses, aims_of, method_of_objective
+from closedloop.stages.probes import SearchWork
+
+ImageBytes = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+_NATURAL = ("clean", "anchor")
+"""Roles of the clean images among which a site's favourite is looked for."""
+
+
+@dataclass(frozen=True)
+class PlannedObjectives:
+    """Planned rows of all objectives.
+
+    Attributes
+    ----------
+    items
+        Rows of the table of items, of this kind alone, objective by objective.
+    images
+        The table of the day's clean images.
+    clean
+        Their pixels, uint8, (n_images, side, side, 3).
+    clean_index
+        Row of these beneath each item, (n_items,).
+    sites
+        Outputs of the model for which the day makes images, in the order of the plan.
+    """
+
+    items: Columns
+    images: Columns
+    clean: ImageBytes
+    clean_index: Rows
+    sites: tuple[int, ...]
+
+    def rows_of(self, objective: StatedObjective) -> Rows:
+        """Return the rows of an objective's items."""
+        names = [_objective_of(str(item_id)) for item_id in self.items["item_id"]]
+        return np.flatnonzero(np.array(names) == objective.name)
+
+
+@dataclass(frozen=True)
+class MadeObjectives:
+    """A day's images of objectives, with their rows of the stimulus table and of the audit, and what is sealed."""
+
+    images: ImageBytes
+    rows: dict[str, Any]
+    audit: dict[str, Any]
+    sealed: dict[str, Any]
+    predictions: dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class ObjectiveSearch:
+    """How a day's objectives are searched.
+
+    Attributes
+    ----------
+    objectives
+        The protocol's, of the day.
+    attack
+        Its section attack: how many images at once.
+    model, model_file
+        The day's model, ready for attacks, and where it is.
+    seed
+        Of the random starts, with the items' names.
+    work
+        Who computes.
+    """
+
+    objectives: Sequence[StatedObjective]
+    attack: Attack
+    model: DayModel
+    model_file: Path
+    seed: int
+    work: SearchWork
+
+
+def make_objectives(planned: PlannedObjectives, search: ObjectiveSearch, *, first_index: int) -> MadeObjectives:
+    """Find a day's images, objective by objective, and seal what the model says of them.
+
+    Parameters
+    ----------
+    planned
+        What is wanted.
+    search
+        How it is searched.
+    first_index
+        Row of the first image in images.h5.
+    """
+    of_clean = predict(search.model, planned.clean).astype(np.float64)
+    fresh = planned.images["role"] == "clean"
+    natural = NaturalResponses(of_clean[fresh] if fresh.any() else of_clean)
+    parts = [_of_one(planned, search, one, natural, of_clean) for one in search.objectives]
+    images = np.concatenate([part.images for part in parts])
+    beneath = np.concatenate([part.beneath for part in parts])
+    order = np.concatenate([part.rows for part in parts])
+    items = {name: np.asarray(values)[order] for name, values in planned.items.items()}
+    made = predict(search.model, images)
+    sealed = {name: np.concatenate([part.sealed[name] for part in parts]) for name in parts[0].sealed}
+    rows = _stimulus_rows(planned, items, beneath, images, first_index=first_index)
+    site = rows["site_index"]
+    sealed |= {name: rows[name] for name in ("image_index", "image_id", "site_index", "realised_epsilon")}
+    sealed |= {
+        "predicted_mean": _at(np.tile(natural.mean, (len(site), 1)), site),
+        "predicted_sd": _at(np.tile(natural.sd, (len(site), 1)), site),
+        "predicted_clean": _at(of_clean[beneath], site),
+        "predicted_made": _at(made.astype(np.float64), site),
+    }
+    of_site = site >= 0
+    rows["predicted_clean"] = np.where(of_site, sealed["predicted_clean"], np.nan)
+    rows["predicted_attacked"] = np.where(of_site, sealed["predicted_made"], np.nan)
+    rise = sealed["predicted_made"] - sealed["predicted_clean"]
+    rows["predicted_sign"] = np.where(of_site, np.sign(rise), 0).astype(np.int32)
+    missed = np.abs(sealed["predicted_made"] - sealed["predicted_mean"] - sealed["target_sd"] * sealed["predicted_sd"])
+    sealed["is_reached"] = missed <= sealed.pop("tolerance") * sealed["predicted_sd"] * _ROUNDING
+    return MadeObjectives(
+        images,
+        rows,
+        _audit_rows(planned, images, rows),
+        sealed,
+        {"clean": of_clean[beneath].astype(np.float32), "made": made},
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The images of one objective: rows of the planned items, the clean images that they are compared with, bytes."""
+
+    rows: Rows
+    beneath: Rows
+    images: ImageBytes
+    sealed: dict[str, NDArray[Any]]
+
+
+def _of_one(
+    planned: PlannedObjectives,
+    search: ObjectiveSearch,
+    objective: StatedObjective,
+    natural: NaturalResponses,
+    of_clean: Floats,
+) -> _Part:
+    rows = planned.rows_of(objective)
+    site = planned.items["site_index"][rows].astype(np.int64)
+    targets = (
+        np.resize(np.array(objective.targets), len(rows)) if objective.kind == "level" else np.full(len(rows), np.nan)
+    )
+    in_sd = [natural.in_sd(objective, int(one), float(target)) for one, target in zip(site, targets, strict=True)]
+    items = AimedItems(site, np.array(in_sd))
+    beneath, start, images = _starts(planned, objective, rows, of_clean, seed=search.seed)
+    members = search.model.members if isinstance(search.model, SiteEnsemble) else (search.model,)
+    other = np.full(len(planned.clean), np.nan)[:, None] + np.zeros(of_clean.shape[1])
+    is_controversial = objective.kind == "controversial"
+    if is_controversial:
+        other = predict(members[objective.members[1]], planned.clean).astype(np.float64)
+    held = other[beneath, site]
+    source: ModelSource = site_model_file(search.model_file)
+    found = synthesize(
+        MembersSideBySide(source) if is_controversial else source,
+        [
+            AttackItem(f"{search.seed}|{name}", int(image), int(one), objective.epsilon, aim)
+            for name, image, one, aim in zip(
+                planned.items["item_id"][rows],
+                start,
+                site,
+                aims_of(objective, items, natural, sites=planned.sites, other=held),
+                strict=True,
+            )
+        ],
+        images,
+        method=method_of_objective(objective),
+        lattice=lattice_of(objective.gradient),
+        directions=(+1,),
+        batch_size=search.attack.batch_size,
+        workers=search.work.workers or own_workers(),
+        shard_folder=search.work.scratch / objective.name,
+        progress=search.work.progress,
+    )
+    shown = np.asarray(found.attacked)
+    other_made = np.full(len(rows), np.nan)
+    if is_controversial:
+        of_other = predict(members[objective.members[1]], shown).astype(np.float64)
+        other_made = of_other[np.arange(len(rows)), site]
+    sealed = {
+        "objective": np.full(len(rows), objective.name, dtype=object),
+        "objective_kind": np.full(len(rows), objective.kind, dtype=object),
+        "target": targets,
+        "target_sd": items.target_sd,
+        "tolerance": np.full(len(rows), objective.tolerance),
+        "other_clean": held,
+        "other_made": other_made,
+    }
+    return _Part(rows, beneath, shown, sealed)
+
+
+def _starts(
+    planned: PlannedObjectives, objective: StatedObjective, rows: Rows, of_clean: Floats, *, seed: int
+) -> tuple[Rows, Rows, ImageBytes]:
+    """Return the clean image that each item is compared with, where its search starts, and among which images."""
+    beneath = planned.clean_index[rows]
+    if objective.kind != "maximise" or objective.start == "clean":
+        return beneath, beneath, planned.clean
+    offered = np.flatnonzero(np.isin(planned.images["role"], _NATURAL))
+    site = planned.items["site_index"][rows].astype(np.int64)
+    favourite = offered[of_clean[offered][:, site].argmax(axis=0)]
+    if objective.start == "favourite":
+        return favourite, favourite, planned.clean
+    shape = (len(rows), *planned.clean.shape[1:])
+    noise = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    return favourite, np.arange(len(rows)), noise
+
+
+def _at(values: Floats, site: Rows) -> Floats:
+    """Return each row's value of its own site, or the mean over all."""
+    own = values[np.arange(len(site)), np.maximum(site, 0)]
+    return np.where(site >= 0, own, values.mean(axis=1))
+
+
+def _stimulus_rows(
+    planned: PlannedObjectives, items: Columns, beneath: Rows, images: ImageBytes, *, first_index: int
+) -> dict[str, Any]:
+    return {
+        "stimulus_id": [stimulus_id(image) for image in images],
+        "image_index": first_index + np.arange(len(images)),
+        "kind": items["kind"],
+        "role": planned.images["role"][beneath],
+        "image_id": planned.images["image_id"][beneath],
+        "category": planned.images["category"][beneath],
+        "item_id": items["item_id"],
+        "clean_index": beneath,
+        "site_index": items["site_index"],
+        "epsilon": items["epsilon"],
+        "realised_epsilon": realised_epsilon(planned.clean[beneath], images),
+        "repetitions": items["repetitions"],
+    }
+
+
+def _audit_rows(planned: PlannedObjectives, images: ImageBytes, rows: dict[str, Any]) -> dict[str, Any]:
+    """Return rows of the audit, counted from the bytes."""
+    nothing = np.full(len(images), np.nan)
+    audit = audit_columns(
+        zip(planned.clean[rows["clean_index"]], images, strict=True),
+        predicted_change_float=nothing,
+        predicted_change=np.asarray(rows["predicted_attacked"] - rows["predicted_clean"]),
+        lattice_bound=nothing,
+    )
+    named = ("stimulus_id", "image_index", "clean_index", "kind", "category", "site_index", "epsilon")
+    return {name: np.asarray(rows[name]) for name in named} | audit
+
+
+def _objective_of(item_id: str) -> str:
+    """Return the name of an item's objective (`rows.item_name`)."""
+    parts = item_id.split("|")
+    return parts[-2] if parts[-1].startswith("target-") else parts[-1]
+
+
+_ROUNDING = 1.001
+"""Batches of another size round otherwise."""
