@@ -19,7 +19,6 @@ import torch
 
 from benchmarks.fitted_day import BIOLOGIES, FittedDay, Floats, Images
 from closedloop.attacks.aims.kinds import Aim, Alone, Along, Change, Controversial, Drive, Level
-from closedloop.attacks.aims.side_by_side import MembersSideBySide
 from closedloop.attacks.balls import Anywhere
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain, SoftRelu
 from closedloop.attacks.gradients.members import EqualMembers
@@ -28,6 +27,7 @@ from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import COSINE
 from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
+from closedloop.attacks.synthesis.members import MembersSideBySide
 from closedloop.attacks.synthesis.sources import ModelSource
 from closedloop.attacks.synthesis.synthesize import synthesize
 

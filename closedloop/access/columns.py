@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_FILE
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_FILE
+from closedloop.artifacts.day.objectives import OBJECTIVE_EFFECTS as OBJECTIVES_FILE
 from closedloop.artifacts.day.population.sealed import POPULATION_EFFECTS as POPULATION_FILE
 from closedloop.artifacts.day.responses import RESPONSES as RESPONSES_FILE
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_FILE
@@ -64,6 +65,9 @@ PAIRS: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **PA
 POPULATION: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **POPULATION_FILE.columns}
 """`Study.population`; the columns that begin with ``true_`` only where they are asked for."""
 
+OBJECTIVES: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **OBJECTIVES_FILE.columns}
+"""`Study.objectives`; the columns that begin with ``true_`` only where they are asked for."""
+
 DATA_FRAMES: Mapping[str, tuple[Mapping[str, Column], str]] = {
     "presentations": (
         PRESENTATIONS,
@@ -77,6 +81,10 @@ DATA_FRAMES: Mapping[str, tuple[Mapping[str, Column], str]] = {
     "population": (
         POPULATION,
         "A row an image that was to mislead a decoder, or noise beside it; columns `true_` only with `truth=True`.",
+    ),
+    "objectives": (
+        OBJECTIVES,
+        "A row an image that was to attain an objective; columns `true_` only with `truth=True`.",
     ),
 }
 """The tables by the name of their method, each with what a row is."""

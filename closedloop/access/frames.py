@@ -100,6 +100,21 @@ def population_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     return _marked(frame if truth else frame.drop(columns=hidden), files)
 
 
+def objectives_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
+    """Return what sites answered to images of objectives, of all days that have any; no row where no day has.
+
+    Parameters
+    ----------
+    files
+        The study.
+    truth
+        Whether to keep what the hidden cortex did.
+    """
+    frame = _of_sessions(files, catalog.OBJECTIVE_EFFECTS)
+    hidden = [name for name in frame.columns if name.startswith("true_")]
+    return _marked(frame if truth else frame.drop(columns=hidden), files)
+
+
 def planes_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     """Return how responses bend over planes of images, of all days that show any; no row where no day does.
 

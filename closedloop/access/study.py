@@ -109,10 +109,10 @@ class Study(StudyPlanes):
         -------
         DataFrame
             Index ``ordinal`` (count of the presentations begun in the session). Columns: ``kind`` (clean, attacked,
-            repeated, preference, gaussian, linear, yesterday, sham, plane, population), ``role``, ``category``,
-            ``image_id`` and ``clean_index`` of the clean image beneath, ``attacked_site`` ("" for other kinds),
-            ``epsilon``; ``outcome`` at the rig; ``used`` and, if not, the ``reason``; ``onset_s``, the onset on the
-            recorder's clock; ``rig_onset_s``; and others.
+            repeated, preference, gaussian, linear, yesterday, sham, plane, objective, population), ``role``,
+            ``category``, ``image_id`` and ``clean_index`` of the clean image beneath, ``attacked_site`` ("" for other
+            kinds), ``epsilon``; ``outcome`` at the rig; ``used`` and, if not, the ``reason``; ``onset_s``, the onset on
+            the recorder's clock; ``rig_onset_s``; and others.
 
         Examples
         --------
@@ -295,6 +295,27 @@ class Study(StudyPlanes):
         0
         """
         return frames.population_frame(self._files, truth=truth)
+
+    def objectives(self, *, truth: bool = False) -> pd.DataFrame:
+        """Return what sites answered to images of objectives other than an attack, of all days.
+
+        Parameters
+        ----------
+        truth
+            Also what the hidden cortex of a simulation did.
+
+        Returns
+        -------
+        DataFrame
+            A row an image: ``objective``, ``target_sd``, ``clean`` and ``made`` (measured, SD over clean images) beside
+            what was sealed; no row where the protocol lists no ``objectives``. All: docs/columns.md.
+
+        Examples
+        --------
+        >>> len(study.objectives())
+        0
+        """
+        return frames.objectives_frame(self._files, truth=truth)
 
     def images(self, day: int) -> NDArray[np.uint8]:
         """Return all images of a day, as shown.

@@ -52,6 +52,11 @@ class Measured:
     sigma_hz: Floats
     sigma_corrected_hz: Floats
 
+    @property
+    def noiseless_sigma_hz(self) -> Floats:
+        """The SD without measurement noise, and where noise hides it the one with it, (n_sites,)."""
+        return np.where(np.isfinite(self.sigma_corrected_hz), self.sigma_corrected_hz, self.sigma_hz)
+
 
 def measure(day: DayResponses) -> Measured:
     """Arrange a day's presentations by stimulus, and average them."""

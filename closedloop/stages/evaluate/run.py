@@ -157,8 +157,8 @@ def run(context: StageContext) -> None:
     if context.path(catalog.SEALED_OBJECTIVES).exists():
         effects = objective_effects(
             day,
-            measured,
             SealedObjectives(context.read(catalog.SEALED_OBJECTIVES), **context.read(catalog.OBJECTIVE_PREDICTIONS)),
+            sigma_hz=measured.noiseless_sigma_hz,
             true_rates_hz=true_rates_hz,
         )
         context.write(catalog.OBJECTIVE_EFFECTS, effects)

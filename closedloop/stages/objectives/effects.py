@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.objectives import Followed, mean_over_images, slope_over_images
+from closedloop.analysis.reliability import mean_response
+from closedloop.analysis.repetitions import repetitions_of
 from closedloop.artifacts.day.objectives import OBJECTIVE_EFFECTS
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.day_use import evaluated_clean_rows, objective_rows
 from closedloop.artifacts.tables import Columns
-from closedloop.stages.evaluate.pairs import Measured
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -37,7 +38,7 @@ class SealedObjectives:
 
 
 def objective_effects(
-    day: DayResponses, measured: Measured, sealed: SealedObjectives, *, true_rates_hz: Floats | None
+    day: DayResponses, sealed: SealedObjectives, *, sigma_hz: Floats, true_rates_hz: Floats | None
 ) -> dict[str, Any]:
     """Return the rows of `OBJECTIVE_EFFECTS`.
 
@@ -45,10 +46,10 @@ def objective_effects(
     ----------
     day
         What the sites answered.
-    measured
-        The same by stimulus.
     sealed
         What was foretold.
+    sigma_hz
+        SD over clean images of each site, (n_sites,).
     true_rates_hz
         Of the hidden cortex, (n_images, n_sites); None in a real experiment.
     """
@@ -61,12 +62,13 @@ def objective_effects(
     place = {int(output): column for column, output in enumerate(outputs)}
     column = np.array([place.get(int(site), -1) for site in table["site_index"]], dtype=np.int64)
     lost = (table["site_index"] >= 0) & (column < 0)  # its electrode is no longer recorded
-    spread = np.where(np.isfinite(measured.sigma_corrected_hz), measured.sigma_corrected_hz, measured.sigma_hz)
-    z = _in_sd(measured.rates_hz, day, spread)
+    n_images = len(day.stimuli.images)
+    z = _in_sd(mean_response(day.rates_hz, day.image_index, n_images=n_images), day, sigma_hz)
     own = _Own(column, lost)
     change = z[index] - z[beneath]
     foretold = (sealed.made - sealed.clean).astype(np.float64)[:, np.maximum(outputs, 0)]
-    n_usable = measured.n_usable[index]
+    by_image = repetitions_of(day.rates_hz, day.image_index, n_images=n_images)
+    n_usable = np.isfinite(by_image[index]).sum(axis=2)
     columns = {
         **{name: table[name] for name in ("image_index", "objective", "objective_kind", "image_id", "site_index")},
         **{name: table[name] for name in ("target", "realised_epsilon", "target_sd", "is_reached")},
@@ -81,7 +83,7 @@ def objective_effects(
         "others": own.of_others(change),
         "pattern": np.array([_correlation(*pair) for pair in zip(change, foretold, strict=True)]),
     }
-    true = np.full((len(day.stimuli.images), len(day.sites)), np.nan)
+    true = np.full((n_images, len(day.sites)), np.nan)
     if true_rates_hz is not None:
         true = _in_sd(true_rates_hz, day, true_rates_hz[evaluated_clean_rows(day.stimuli)].std(axis=0))
     columns |= {

@@ -14,11 +14,11 @@ from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.protocol.objectives import StatedObjective
 from closedloop.artifacts.tables import Columns
-from closedloop.attacks.aims.side_by_side import MembersSideBySide
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.engine.devices import own_workers
 from closedloop.attacks.lattice import realised_epsilon
 from closedloop.attacks.synthesis.items import AttackItem
+from closedloop.attacks.synthesis.members import MembersSideBySide
 from closedloop.attacks.synthesis.sources import ModelSource, site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.ensemble import DayModel, SiteEnsemble

@@ -1,0 +1,58 @@
+"""The members of an ensemble beside each other, as a model that any process can load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import nn
+
+from closedloop.attacks.aims.side_by_side import SideBySide
+from closedloop.attacks.synthesis.sources import ModelSource
+from closedloop.errors import CheckpointError
+from closedloop.models.ensemble import SiteEnsemble
+
+
+@dataclass(frozen=True)
+class MembersSideBySide:
+    """The members of an ensemble side by side; a `ModelSource` as that of the ensemble.
+
+    Attributes
+    ----------
+    of
+        The ensemble.
+    """
+
+    of: ModelSource
+
+    @property
+    def name(self) -> str:
+        """Names the ensemble, and that its members stand side by side."""
+        return f"{self.of.name} side by side"
+
+    @property
+    def travels(self) -> bool:
+        """As the ensemble."""
+        return self.of.travels
+
+    def load(self, device: torch.device) -> nn.Module:
+        """Return the members on a device.
+
+        Raises
+        ------
+        CheckpointError
+            It is one model alone; `ModelSource.load` has what else is raised.
+        """
+        return _loaded(self, device)
+
+
+@lru_cache(maxsize=2)
+def _loaded(source: MembersSideBySide, device: torch.device) -> nn.Module:
+    model = source.of.load(device)
+    if not isinstance(model, SiteEnsemble):
+        raise CheckpointError(
+            f"{source.of.name}: expected a model of several members, to be told apart, found one. Name further members "
+            "under ensemble in the protocol."
+        )
+    return SideBySide(model.members).eval()
