@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.fitted_day import BIOLOGIES, FittedDay, Floats, Images
 from closedloop.attacks.aims.kinds import Aim, Alone, Along, Change, Controversial, Drive, Level
@@ -41,19 +42,43 @@ GRADIENTS: dict[str, GradientEstimator] = {
     "ahead.yaml's": Blurred(BLUR, EqualMembers(SoftRelu(3.0, Averaged((SHIFT,))))),
 }
 DEFAULT = GRADIENTS["the default (shift + blur)"]
+ROUNDING = 1.001
 STEP_SCALE = 30.0
 """Of steps without a ball, as an L2 norm at 224 px; they begin at half of it."""
 CHANGES: tuple[Change, ...] = ("any", "least")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Items with a column each of what a table tells of them."""
+class Driven:
+    """What is brought to levels: the day's model, or one member of it.
+
+    Attributes
+    ----------
+    source
+        Who answers.
+    outputs
+        Of its outputs those of the day's sites, in their order.
+    natural
+        Its responses to the day's clean images, (n_images, n_outputs).
+    """
+
+    source: ModelSource
+    outputs: list[int]
+    natural: Floats
+
+    def in_sd(self, response: Floats, output: NDArray[np.int64]) -> Floats:
+        """Return responses of outputs in SD over the clean images, above their mean."""
+        return np.asarray((response - self.natural.mean(axis=0)[output]) / self.natural.std(axis=0)[output])
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Items, with the clean image, the site's place and the target of each."""
 
     items: list[AttackItem]
-    base: list[int]
-    column: list[int]
-    target: list[float]
+    image: NDArray[np.int64]
+    column: NDArray[np.int64]
+    target: Floats
 
 
 def main() -> None:
@@ -62,59 +87,72 @@ def main() -> None:
     day = FittedDay(options.study, options.day)
     print(f"{options.study.name}, day {options.day}: {len(day.sites)} sites, {len(day.clean)} clean images\n")
     if "level" in options.of:
-        report_levels(day, n_images=options.images, n_sites=options.sites, epsilon=options.cap)
+        whole = Driven(day.source, day.sites, day.predicted)
+        driven = whole if options.member is None else _member(day, options.member)
+        report_levels(
+            day,
+            driven,
+            n_images=options.images,
+            n_sites=options.sites,
+            epsilon=options.cap,
+            gradients=options.gradients,
+        )
     if "others" in options.of:
         report_others(day, epsilon=options.epsilon, n_images=options.images)
         report_maximised(day)
 
 
-def report_levels(day: FittedDay, *, n_images: int, n_sites: int, epsilon: float) -> None:
+def report_levels(
+    day: FittedDay, driven: Driven, *, n_images: int, n_sites: int, epsilon: float, gradients: Sequence[str]
+) -> None:
     """Print how many levels are met on whole grey levels, at what cost, and how the truth follows them."""
-    sd, mean = day.predicted.std(axis=0), day.predicted.mean(axis=0)
-    images = np.random.default_rng(0).permutation(len(day.clean))[:n_images]
     n = n_images * n_sites * len(TARGETS)
     print(f"level: {n} (image, site, target), targets {TARGETS} SD, cap epsilon {epsilon:g}, tolerance {TOLERANCE} SD")
     print(
-        "| gradient | change | reachable | of them within on bytes | all | realised epsilon | ms an item | "
+        "| gradient | change | reachable (missed) | of them within on bytes | all | realised epsilon | ms an item | "
         "true slope, SD per SD, shipped | headroom |\n|---|---|---|---|---|---|---|---|---|"
     )
-    for name, estimator in GRADIENTS.items():
+    for name in gradients:
         for change in CHANGES:
-            asked = Asked([], [], [], [])
-            for image in images.tolist():
-                for column, site in enumerate(day.sites[:n_sites]):
-                    for target in TARGETS:
-                        aim = Level(site, mean[site] + target * sd[site], TOLERANCE * sd[site], change)
-                        asked.items.append(AttackItem(f"{image} {site} {target}", image, site, epsilon, aim))
-                        asked.base.append(image)
-                        asked.column.append(column)
-                        asked.target.append(target)
-            found, seconds = _found(day.source, asked.items, day.clean, Method(COSINE, estimator))
-            column, target = np.array(asked.column), np.array(asked.target)
-            site = np.array(day.sites)[column]
-
-            def in_sd(response: Floats, site: Floats = site) -> Floats:
-                return np.asarray((response - mean[site]) / sd[site])
-
-            by_float = np.abs(in_sd(found.predicted_clean + found.predicted_change_float) - target)
-            by_bytes = np.abs(in_sd(found.predicted_attacked) - target)
-            reachable, met = by_float <= TOLERANCE * 1.001, by_bytes <= TOLERANCE * 1.001
-            slopes = []
-            for biology in BIOLOGIES:
-                true = day.true_z(found.attacked, biology)[np.arange(n), column]
-                slopes.append(slope_within(true, target, np.array(asked.base) * 1000 + column))
-            print(
-                f"| {name} | {change} | {reachable.mean():.3f} | {met[reachable].mean():.3f} | {met.mean():.3f} | "
-                f"{found.realised_epsilon.mean():.1f} | {1000 * seconds / n:.1f} | "
-                + " | ".join(f"{slope:.2f} [{low:.2f}, {high:.2f}]" for slope, low, high in slopes)
-                + " |",
-                flush=True,
-            )
-            missed = [f"{value:+g}: {(~reachable[target == value]).sum()}" for value in TARGETS]
-            print(f"<!-- not reachable of {n // len(TARGETS)} each: {', '.join(missed)} -->")
+            asked = _levels(day, driven, change, n_images=n_images, n_sites=n_sites, epsilon=epsilon)
+            found, seconds = _found(driven.source, asked.items, day.clean, Method(COSINE, GRADIENTS[name]))
+            print(f"| {name} | {change} | {_told_levels(day, driven, asked, found, seconds)} |", flush=True)
 
 
-def slope_within(true: Floats, target: Floats, group: Floats) -> tuple[float, float, float]:
+def _levels(day: FittedDay, driven: Driven, change: Change, *, n_images: int, n_sites: int, epsilon: float) -> Levels:
+    sd, mean = driven.natural.std(axis=0), driven.natural.mean(axis=0)
+    images = np.random.default_rng(0).permutation(len(day.clean))[:n_images].tolist()
+    asked = [(image, column, target) for image in images for column in range(n_sites) for target in TARGETS]
+    items = []
+    for image, column, target in asked:
+        output = driven.outputs[column]
+        aim = Level(output, mean[output] + target * sd[output], TOLERANCE * sd[output], change)
+        items.append(AttackItem(f"{image} {column} {target}", image, output, epsilon, aim))
+    image, column, target = (np.array(values) for values in zip(*asked, strict=True))
+    return Levels(items, image, column, target)
+
+
+def _told_levels(day: FittedDay, driven: Driven, asked: Levels, found: SynthesisResult, seconds: float) -> str:
+    n, output = len(asked.items), np.array(driven.outputs)[asked.column]
+    by_float = driven.in_sd(found.predicted_clean + found.predicted_change_float, output)
+    reachable = np.abs(by_float - asked.target) <= TOLERANCE * ROUNDING
+    met = np.abs(driven.in_sd(found.predicted_attacked, output) - asked.target) <= TOLERANCE * ROUNDING
+    truth = {biology: day.true_z(found.attacked, biology)[np.arange(n), asked.column] for biology in BIOLOGIES}
+    pair = asked.image * len(day.sites) + asked.column
+    slopes = [slope_within(true, asked.target, pair) for true in truth.values()]
+    missed = ", ".join(
+        f"{int((~reachable[asked.target == one]).sum())} of {int((asked.target == one).sum())} at {one:+g}"
+        for one in TARGETS
+        if not reachable[asked.target == one].all()
+    )
+    return (
+        f"{reachable.mean():.3f} ({missed or 'all'}) | {met[reachable].mean():.3f} | {met.mean():.3f} | "
+        f"{found.realised_epsilon.mean():.1f} | {1000 * seconds / n:.0f} | "
+        + " | ".join(f"{slope:.2f} [{low:.2f}, {high:.2f}]" for slope, low, high in slopes)
+    )
+
+
+def slope_within(true: Floats, target: Floats, group: NDArray[np.int64]) -> tuple[float, float, float]:
     """Return the slope of true responses on targets within pairs of image and site, and its interval over pairs."""
     groups = [np.flatnonzero(group == one) for one in np.unique(group)]
     products = np.array(
@@ -130,6 +168,13 @@ def slope_within(true: Floats, target: Floats, group: Floats) -> tuple[float, fl
     resampled = products[draws].sum(axis=1)
     low, high = np.quantile(resampled[:, 0] / resampled[:, 1], [0.025, 0.975])
     return float(products[:, 0].sum() / products[:, 1].sum()), float(low), float(high)
+
+
+def _member(day: FittedDay, number: int) -> Driven:
+    """Return one member of the day's model, by its outputs beside those of the others."""
+    members = MembersSideBySide(day.source)
+    first = number * day.predicted.shape[1]
+    return Driven(members, [first + site for site in day.sites], _responses(members, day.clean))
 
 
 def report_others(day: FittedDay, *, epsilon: float, n_images: int) -> None:
@@ -275,6 +320,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--study", type=Path, required=True, help="a finished simulated study, for instance of ahead")
     parser.add_argument("--day", type=int, default=5)
     parser.add_argument("--of", nargs="+", choices=("level", "others"), default=["level", "others"])
+    parser.add_argument("--gradients", nargs="+", choices=list(GRADIENTS), default=list(GRADIENTS), metavar="NAME")
+    parser.add_argument("--member", type=int, help="bring one member of the model to levels alone, from 0")
     parser.add_argument("--images", type=int, default=10)
     parser.add_argument("--sites", type=int, default=4, help="sites that levels are asked of")
     parser.add_argument("--cap", type=float, default=30.0, help="epsilon that no level may exceed")

@@ -7,7 +7,7 @@ from closedloop.artifacts.layouts import ArrayLayout, Column, Dataset, TableLayo
 _NAMED = {
     "image_index": Column("int32", "", "row of the day's images.h5"),
     "objective": Column("string", "", "name of the objective, as in the protocol"),
-    "objective_kind": Column("string", "", "level, maximise, controversial or population"),
+    "objective_kind": Column("string", "", "level, maximise, controversial, population or layer_displacement"),
     "image_id": Column("string", "", "clean image that it is compared with"),
     "site_index": Column("int32", "", "output of the model that it is made for; -1 where all are"),
     "target": Column("float64", "SD or percentile", "level as the protocol states it; NaN where there is none"),
@@ -61,7 +61,7 @@ OBJECTIVE_ESTIMATES = TableLayout(
     kind="objective_estimates",
     columns={
         "objective": Column("string", "", "name of the objective, as in the protocol"),
-        "objective_kind": Column("string", "", "level, maximise, controversial or population"),
+        "objective_kind": Column("string", "", "level, maximise, controversial, population or layer_displacement"),
         "measure": Column(
             "string",
             "",

@@ -26,7 +26,7 @@ from closedloop.artifacts.protocol.numbers import (
 OBJECTIVE = "objective"
 """Kind of an image that is to attain what an objective states."""
 
-ObjectiveKind = Literal["level", "maximise", "controversial", "population"]
+ObjectiveKind = Literal["level", "maximise", "controversial", "population", "layer_displacement"]
 BallName = Literal["l2", "linf", "none"]
 
 _MOST_TARGETS = 100
@@ -43,7 +43,8 @@ class StatedObjective(Section):
     name: str = Field(max_length=40, pattern=r"^[a-z0-9_]+$", description="by which tables and pages call it")
     kind: ObjectiveKind = Field(
         description="level: a stated response; maximise: the highest one, without a ball; controversial: one member of "
-        "an ensemble up, another down or held; population: what all sites do together"
+        "an ensemble up, another down or held; population: what all sites do together; layer_displacement: the layer "
+        "beneath a member's readout as far from where it is as can be"
     )
     n_sites: Count = Field(
         default=3, description="sites, the most reliable ones of day 0 still attacked; of a population all are"
@@ -61,7 +62,9 @@ class StatedObjective(Section):
         default="least", description="of a level: as small a change as can be, or the first that is met"
     )
     members: tuple[DayNumber, DayNumber] = Field(
-        default=(0, 1), description="of controversial: the member that goes up, and the other; 0 is base_model"
+        default=(0, 1),
+        description="of controversial: the member that goes up, and the other; the first is "
+        "the one whose layer is displaced; 0 is base_model",
     )
     other: Literal["down", "held"] = Field(default="down", description="of controversial: what the other member does")
     pattern: Literal["stretch", "one_hot", "pattern"] = Field(
@@ -93,7 +96,7 @@ class StatedObjective(Section):
     @property
     def aims_a_site(self) -> bool:
         """Whether each image is made for one site."""
-        return self.kind != "population" or self.pattern == "one_hot"
+        return self.pattern == "one_hot" if self.kind == "population" else self.kind != "layer_displacement"
 
     def places(self, sites: Sequence[int]) -> list[tuple[int, int, float]]:
         """Return what is made of an objective: which anchor, which site (-1: all), and which target (NaN: none).
@@ -124,6 +127,8 @@ class StatedObjective(Section):
         if (self.kind == "maximise") != (self.ball == "none") and self.kind != "level":
             expected = "none" if self.kind == "maximise" else "l2 or linf"
             raise ValueError(f"ball: expected {expected} for {self.kind}, found {self.ball}. Correct it")
+        if self.kind == "layer_displacement" and self.ball != "l2":
+            raise ValueError(f"ball: expected l2 for layer_displacement, found {self.ball}. Correct it")
         if self.ball == "linf" and self.epsilon > 1:
             raise ValueError(f"epsilon: expected at most 1 for linf, found {self.epsilon:g}. Values lie in [0, 1]")
         if self.members[0] == self.members[1]:

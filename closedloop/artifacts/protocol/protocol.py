@@ -175,10 +175,11 @@ class Protocol(Section):
                     f"{place}.n_sites: expected at most sites.n_sites ({self.sites.n_sites}), found {one.n_sites}. "
                     "Lower it"
                 )
-            if one.kind == "controversial" and max(one.members) > len(self.ensemble):
+            asked = one.members if one.kind == "controversial" else one.members[:1]
+            if max(asked) > len(self.ensemble):
                 raise ValueError(
                     f"{place}.members: expected members from 0 to {len(self.ensemble)}, base_model and those of "
-                    f"ensemble, found {max(one.members)}. Name further members under ensemble, or correct it"
+                    f"ensemble, found {max(asked)}. Name further members under ensemble, or correct it"
                 )
             if one.pattern == "pattern" and one.kind == "population" and len(one.targets) > self.sites.n_sites:
                 raise ValueError(

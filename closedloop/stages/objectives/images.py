@@ -22,9 +22,10 @@ from closedloop.attacks.synthesis.members import MembersSideBySide
 from closedloop.attacks.synthesis.sources import ModelSource, site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.ensemble import DayModel, SiteEnsemble
-from closedloop.models.site_model import predict
+from closedloop.models.site_model import SiteModel, predict
 from closedloop.stages.from_protocol.attack import lattice_of
 from closedloop.stages.objectives.aims import AimedItems, NaturalResponses, aims_of, method_of_objective
+from closedloop.stages.objectives.layers import displaced
 from closedloop.stages.probes import SearchWork
 
 ImageBytes = NDArray[np.uint8]
@@ -101,6 +102,11 @@ class ObjectiveSearch:
     seed: int
     work: SearchWork
 
+    @property
+    def members(self) -> tuple[SiteModel, ...]:
+        """The members of the day's model, which may be one."""
+        return self.model.members if isinstance(self.model, SiteEnsemble) else (self.model,)
+
 
 def make_objectives(planned: PlannedObjectives, search: ObjectiveSearch, *, first_index: int) -> MadeObjectives:
     """Find a day's images, objective by objective, and seal what the model says of them.
@@ -159,6 +165,17 @@ class _Part:
     sealed: dict[str, NDArray[Any]]
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of one objective, a row an item: where its search starts, and where another member is held."""
+
+    names: list[str]
+    items: AimedItems
+    start: Rows
+    images: ImageBytes
+    held: Floats
+
+
 def _of_one(
     planned: PlannedObjectives,
     search: ObjectiveSearch,
@@ -167,33 +184,49 @@ def _of_one(
     of_clean: Floats,
 ) -> _Part:
     rows = planned.rows_of(objective)
-    site = planned.items["site_index"][rows].astype(np.int64)
-    targets = (
-        np.resize(np.array(objective.targets), len(rows)) if objective.kind == "level" else np.full(len(rows), np.nan)
-    )
+    n, site = len(rows), planned.items["site_index"][rows].astype(np.int64)
+    targets = np.resize(np.array(objective.targets if objective.kind == "level" else (np.nan,)), n)
     in_sd = [natural.in_sd(objective, int(one), float(target)) for one, target in zip(site, targets, strict=True)]
-    items = AimedItems(site, np.array(in_sd))
     beneath, start, images = _starts(planned, objective, rows, of_clean, seed=search.seed)
-    members = search.model.members if isinstance(search.model, SiteEnsemble) else (search.model,)
-    other = np.full(len(planned.clean), np.nan)[:, None] + np.zeros(of_clean.shape[1])
-    is_controversial = objective.kind == "controversial"
-    if is_controversial:
-        other = predict(members[objective.members[1]], planned.clean).astype(np.float64)
-    held = other[beneath, site]
+    rival = search.members[objective.members[1]] if objective.kind == "controversial" else None
+    held = _response_of(rival, planned.clean[beneath], site)
+    names = [f"{search.seed}|{name}" for name in planned.items["item_id"][rows]]
+    asked = _Asked(names, AimedItems(site, np.array(in_sd)), start, images, held)
+    shown = _shown(planned, search, objective, natural, asked)
+    sealed: dict[str, NDArray[Any]] = {
+        "objective": np.full(n, objective.name, dtype=object),
+        "objective_kind": np.full(n, objective.kind, dtype=object),
+        "target": targets,
+        "target_sd": np.array(in_sd),
+        "tolerance": np.full(n, objective.tolerance),
+        "other_clean": held,
+        "other_made": _response_of(rival, shown, site),
+    }
+    return _Part(rows, beneath, shown, sealed)
+
+
+def _shown(
+    planned: PlannedObjectives,
+    search: ObjectiveSearch,
+    objective: StatedObjective,
+    natural: NaturalResponses,
+    asked: _Asked,
+) -> ImageBytes:
+    """Return the bytes that attain an objective."""
+    if objective.kind == "layer_displacement":
+        member = search.members[objective.members[0]]
+        return displaced(
+            member, asked.images[asked.start], objective, names=asked.names, batch_size=search.attack.batch_size
+        )
     source: ModelSource = site_model_file(search.model_file)
+    aims = aims_of(objective, asked.items, natural, sites=planned.sites, other=asked.held)
     found = synthesize(
-        MembersSideBySide(source) if is_controversial else source,
+        MembersSideBySide(source) if objective.kind == "controversial" else source,
         [
-            AttackItem(f"{search.seed}|{name}", int(image), int(one), objective.epsilon, aim)
-            for name, image, one, aim in zip(
-                planned.items["item_id"][rows],
-                start,
-                site,
-                aims_of(objective, items, natural, sites=planned.sites, other=held),
-                strict=True,
-            )
+            AttackItem(name, int(image), int(site), objective.epsilon, aim)
+            for name, image, site, aim in zip(asked.names, asked.start, asked.items.site, aims, strict=True)
         ],
-        images,
+        asked.images,
         method=method_of_objective(objective),
         lattice=lattice_of(objective.gradient),
         directions=(+1,),
@@ -202,21 +235,14 @@ def _of_one(
         shard_folder=search.work.scratch / objective.name,
         progress=search.work.progress,
     )
-    shown = np.asarray(found.attacked)
-    other_made = np.full(len(rows), np.nan)
-    if is_controversial:
-        of_other = predict(members[objective.members[1]], shown).astype(np.float64)
-        other_made = of_other[np.arange(len(rows)), site]
-    sealed = {
-        "objective": np.full(len(rows), objective.name, dtype=object),
-        "objective_kind": np.full(len(rows), objective.kind, dtype=object),
-        "target": targets,
-        "target_sd": items.target_sd,
-        "tolerance": np.full(len(rows), objective.tolerance),
-        "other_clean": held,
-        "other_made": other_made,
-    }
-    return _Part(rows, beneath, shown, sealed)
+    return np.asarray(found.attacked)
+
+
+def _response_of(model: SiteModel | None, images: ImageBytes, site: Rows) -> Floats:
+    """Return a member's response of each image's site; NaN where none is asked."""
+    if model is None:
+        return np.full(len(images), np.nan)
+    return np.asarray(predict(model, images).astype(np.float64)[np.arange(len(images)), site])
 
 
 def _starts(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from closedloop.artifacts.catalog import QUEUE
 from closedloop.artifacts.day.plan import PLANNED_ITEMS
@@ -24,6 +25,7 @@ from closedloop.stages import plan
 from closedloop.stages.objectives.aims import NaturalResponses
 from closedloop.stages.objectives.effects import SealedObjectives, objective_effects, objective_estimates
 from closedloop.stages.objectives.images import MadeObjectives, ObjectiveSearch, PlannedObjectives, make_objectives
+from closedloop.stages.objectives.layers import LayerFeatures
 from closedloop.stages.objectives.rows import objective_rows as planned_rows
 from closedloop.stages.probes import SearchWork
 from tests.unit.days import context, image_queue, protocol, site_table
@@ -37,6 +39,7 @@ OBJECTIVES: tuple[dict[str, Any], ...] = (
     {"name": "apart", "kind": "controversial", "n_sites": 2, "other": "held"},
     {"name": "alone", "kind": "population", "pattern": "one_hot", "n_sites": 1},
     {"name": "up", "kind": "population"},
+    {"name": "layer", "kind": "layer_displacement", "n_images": 1, "steps": 5, "step_fraction": 1.0},
     {"name": "most", "kind": "maximise", "n_sites": 2, "ball": "none"},
     {"name": "most_noise", "kind": "maximise", "n_sites": 1, "ball": "none", "start": "noise"},
 )
@@ -140,6 +143,21 @@ def test_one_member_rises_and_the_other_stays(made: tuple[MadeObjectives, Planne
     assert (rise > 2 * np.abs(held)).all()
     assert np.median(rise / np.abs(held)) > 10
     assert own["other_made"] - own["other_clean"] == pytest.approx(held, abs=1e-5)
+
+
+def test_a_layer_is_displaced_further_than_by_any_other_image(
+    made: tuple[MadeObjectives, PlannedObjectives, SiteEnsemble],
+) -> None:
+    objectives, planned, model = made
+    features = LayerFeatures(model.members[0])
+
+    def distance(name: str) -> float:
+        shown = objectives.images[of(objectives, name)["rows"][:1]]
+        pair = np.moveaxis(np.concatenate([shown, planned.clean[12:13]]), -1, 1) / np.float32(255)
+        there, here = features(torch.from_numpy(pair.copy()))
+        return float((there - here).norm().detach())
+
+    assert distance("layer") > 1.5 * max(distance("apart"), distance("up"))
 
 
 def test_images_without_a_ball_begin_at_the_favourite_or_at_noise(
