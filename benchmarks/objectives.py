@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.fitted_day import BIOLOGIES, FittedDay, Floats, Images
-from closedloop.attacks.aims.kinds import Aim, Alone, Along, Change, Controversial, Drive, Level
+from closedloop.attacks.aims.kinds import Aim, Alone, Along, AtLevel, Controversial, Drive, HowChanged
 from closedloop.attacks.balls import Anywhere
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, GradientEstimator, Plain, SoftRelu
 from closedloop.attacks.gradients.members import EqualMembers
@@ -45,7 +45,7 @@ DEFAULT = GRADIENTS["the default (shift + blur)"]
 ROUNDING = 1.001
 STEP_SCALE = 30.0
 """Of steps without a ball, as an L2 norm at 224 px; they begin at half of it."""
-CHANGES: tuple[Change, ...] = ("any", "least")
+CHANGES: tuple[HowChanged, ...] = ("any", "least")
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,16 @@ def report_levels(
             print(f"| {name} | {change} | {_told_levels(day, driven, asked, found, seconds)} |", flush=True)
 
 
-def _levels(day: FittedDay, driven: Driven, change: Change, *, n_images: int, n_sites: int, epsilon: float) -> Levels:
+def _levels(
+    day: FittedDay, driven: Driven, change: HowChanged, *, n_images: int, n_sites: int, epsilon: float
+) -> Levels:
     sd, mean = driven.natural.std(axis=0), driven.natural.mean(axis=0)
     images = np.random.default_rng(0).permutation(len(day.clean))[:n_images].tolist()
     asked = [(image, column, target) for image in images for column in range(n_sites) for target in TARGETS]
     items = []
     for image, column, target in asked:
         output = driven.outputs[column]
-        aim = Level(output, mean[output] + target * sd[output], TOLERANCE * sd[output], change)
+        aim = AtLevel(output, mean[output] + target * sd[output], TOLERANCE * sd[output], change)
         items.append(AttackItem(f"{image} {column} {target}", image, output, epsilon, aim))
     image, column, target = (np.array(values) for values in zip(*asked, strict=True))
     return Levels(items, image, column, target)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_FILE
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_FILE
-from closedloop.artifacts.day.objectives import OBJECTIVE_EFFECTS as OBJECTIVES_FILE
+from closedloop.artifacts.day.objectives.tables import OBJECTIVE_EFFECTS as OBJECTIVES_FILE
 from closedloop.artifacts.day.population.sealed import POPULATION_EFFECTS as POPULATION_FILE
 from closedloop.artifacts.day.responses import RESPONSES as RESPONSES_FILE
 from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_FILE

@@ -19,10 +19,10 @@ from closedloop.artifacts.day.evaluation import EvaluationReport
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import SessionSummary
-from closedloop.artifacts.day.objectives import OBJECTIVE_EFFECTS as OBJECTIVE_EFFECTS_LAYOUT
-from closedloop.artifacts.day.objectives import OBJECTIVE_ESTIMATES as OBJECTIVE_ESTIMATES_LAYOUT
-from closedloop.artifacts.day.objectives import OBJECTIVE_PREDICTIONS as OBJECTIVE_PREDICTIONS_LAYOUT
-from closedloop.artifacts.day.objectives import SEALED_OBJECTIVES as SEALED_OBJECTIVES_LAYOUT
+from closedloop.artifacts.day.objectives.tables import OBJECTIVE_EFFECTS as OBJECTIVE_EFFECTS_LAYOUT
+from closedloop.artifacts.day.objectives.tables import OBJECTIVE_ESTIMATES as OBJECTIVE_ESTIMATES_LAYOUT
+from closedloop.artifacts.day.objectives.tables import OBJECTIVE_PREDICTIONS as OBJECTIVE_PREDICTIONS_LAYOUT
+from closedloop.artifacts.day.objectives.tables import SEALED_OBJECTIVES as SEALED_OBJECTIVES_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_PROBES as PLANNED_PROBES_LAYOUT

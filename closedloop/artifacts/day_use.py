@@ -21,7 +21,7 @@ from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
-from closedloop.artifacts.protocol.objectives import OBJECTIVE
+from closedloop.artifacts.protocol.objectives.stated import OBJECTIVE
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.stimulus_set import StimulusSet
 

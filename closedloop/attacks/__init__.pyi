@@ -2,12 +2,12 @@
 
 from .aims.kinds import Alone as Alone
 from .aims.kinds import Along as Along
+from .aims.kinds import AtLevel as AtLevel
 from .aims.kinds import Controversial as Controversial
 from .aims.kinds import Drive as Drive
-from .aims.kinds import Level as Level
 from .aims.kinds import Pattern as Pattern
 from .aims.levels import LevelSettings as LevelSettings
-from .aims.side_by_side import SideBySide as SideBySide
+from .aims.side_by_side import OutputsSideBySide as OutputsSideBySide
 from .balls import L2 as L2
 from .balls import Anywhere as Anywhere
 from .balls import LInf as LInf
@@ -63,6 +63,7 @@ __all__ = [
     "Alone",
     "Along",
     "Anywhere",
+    "AtLevel",
     "AttackItem",
     "AttackResult",
     "Averaged",
@@ -77,11 +78,11 @@ __all__ = [
     "LatticeSettings",
     "LayerAttacks",
     "LayerDisplacement",
-    "Level",
     "LevelSettings",
     "Method",
     "Mse1000",
     "Noise",
+    "OutputsSideBySide",
     "Pattern",
     "Plain",
     "PopulationVector",
@@ -89,7 +90,6 @@ __all__ = [
     "Scale",
     "Schedule",
     "Shift",
-    "SideBySide",
     "SignedResponse",
     "SoftRelu",
     "Target",

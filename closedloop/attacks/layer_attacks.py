@@ -26,7 +26,7 @@ from closedloop.attacks.lattice import LatticeSettings, pixel_type, realised_eps
 from closedloop.attacks.objectives import LayerDisplacement
 from closedloop.attacks.problem import Method, Problem, from_bytes, in_unit_range
 from closedloop.attacks.synthesis.items import seed_of
-from closedloop.models.site_model import device_of
+from closedloop.models.site_model import SiteModel, device_of
 
 Floats = NDArray[np.float64]
 
@@ -56,6 +56,24 @@ class LayerAttacks:
     attacked: NDArray[np.uint8]
     displacement: Floats
     realised_epsilon: Floats
+
+
+class ReadoutFeatures(nn.Module):
+    """The features that a site model's readout sees, as outputs.
+
+    Parameters
+    ----------
+    model
+        Used, not copied.
+    """
+
+    def __init__(self, model: SiteModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images in [0, 1], (n, 3, side, side), to features, (n, n_features)."""
+        return self.model.features(images).flatten(1)
 
 
 def layer_attacks(

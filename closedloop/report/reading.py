@@ -90,7 +90,7 @@ class DayRecord:
     stimuli
         Columns of `day.stimuli.STIMULI`; None before *synthesize*.
     objectives, objective_estimates
-        Columns of `day.objectives.OBJECTIVE_EFFECTS` and `OBJECTIVE_ESTIMATES`; None of a day without objectives.
+        Columns of `day.objectives.tables.OBJECTIVE_EFFECTS` and `OBJECTIVE_ESTIMATES`; None of a day without any.
     decided
         That the day was skipped or the session added, by whom and why; empty where nobody decided that.
     is_skipped

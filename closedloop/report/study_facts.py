@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from closedloop import __version__
 from closedloop.artifacts.protocol.attack import Attack
-from closedloop.artifacts.protocol.objectives import StatedObjective
+from closedloop.artifacts.protocol.objectives.stated import StatedObjective
 from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.preference import Preference
 from closedloop.artifacts.protocol.probes import Probes

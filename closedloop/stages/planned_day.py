@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
 from closedloop.artifacts.day_use import PREFERENCE
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS, CONTROL_KINDS, MODEL_FREE_KINDS
-from closedloop.artifacts.protocol.objectives import OBJECTIVE
+from closedloop.artifacts.protocol.objectives.stated import OBJECTIVE
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.tables import Columns
 from closedloop.stages.objectives.images import PlannedObjectives

@@ -20,7 +20,7 @@ from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import FITTED_ROLES, PREFERENCE
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
-from closedloop.artifacts.protocol.objectives import OBJECTIVE
+from closedloop.artifacts.protocol.objectives.stated import OBJECTIVE
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.protocol.rounds import (
     clean_of_session,

@@ -15,7 +15,7 @@ from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import PREFERENCE, PROBE
 from closedloop.artifacts.files.kinds import Writable
 from closedloop.artifacts.naming import stimulus_id
-from closedloop.artifacts.protocol.objectives import objectives_on
+from closedloop.artifacts.protocol.objectives.stated import objectives_on
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.tables import Columns

@@ -17,7 +17,7 @@ from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
 from closedloop.artifacts.protocol.numbers import Days, Rounds, Seed
-from closedloop.artifacts.protocol.objectives import Objectives, objective_presentations_of
+from closedloop.artifacts.protocol.objectives.stated import Objectives, objective_presentations_of
 from closedloop.artifacts.protocol.plane import ImagePlanes
 from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.preference import Preference

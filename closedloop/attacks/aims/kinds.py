@@ -14,7 +14,7 @@ from closedloop.attacks.aims.contrasts import Apart, OneHot
 from closedloop.attacks.aims.levels import LevelSettings
 from closedloop.attacks.objectives import Objective, PopulationVector, SignedResponse, TargetPattern
 
-Change = Literal["least", "any"]
+HowChanged = Literal["least", "any"]
 """Of the images at a level: the one nearest to the clean image, or the first that the search meets."""
 
 
@@ -53,7 +53,7 @@ class Drive:
 
 
 @dataclass(frozen=True)
-class Level:
+class AtLevel:
     """A stated response, neither more nor less.
 
     Attributes
@@ -72,15 +72,15 @@ class Level:
 
     Examples
     --------
-    >>> from closedloop.attacks import Level
-    >>> Level(3, target=1.5, tolerance=0.02).change
+    >>> from closedloop.attacks import AtLevel
+    >>> AtLevel(3, target=1.5, tolerance=0.02).change
     'least'
     """
 
     output_index: int
     target: float
     tolerance: float
-    change: Change = "least"
+    change: HowChanged = "least"
     search: LevelSettings = field(default_factory=LevelSettings)
 
     def __post_init__(self) -> None:
@@ -88,7 +88,7 @@ class Level:
             raise ValueError(f"a level needs a finite target and a tolerance above 0, found {self}")
 
     @classmethod
-    def together(cls, aims: Sequence[Level], device: torch.device) -> Objective:
+    def together(cls, aims: Sequence[AtLevel], device: torch.device) -> Objective:
         """Return the response of each item's own output, which its search follows."""
         return Drive.together([Drive(aim.output_index) for aim in aims], device)
 
@@ -178,7 +178,7 @@ class Pattern:
 class Controversial:
     """An output up while another goes down, or is held where it is (`contrasts.Apart`).
 
-    The outputs of two models stand beside each other in one (`side_by_side.SideBySide`).
+    The outputs of two models stand beside each other in one (`side_by_side.OutputsSideBySide`).
 
     Attributes
     ----------

@@ -83,14 +83,14 @@ class Goals(NamedTuple):
     seeds: tuple[int, ...]
 
 
-class Reached(NamedTuple):
+class LevelFound(NamedTuple):
     """The best perturbations found: (n_items, 3, height, width), and the responses to them, (n_items,)."""
 
     delta: Tensor
     response: Tensor
 
 
-def search_levels(evaluator: Evaluator, goals: Goals, settings: LevelSettings) -> Reached:
+def search_levels(evaluator: Evaluator, goals: Goals, settings: LevelSettings) -> LevelFound:
     """Find float perturbations that bring each item's response to its target, in the ball of the evaluator's method.
 
     Items do not depend on each other.
@@ -111,24 +111,26 @@ def search_levels(evaluator: Evaluator, goals: Goals, settings: LevelSettings) -
     return best
 
 
-def _reach(evaluator: Evaluator, goals: Goals, settings: LevelSettings, project: _Projection) -> tuple[Reached, Tensor]:
+def _reach(
+    evaluator: Evaluator, goals: Goals, settings: LevelSettings, project: _Projection
+) -> tuple[LevelFound, Tensor]:
     """Walk to the targets; return the best images met and what each response really rises by, over its slope.
 
     A gradient that is blurred, or in which members have the same say, leads up but is no derivative.
     """
     delta = torch.zeros_like(goals.clean)
-    best = Reached(delta, torch.full_like(goals.target, torch.inf))
+    best = LevelFound(delta, torch.full_like(goals.target, torch.inf))
     gain, foretold, before = torch.ones_like(goals.target), None, goals.target
     for step in range(settings.reach):
         here = _ask(evaluator, goals, delta, step)
-        best = _better(best, Reached(delta, here.response), goals)
+        best = _better(best, LevelFound(delta, here.response), goals)
         if foretold is not None:
             gain = gain * _correction(foretold, here.response - before, goals.tolerance)
         longest = settings.step_fraction * goals.radius * (1 + math.cos(math.pi * step / settings.reach)) / 2
         length = _length(here, goals, gain, longest)
         foretold, before = length * here.slope * gain, here.response
         delta = project(delta + per_item(length, delta) * here.direction)
-    return _better(best, Reached(delta, evaluator.value(goals.clean + delta, goals.rows)), goals), gain
+    return _better(best, LevelFound(delta, evaluator.value(goals.clean + delta, goals.rows)), goals), gain
 
 
 def _shrink(
@@ -137,18 +139,18 @@ def _shrink(
     settings: LevelSettings,
     project: _Projection,
     *,
-    best: Reached,
+    best: LevelFound,
     gain: Tensor,
-) -> Reached:
+) -> LevelFound:
     """Take away what does not lie along the gradient, and come back to the targets, where the change is to be least."""
     delta = best.delta
     for step in range(settings.reach, settings.reach + settings.shrink):
         here = _ask(evaluator, goals, delta, step)
-        best = _better(best, Reached(delta, here.response), goals)
+        best = _better(best, LevelFound(delta, here.response), goals)
         back = per_item(_length(here, goals, gain, goals.radius), delta) * here.direction
         shrunk = project(_without_across(delta, here.direction, settings.taken_away) + back)
         delta = torch.where(_mask(goals.least, delta), shrunk, delta)
-    return _better(best, Reached(delta, evaluator.value(goals.clean + delta, goals.rows)), goals)
+    return _better(best, LevelFound(delta, evaluator.value(goals.clean + delta, goals.rows)), goals)
 
 
 def gradients_of(settings: LevelSettings, *, least: bool) -> int:
@@ -213,14 +215,14 @@ def _without_across(delta: Tensor, direction: Tensor, part: float) -> Tensor:
     return along + (1 - part) * (delta - along)
 
 
-def _better(best: Reached, here: Reached, goals: Goals) -> Reached:
+def _better(best: LevelFound, here: LevelFound, goals: Goals) -> LevelFound:
     """Keep the one nearer to the target; of two that are there, the smaller change where it is to be the least."""
     before, after = ((one.response - goals.target).abs() for one in (best, here))
     both_there = (before <= goals.tolerance) & (after <= goals.tolerance)
     size_before, size_after = (one.delta.flatten(1).norm(dim=1) for one in (best, here))
     keep = torch.where(both_there & goals.least, size_after < size_before, after < before)
     delta = torch.where(_mask(keep, best.delta), here.delta, best.delta)
-    return Reached(delta, torch.where(keep, here.response, best.response))
+    return LevelFound(delta, torch.where(keep, here.response, best.response))
 
 
 def _mask(chosen: Tensor, like: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 
-class SideBySide(nn.Module):
+class OutputsSideBySide(nn.Module):
     """Outputs of some models, one model's after the other's.
 
     Output ``model * n_outputs + site`` is a site of one of them.
@@ -21,10 +21,10 @@ class SideBySide(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> from closedloop.attacks import SideBySide
+    >>> from closedloop.attacks import OutputsSideBySide
     >>> double, triple = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
     >>> double.weight.data[:], triple.weight.data[:] = 2.0, 3.0
-    >>> SideBySide([double, triple])(torch.ones(1, 1)).tolist()
+    >>> OutputsSideBySide([double, triple])(torch.ones(1, 1)).tolist()
     [[2.0, 3.0]]
     """
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from closedloop.attacks.aims.kinds import Level
+from closedloop.attacks.aims.kinds import AtLevel
 from closedloop.attacks.aims.level_bytes import level_on_lattice
 from closedloop.attacks.aims.levels import Goals, gradients_of, search_levels
 from closedloop.attacks.aims.together import objective_of
@@ -29,7 +29,7 @@ def levels_of(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tupl
     model
         Images (n, 3, height, width) in [0, 1] to responses (n, n_outputs), in ``eval`` mode.
     work
-        What to find; each item's aim is a `Level`, which is searched from the clean image, in one direction.
+        What to find; each item's aim is a `AtLevel`, which is searched from the clean image, in one direction.
     batch_size
         Images at once; what is found does not depend on it.
     """
@@ -45,13 +45,13 @@ def levels_of(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tupl
             yield from zip(places, _find(evaluator, work, aims, places), strict=True)
 
 
-def _level(aim: object) -> Level:
-    if not isinstance(aim, Level):
+def _level(aim: object) -> AtLevel:
+    if not isinstance(aim, AtLevel):
         raise TypeError(f"expected an item with a level, found {aim}")
     return aim
 
 
-def _find(evaluator: Evaluator, work: Work, aims: Sequence[Level], places: Sequence[int]) -> Iterator[Attacked]:
+def _find(evaluator: Evaluator, work: Work, aims: Sequence[AtLevel], places: Sequence[int]) -> Iterator[Attacked]:
     """Yield the lattice images of some items that are searched alike."""
     settings, least = aims[places[0]].search, aims[places[0]].change == "least"
     levels, clean = work.lattice.levels, work.clean(places)
@@ -76,7 +76,7 @@ def _find(evaluator: Evaluator, work: Work, aims: Sequence[Level], places: Seque
         )
 
 
-def _goals(work: Work, aims: Sequence[Level], places: Sequence[int]) -> Goals:
+def _goals(work: Work, aims: Sequence[AtLevel], places: Sequence[int]) -> Goals:
     items = [work.items[place] for place in places]
     clean = in_unit_range(work.clean(places), device=work.device, levels=work.lattice.levels)
     radius = [radius_of(work.method.ball, item.epsilon, work.clean_images.shape[1]) for item in items]

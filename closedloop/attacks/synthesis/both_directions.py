@@ -13,7 +13,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from closedloop.attacks.aims.kinds import Drive, Level
+from closedloop.attacks.aims.kinds import AtLevel, Drive
 from closedloop.attacks.aims.together import BothWays, objective_of
 from closedloop.attacks.balls import L2, radius_of
 from closedloop.attacks.engine.evaluation import Evaluator, Width
@@ -43,8 +43,8 @@ def attacks(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tuple[
         Images at once; what is found does not depend on it.
     """
     for find, places in (
-        (levels_of, [place for place, item in enumerate(work.items) if isinstance(item.aim, Level)]),
-        (_driven, [place for place, item in enumerate(work.items) if not isinstance(item.aim, Level)]),
+        (levels_of, [place for place, item in enumerate(work.items) if isinstance(item.aim, AtLevel)]),
+        (_driven, [place for place, item in enumerate(work.items) if not isinstance(item.aim, AtLevel)]),
     ):
         part = replace(work, items=[work.items[place] for place in places])
         for place, attacked in find(model, part, batch_size=batch_size) if places else ():

@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from closedloop.attacks.aims.side_by_side import SideBySide
+from closedloop.attacks.aims.side_by_side import OutputsSideBySide
 from closedloop.attacks.synthesis.sources import ModelSource
 from closedloop.errors import CheckpointError
 from closedloop.models.ensemble import SiteEnsemble
@@ -55,4 +55,4 @@ def _loaded(source: MembersSideBySide, device: torch.device) -> nn.Module:
             f"{source.of.name}: expected a model of several members, to be told apart, found one. Name further members "
             "under ensemble in the protocol."
         )
-    return SideBySide(model.members).eval()
+    return OutputsSideBySide(model.members).eval()

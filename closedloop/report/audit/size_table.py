@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
 from closedloop.artifacts.day_use import PREFERENCE
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS, CONTROL_KINDS
+from closedloop.artifacts.protocol.objectives.stated import OBJECTIVE
 from closedloop.artifacts.tables import Columns
 from closedloop.report.audit.measures import largest_found, shift
 from closedloop.report.tables import Table
@@ -26,7 +27,7 @@ def size_table(columns: Columns, *, unit: str) -> Table:
     unit
         Of the predicted responses.
     """
-    known = (*ATTACK_KINDS, PREFERENCE, *CONTROL_KINDS, *POPULATION_KINDS)
+    known = (*ATTACK_KINDS, PREFERENCE, *CONTROL_KINDS, *POPULATION_KINDS, OBJECTIVE)
     kinds = [kind for kind in known if (columns["kind"] == kind).any()]
     groups = [
         (kind, epsilon)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from closedloop.analysis.objectives import mean_over_images
+from closedloop.analysis.objectives.followed import mean_over_images
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
 
@@ -16,7 +16,7 @@ def followed_levels(effects: Columns) -> Figure:
     Parameters
     ----------
     effects
-        Columns of `day.objectives.OBJECTIVE_EFFECTS`; levels among them.
+        Columns of `day.objectives.tables.OBJECTIVE_EFFECTS`; levels among them.
     """
     figure, (axes,) = drawing.new_figure(1, width=6.4, height=4.3)
     is_level = effects["objective_kind"] == "level"

@@ -10,7 +10,7 @@ from functools import partial
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import from_text, of_session
 from closedloop.artifacts.day.evaluation import IMAGE_CURVES, INTERVALS, SENSITIVITY, SLOPES
-from closedloop.artifacts.day.objectives import OBJECTIVE_ESTIMATES
+from closedloop.artifacts.day.objectives.tables import OBJECTIVE_ESTIMATES
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.records.sequence import FIRST

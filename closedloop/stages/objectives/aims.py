@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.protocol.objectives import BallName, StatedObjective
-from closedloop.attacks.aims.kinds import Aim, Alone, Along, Controversial, Drive, Level, Pattern
+from closedloop.artifacts.protocol.objectives.stated import BallName, StatedObjective
+from closedloop.attacks.aims.kinds import Aim, Alone, Along, AtLevel, Controversial, Drive, Pattern
 from closedloop.attacks.aims.levels import LevelSettings
 from closedloop.attacks.balls import L2, Anywhere, Ball, LInf
 from closedloop.attacks.problem import Method
@@ -73,7 +73,7 @@ class AimedItems:
     site
         Output that each is made for; -1 where all are.
     target_sd
-        Level of each, SD; NaN for none.
+        AtLevel of each, SD; NaN for none.
     """
 
     site: NDArray[np.int64]
@@ -104,7 +104,7 @@ def aims_of(
     for site, target, held in zip(items.site.tolist(), items.target_sd.tolist(), other.tolist(), strict=True):
         if objective.kind == "level":
             level, sd = natural.mean[site] + target * natural.sd[site], float(natural.sd[site])
-            aims.append(Level(site, float(level), objective.tolerance * sd, objective.change, settings))
+            aims.append(AtLevel(site, float(level), objective.tolerance * sd, objective.change, settings))
         elif objective.kind == "maximise":
             aims.append(Drive(site))
         elif objective.kind == "controversial":

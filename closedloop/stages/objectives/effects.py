@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.analysis.objectives import Followed, mean_over_images, slope_over_images
+from closedloop.analysis.objectives.followed import Followed, mean_over_images, slope_over_images
 from closedloop.analysis.reliability import mean_response
 from closedloop.analysis.repetitions import repetitions_of
-from closedloop.artifacts.day.objectives import OBJECTIVE_EFFECTS
+from closedloop.artifacts.day.objectives.tables import OBJECTIVE_EFFECTS
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.artifacts.day_use import evaluated_clean_rows, objective_rows
 from closedloop.artifacts.tables import Columns

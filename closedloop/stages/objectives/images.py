@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.attack import Attack
-from closedloop.artifacts.protocol.objectives import StatedObjective
+from closedloop.artifacts.protocol.objectives.stated import StatedObjective
 from closedloop.artifacts.tables import Columns
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.engine.devices import own_workers
@@ -156,7 +156,7 @@ def make_objectives(planned: PlannedObjectives, search: ObjectiveSearch, *, firs
 
 
 @dataclass(frozen=True)
-class _Part:
+class _MadeOfOne:
     """The images of one objective: rows of the planned items, the clean images that they are compared with, bytes."""
 
     rows: Rows
@@ -166,7 +166,7 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _AskedOfOne:
     """What is asked of one objective, a row an item: where its search starts, and where another member is held."""
 
     names: list[str]
@@ -182,7 +182,7 @@ def _of_one(
     objective: StatedObjective,
     natural: NaturalResponses,
     of_clean: Floats,
-) -> _Part:
+) -> _MadeOfOne:
     rows = planned.rows_of(objective)
     n, site = len(rows), planned.items["site_index"][rows].astype(np.int64)
     targets = np.resize(np.array(objective.targets if objective.kind == "level" else (np.nan,)), n)
@@ -191,7 +191,7 @@ def _of_one(
     rival = search.members[objective.members[1]] if objective.kind == "controversial" else None
     held = _response_of(rival, planned.clean[beneath], site)
     names = [f"{search.seed}|{name}" for name in planned.items["item_id"][rows]]
-    asked = _Asked(names, AimedItems(site, np.array(in_sd)), start, images, held)
+    asked = _AskedOfOne(names, AimedItems(site, np.array(in_sd)), start, images, held)
     shown = _shown(planned, search, objective, natural, asked)
     sealed: dict[str, NDArray[Any]] = {
         "objective": np.full(n, objective.name, dtype=object),
@@ -202,7 +202,7 @@ def _of_one(
         "other_clean": held,
         "other_made": _response_of(rival, shown, site),
     }
-    return _Part(rows, beneath, shown, sealed)
+    return _MadeOfOne(rows, beneath, shown, sealed)
 
 
 def _shown(
@@ -210,7 +210,7 @@ def _shown(
     search: ObjectiveSearch,
     objective: StatedObjective,
     natural: NaturalResponses,
-    asked: _Asked,
+    asked: _AskedOfOne,
 ) -> ImageBytes:
     """Return the bytes that attain an objective."""
     if objective.kind == "layer_displacement":

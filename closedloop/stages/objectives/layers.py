@@ -6,34 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from closedloop.artifacts.protocol.objectives import StatedObjective
+from closedloop.artifacts.protocol.objectives.stated import StatedObjective
 from closedloop.attacks.engine.batch_size import BatchSize, choose_batch_size
-from closedloop.attacks.layer_attacks import layer_attacks
+from closedloop.attacks.layer_attacks import ReadoutFeatures, layer_attacks
 from closedloop.models.site_model import SiteModel, device_of
 from closedloop.stages.from_protocol.attack import lattice_of
 from closedloop.stages.objectives.aims import method_of_objective
 
 ImageBytes = NDArray[np.uint8]
-
-
-class LayerFeatures(nn.Module):
-    """The features that a site model's readout sees, as outputs.
-
-    Parameters
-    ----------
-    model
-        Used, not copied.
-    """
-
-    def __init__(self, model: SiteModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map images in [0, 1], (n, 3, side, side), to features, (n, n_features)."""
-        return self.model.features(images).flatten(1)
 
 
 def displaced(
@@ -59,7 +40,7 @@ def displaced(
     batch_size
         Images at once; what is found does not depend on it.
     """
-    features, method = LayerFeatures(model).eval(), method_of_objective(objective)
+    features, method = ReadoutFeatures(model).eval(), method_of_objective(objective)
     n_at_once = choose_batch_size(
         batch_size, features, clean.shape[1:3], device=device_of(model), n_sharing=1, method=method
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from closedloop.artifacts.day.queue import ImageQueue
-from closedloop.artifacts.protocol.objectives import OBJECTIVE, StatedObjective, objectives_on
+from closedloop.artifacts.protocol.objectives.stated import OBJECTIVE, StatedObjective, objectives_on
 
 Item = dict[str, str | int | float]
 

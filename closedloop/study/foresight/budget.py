@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from closedloop.artifacts.protocol.objectives import objective_images_of
+from closedloop.artifacts.protocol.objectives.stated import objective_images_of
 from closedloop.artifacts.protocol.protocol import (
     Protocol,
     attacked_per_day,

@@ -6,7 +6,7 @@ from closedloop.artifacts.catalog import MODEL, PLANNED_ITEMS, PLANNED_PROBES
 from closedloop.artifacts.day.population.kinds import POPULATION
 from closedloop.artifacts.day_use import PREFERENCE
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS
-from closedloop.artifacts.protocol.objectives import OBJECTIVE
+from closedloop.artifacts.protocol.objectives.stated import OBJECTIVE
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyPaths
 from closedloop.execution.workers import Workers

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from closedloop.artifacts.catalog import DAY_PLAN, FIT, SITES
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
-from closedloop.artifacts.protocol.objectives import objective_images_of
+from closedloop.artifacts.protocol.objectives.stated import objective_images_of
 from closedloop.artifacts.protocol.protocol import (
     Protocol,
     attacked_per_day,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from closedloop.artifacts.protocol.objectives import objective_images_of
+from closedloop.artifacts.protocol.objectives.stated import objective_images_of
 from closedloop.artifacts.protocol.protocol import (
     Protocol,
     attacked_per_day,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from closedloop.analysis.objectives import mean_over_images, slope_over_images
+from closedloop.analysis.objectives.followed import mean_over_images, slope_over_images
 
 RNG = np.random.default_rng(3)
 

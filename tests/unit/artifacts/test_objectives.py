@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from closedloop.artifacts.protocol.objectives import StatedObjective
+from closedloop.artifacts.protocol.objectives.stated import StatedObjective
 from closedloop.artifacts.protocol.protocol import (
     Protocol,
     parse_protocol,

@@ -14,9 +14,10 @@ from closedloop.artifacts.catalog import QUEUE
 from closedloop.artifacts.day.plan import PLANNED_ITEMS
 from closedloop.artifacts.day_use import attacked_rows, evaluated_clean_rows, fitted_rows, objective_rows
 from closedloop.artifacts.protocol.attack import Attack
-from closedloop.artifacts.protocol.objectives import StatedObjective
+from closedloop.artifacts.protocol.objectives.stated import StatedObjective
 from closedloop.artifacts.stimulus_set import StimulusSet
 from closedloop.artifacts.tables import Columns, read_table
+from closedloop.attacks.layer_attacks import ReadoutFeatures
 from closedloop.execution.workers import HERE
 from closedloop.models.checkpoints import open_base_model, save_site_model
 from closedloop.models.ensemble import SiteEnsemble
@@ -25,7 +26,6 @@ from closedloop.stages import plan
 from closedloop.stages.objectives.aims import NaturalResponses
 from closedloop.stages.objectives.effects import SealedObjectives, objective_effects, objective_estimates
 from closedloop.stages.objectives.images import MadeObjectives, ObjectiveSearch, PlannedObjectives, make_objectives
-from closedloop.stages.objectives.layers import LayerFeatures
 from closedloop.stages.objectives.rows import objective_rows as planned_rows
 from closedloop.stages.probes import SearchWork
 from tests.unit.days import context, image_queue, protocol, site_table
@@ -149,7 +149,7 @@ def test_a_layer_is_displaced_further_than_by_any_other_image(
     made: tuple[MadeObjectives, PlannedObjectives, SiteEnsemble],
 ) -> None:
     objectives, planned, model = made
-    features = LayerFeatures(model.members[0])
+    features = ReadoutFeatures(model.members[0])
 
     def distance(name: str) -> float:
         shown = objectives.images[of(objectives, name)["rows"][:1]]

@@ -7,8 +7,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from closedloop.attacks.aims.kinds import Aim, Alone, Along, Controversial, Drive, Level, Pattern
-from closedloop.attacks.aims.side_by_side import SideBySide
+from closedloop.attacks.aims.kinds import Aim, Alone, Along, AtLevel, Controversial, Drive, Pattern
+from closedloop.attacks.aims.side_by_side import OutputsSideBySide
 from closedloop.attacks.aims.together import objective_of
 from closedloop.attacks.balls import L2, Anywhere, Ball, LInf
 from closedloop.attacks.lattice import LatticeSettings
@@ -70,7 +70,7 @@ def test_a_direction_of_the_population_is_climbed_along_the_weighted_sum_of_weig
 
 def test_two_models_part_along_the_difference_of_their_weights(tmp_path: Path) -> None:
     models = [Linear(0), Linear(1)]
-    both = SideBySide(models).eval()
+    both = OutputsSideBySide(models).eval()
 
     made = found(tmp_path, [Controversial(2, N_SITES + 2)], model=both)
 
@@ -82,7 +82,7 @@ def test_two_models_part_along_the_difference_of_their_weights(tmp_path: Path) -
 def test_one_model_rises_across_the_other_where_that_one_is_held(tmp_path: Path) -> None:
     models = [Linear(0), Linear(1)]
     models[1].weights += 0.5 * models[0].weights  # so that the two go together
-    both = SideBySide(models).eval()
+    both = OutputsSideBySide(models).eval()
     held = float(responses(both, grey_images())[0, N_SITES])
 
     made = found(tmp_path, [Controversial(0, N_SITES, held=held)], model=both)
@@ -128,7 +128,7 @@ def test_the_share_of_one_site_is_scipys_log_softmax() -> None:
 
 
 def test_items_of_several_kinds_share_a_batch_and_each_counts_by_its_own() -> None:
-    aims: list[Aim] = [Drive(1), Along((1.0, 1.0)), Level(0, 2.0, 0.1), Pattern((1.0, 1.0))]
+    aims: list[Aim] = [Drive(1), Along((1.0, 1.0)), AtLevel(0, 2.0, 0.1), Pattern((1.0, 1.0))]
 
     answers = torch.tensor([[3.0, 4.0]]).expand(5, 2)
     values = objective_of(aims, CPU).value(answers, torch.tensor([3, 1, 0, 2, 1]))
@@ -139,7 +139,7 @@ def test_items_of_several_kinds_share_a_batch_and_each_counts_by_its_own() -> No
 def test_kinds_mixed_in_a_call_are_found_as_alone_whatever_the_batch(tmp_path: Path) -> None:
     clean = responses(Linear(), grey_images())
     aims: list[Aim] = [
-        *(Drive(1), Along((1.0, 1.0, 0.0, 0.0)), Level(0, float(clean[2, 0]) + 1, 0.01)),
+        *(Drive(1), Along((1.0, 1.0, 0.0, 0.0)), AtLevel(0, float(clean[2, 0]) + 1, 0.01)),
         *(Pattern((1.0, np.nan, 0.5, 0.0)), Alone(3, among=(0, 1, 2, 3)), Controversial(0, 1)),
     ]
 
@@ -192,4 +192,4 @@ def test_outputs_of_models_side_by_side_keep_their_order() -> None:
 
     models = [Linear(0), Linear(1)]
 
-    assert torch.equal(SideBySide(models)(images)[:, N_SITES:], models[1](images))
+    assert torch.equal(OutputsSideBySide(models)(images)[:, N_SITES:], models[1](images))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from closedloop.attacks.aims.kinds import Level
+from closedloop.attacks.aims.kinds import AtLevel
 from closedloop.attacks.aims.levels import LevelSettings
 from closedloop.attacks.balls import Anywhere, LInf
 from closedloop.attacks.gradients.estimators import Averaged, Blurred, Plain
@@ -29,7 +29,7 @@ TOLERANCE = 0.01
 
 def found(
     folder: Path,
-    aims: list[Level],
+    aims: list[AtLevel],
     *,
     epsilon: float = 60.0,
     method: Method = Method(COSINE),  # noqa: B008 - frozen
@@ -50,10 +50,10 @@ def found(
     )
 
 
-def levels(*, change: str = "least") -> list[Level]:
+def levels(*, change: str = "least") -> list[AtLevel]:
     clean = responses(Linear(), grey_images())
     return [
-        Level(site, float(clean[image, site]) + rise, TOLERANCE, "least" if change == "least" else "any")
+        AtLevel(site, float(clean[image, site]) + rise, TOLERANCE, "least" if change == "least" else "any")
         for rise in (-0.8, 0.5, 1.2)
         for site in range(2)
         for image in range(3)
@@ -105,7 +105,7 @@ def test_a_gradient_that_is_no_derivative_leads_to_the_level_too(tmp_path: Path,
 
 def test_a_level_out_of_reach_ends_at_the_rim_of_the_ball_and_is_told_by_its_response(tmp_path: Path) -> None:
     clean = responses(Linear(), grey_images())
-    aims = [Level(0, float(clean[image, 0]) + 50, TOLERANCE) for image in range(3)]
+    aims = [AtLevel(0, float(clean[image, 0]) + 50, TOLERANCE) for image in range(3)]
 
     made = found(tmp_path, aims, epsilon=10.0)
 
@@ -135,7 +135,7 @@ def test_no_value_changes_by_more_than_a_cube_allows(tmp_path: Path) -> None:
 
 def test_without_a_ball_the_box_alone_bounds_a_level(tmp_path: Path) -> None:
     clean = responses(Linear(), grey_images())
-    aims = [Level(0, float(clean[0, 0]) + 6, TOLERANCE)]
+    aims = [AtLevel(0, float(clean[0, 0]) + 6, TOLERANCE)]
 
     in_ball, anywhere = (
         found(tmp_path / name, aims, epsilon=10.0, method=Method(COSINE, ball=ball))
@@ -165,7 +165,7 @@ def test_what_is_found_depends_neither_on_the_batch_nor_on_workers(tmp_path: Pat
 def test_a_level_that_is_there_already_changes_nothing(tmp_path: Path) -> None:
     clean = responses(Linear(), grey_images())
 
-    made = found(tmp_path, [Level(1, float(clean[0, 1]), TOLERANCE)])
+    made = found(tmp_path, [AtLevel(1, float(clean[0, 1]), TOLERANCE)])
 
     assert np.array_equal(made.attacked[0], grey_images()[0])
 
@@ -181,4 +181,4 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, float], said: s
 
 def test_a_target_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match="finite target"):
-        Level(0, float("nan"), TOLERANCE)
+        AtLevel(0, float("nan"), TOLERANCE)

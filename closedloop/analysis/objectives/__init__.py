@@ -1,0 +1,1 @@
+"""How far sites followed a stated objective."""

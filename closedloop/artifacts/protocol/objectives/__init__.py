@@ -1,0 +1,1 @@
+"""Objectives other than an attack, as a protocol states them."""
