@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from closedloop.artifacts.protocol.objectives.stated import StatedObjective
 from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.probes import Probes
 from closedloop.artifacts.protocol.protocol import LEAST_CLEAN_OF_ROUND, Protocol, presentations_per_day
@@ -134,7 +135,6 @@ def _asked(protocol: Protocol, cuts: Cuts) -> Values:
         for name, section in (("image_sensitivity", protocol.image_sensitivity), ("plane", protocol.plane)):
             if section.days:
                 values[name, "n_sites"] = min(cuts.sites, section.n_sites)
-        values |= _fewer_of_objectives(protocol, most_sites=cuts.sites)
     if cuts.steps is not None:
         values["attack", "steps"] = min(cuts.steps, protocol.attack.steps)
     whole = _n_clean(protocol)
@@ -145,8 +145,9 @@ def _asked(protocol: Protocol, cuts: Cuts) -> Values:
     if total < whole:
         values |= _fewer_images(protocol, total)
     if cuts.presentations is None:
-        return values
-    for candidate in _ever_fewer(protocol, values, total=total, least=least):
+        return _with_objectives(protocol, values)
+    for fewer in _ever_fewer(protocol, values, total=total, least=least):
+        candidate = _with_objectives(protocol, fewer)
         n_presentations = presentations_per_day(_with(protocol, candidate))
         if n_presentations <= cuts.presentations:
             return candidate
@@ -209,7 +210,6 @@ def _fewer_images(protocol: Protocol, total: int) -> Values:
         ("controls", "n_images"): min(part(protocol.controls.n_images), anchors),
         **_fewer_probes(protocol.probes, part),
         **_fewer_of_population(protocol.population, part, most=anchors if of_anchors else clean // protocol.rounds),
-        **_fewer_of_objectives(protocol, most_images=anchors),
         **({("preference", "images_per_site"): part(n_preference)} if n_preference else {}),
     }
 
@@ -226,21 +226,24 @@ def _fewer_of_population(population: Population, part: Callable[[int], int], *, 
     return {("population", "n_images"): min(part(n_images), most)} if n_images else {}
 
 
-def _fewer_of_objectives(
-    protocol: Protocol, *, most_images: int | None = None, most_sites: int | None = None
-) -> Values:
-    """Return objectives that ask no more anchors or sites than there are left; nothing where there are none."""
-    fewer = [
-        one.model_copy(
-            update={
-                "n_images": min(one.n_images, most_images or one.n_images),
-                "n_sites": min(one.n_sites, most_sites or one.n_sites),
-                "targets": one.targets[:most_sites] if one.pattern == "pattern" else one.targets,
-            }
-        ).model_dump(mode="json", exclude_defaults=True)
-        for one in protocol.objectives
-    ]
-    return {("objectives",): fewer} if fewer else {}
+def _with_objectives(protocol: Protocol, values: Values) -> Values:
+    """Return cuts with objectives that ask no more anchors and sites than they leave; the same where none does."""
+    n_sites: int = values.get(("sites", "n_sites"), protocol.sites.n_sites)
+    n_anchors: int = values.get(("images", "anchors"), protocol.images.anchors)
+    fewer = tuple(_fewer_of_objective(one, n_sites=n_sites, n_anchors=n_anchors) for one in protocol.objectives)
+    if fewer == protocol.objectives:
+        return values
+    return values | {("objectives",): [one.model_dump(mode="json", exclude_defaults=True) for one in fewer]}
+
+
+def _fewer_of_objective(objective: StatedObjective, *, n_sites: int, n_anchors: int) -> StatedObjective:
+    fewer: dict[str, Any] = {
+        "n_images": min(objective.n_images, n_anchors),
+        "n_sites": min(objective.n_sites, n_sites),
+    }
+    if objective.kind == "population":
+        fewer["targets"] = objective.targets[:n_sites]
+    return objective.model_copy(update=fewer)
 
 
 def _with(protocol: Protocol, values: Mapping[tuple[str, ...], Any]) -> Protocol:

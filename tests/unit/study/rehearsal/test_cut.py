@@ -67,3 +67,16 @@ def test_each_round_of_a_day_that_is_cut_down_keeps_images(images: int) -> None:
     made = cut_protocol(content, protocol, Cuts(images=images), place="a", subject="m", n_arrays=1).protocol
     assert made.rounds == 4
     assert made.images.clean_per_day >= 8
+
+
+def test_objectives_ask_no_more_sites_and_anchors_than_are_left() -> None:
+    content = shipped_protocols()["objectives"].read_bytes()
+    whole = parse_protocol(content, place="here")
+
+    made = cut_protocol(content, whole, Cuts(days=2, images=25, sites=2), place="here", subject="copy", n_arrays=1)
+
+    cut = parse_protocol(made.content, place="cut")
+    assert [one.name for one in cut.objectives] == [one.name for one in whole.objectives]
+    assert {one.n_sites for one in cut.objectives} == {2}
+    assert max(one.n_images for one in cut.objectives) <= cut.images.anchors < whole.images.anchors
+    assert cut.objectives[0].targets == whole.objectives[0].targets
