@@ -66,6 +66,10 @@ Epsilon = Annotated[float, Field(gt=0, le=1_000)]
 """L2 norm on 224 x 224 x 3 pixels in [0, 1]: from a black image to a white one it is 388."""
 
 
+TargetLevel = Annotated[float, Field(ge=-1_000, le=1_000)]
+"""A response to be reached: SD above the mean of natural images' responses, or a percentile of them."""
+
+
 StepFraction = Annotated[float, Field(ge=1e-6, le=100)]
 
 

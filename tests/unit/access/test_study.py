@@ -98,6 +98,7 @@ def test_every_column_is_described_and_no_other(study: Study) -> None:
     tables = {"presentations": study.presentations(), "stimuli": study.stimuli(), "sites": study.sites()}
     tables |= {"sensitivity": study.sensitivity(truth=True), "pairs": study.pairs(truth=True)}
     tables["population"] = study.population(truth=True)
+    tables["objectives"] = study.objectives(truth=True)
     assert {name: set(table.columns) for name, table in tables.items()} == {
         name: set(columns) for name, (columns, _) in DATA_FRAMES.items()
     }

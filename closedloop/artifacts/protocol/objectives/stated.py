@@ -21,6 +21,7 @@ from closedloop.artifacts.protocol.numbers import (
     GradientSteps,
     RepetitionsOfPairs,
     StepFraction,
+    TargetLevel,
 )
 
 OBJECTIVE = "objective"
@@ -51,7 +52,7 @@ class StatedObjective(Section):
     )
     n_images: Count = Field(default=2, description="anchors, the first ones, each for every site; maximise: one a site")
     first_day: DayNumber = Field(default=1, description="day from which on there are any; sites are chosen on day 0")
-    targets: tuple[float, ...] = Field(
+    targets: tuple[TargetLevel, ...] = Field(
         default=(), max_length=_MOST_TARGETS, description="levels; of the pattern of a population one a site"
     )
     unit: Literal["sd", "percentile"] = Field(
