@@ -64,6 +64,7 @@ DECIDES = {
     "ensemble": {"start", "plan"},
     "image_sensitivity": {"plan", "queue"},
     "plane": {"plan", "synthesize", "queue"},
+    "objectives": {"plan", "synthesize"},
     "probes": {"start", "plan", "synthesize", "queue"},
     "population": {"plan", "synthesize"},
     "preference": {"start", "plan", "evaluate", "queue"},
