@@ -297,18 +297,12 @@ class Study(StudyPlanes):
         return frames.population_frame(self._files, truth=truth)
 
     def objectives(self, *, truth: bool = False) -> pd.DataFrame:
-        """Return what sites answered to images of objectives other than an attack, of all days.
-
-        Parameters
-        ----------
-        truth
-            Also what the hidden cortex of a simulation did.
+        """Return what sites answered to images of objectives other than an attack; with truth, the hidden cortex too.
 
         Returns
         -------
         DataFrame
-            A row an image: ``objective``, ``target_sd``, ``clean`` and ``made`` (measured, SD over clean images) beside
-            what was sealed; no row where the protocol lists no ``objectives``. All: docs/columns.md.
+            A row an image: ``objective``, ``target_sd``, measured ``clean`` and ``made``. All: docs/columns.md.
 
         Examples
         --------
