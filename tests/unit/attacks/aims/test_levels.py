@@ -1,19 +1,21 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from closedloop.attacks.aims.kinds import AtLevel
 from closedloop.attacks.aims.levels import LevelSettings
 from closedloop.attacks.balls import Anywhere, LInf
-from closedloop.attacks.gradients.estimators import Averaged, Blurred, Plain
+from closedloop.attacks.gradients.estimators import Averaged, Blurred, Draws, Plain
 from closedloop.attacks.gradients.members import EqualMembers
 from closedloop.attacks.gradients.transforms import Shift
 from closedloop.attacks.lattice import squared_levels
+from closedloop.attacks.objectives import ValueAndGradient, ValueOf
 from closedloop.attacks.problem import Method
 from closedloop.attacks.searches import COSINE
 from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult
@@ -92,6 +94,26 @@ def test_the_least_change_is_smaller_than_any_where_the_gradient_is_shifted(tmp_
     assert least.realised_epsilon.mean() < 0.98 * any_of.realised_epsilon.mean()
     assert any_of.n_gradients.max() == 20
     assert least.n_gradients.max() == 40
+
+
+@dataclass(frozen=True)
+class WrongLength(Plain):
+    """The model's gradient, many times too long or too short."""
+
+    factor: float = 1.0
+
+    def estimate(self, value_of: ValueOf, images: Tensor, draws: Draws) -> ValueAndGradient:
+        found = super().estimate(value_of, images, draws)
+        return found._replace(gradient=self.factor * found.gradient)
+
+
+@pytest.mark.parametrize("factor", [30.0, 0.05])
+def test_a_gradient_of_the_wrong_length_leads_to_the_level_too(tmp_path: Path, factor: float) -> None:
+    aims = levels(change="any")
+
+    made = found(tmp_path, aims, method=Method(COSINE, WrongLength(factor)))
+
+    assert np.abs(made.predicted_attacked - [aim.target for aim in aims]).max() <= TOLERANCE * 1.001
 
 
 @pytest.mark.parametrize("estimator", [Blurred(0.05), Averaged((Shift(0.1),)), Blurred(0.05, EqualMembers())])
