@@ -84,7 +84,10 @@ def response_geometry(
         seed=seed,
     )
     check_options(options, out, workers=workers)
-    from closedloop.studies.response_geometry.run import find_study, run_study  # noqa: PLC0415 - torch, once checked
+    from closedloop.attacks.engine.devices import check_device  # noqa: PLC0415 - torch, once all else is checked
+    from closedloop.studies.response_geometry.run import find_study, run_study  # noqa: PLC0415
+
+    check_device(device)
 
     with alone_in(out):
         found = find_study(options, out, workers=workers, device=device)

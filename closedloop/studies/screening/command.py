@@ -105,7 +105,10 @@ def screening(
         seed=seed,
     )
     check_options(options, out, workers=workers)
-    from closedloop.studies.screening.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
+    from closedloop.attacks.engine.devices import check_device  # noqa: PLC0415 - torch, once all else is checked
+    from closedloop.studies.screening.run import run_study  # noqa: PLC0415
+
+    check_device(device)
 
     with alone_in(out), bar("screening") as progress:
         lines = run_study(options, out, workers=workers, device=device, progress=progress)

@@ -91,7 +91,10 @@ def unit_sensitivity(
         seed=seed,
     )
     check_options(options, out, workers=workers)
-    from closedloop.studies.unit_sensitivity.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
+    from closedloop.attacks.engine.devices import check_device  # noqa: PLC0415 - torch, once all else is checked
+    from closedloop.studies.unit_sensitivity.run import run_study  # noqa: PLC0415
+
+    check_device(device)
 
     with alone_in(out), bar("unit-sensitivity") as progress:
         lines = run_study(options, out, workers=workers, device=device, progress=progress)
