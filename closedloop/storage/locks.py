@@ -30,6 +30,8 @@ def locked(path: Path) -> Iterator[None]:
 def folder_held_alone(folder: Path, *, refusal: Exception) -> Iterator[None]:
     """Hold a folder, which is made if missing, while the block writes into it; a lock file stays in it, empty.
 
+    Where it was made for this and nothing was written into it, it is removed again.
+
     Parameters
     ----------
     folder
@@ -38,11 +40,17 @@ def folder_held_alone(folder: Path, *, refusal: Exception) -> Iterator[None]:
         Raised where another program holds it. On Windows nothing is locked.
     """
     with storage_errors(folder):
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         lock = folder / ".lock"
         lock.touch()
-    with held_alone(lock, refusal=refusal):
-        yield
+    try:
+        with held_alone(lock, refusal=refusal):
+            yield
+    finally:  # a folder that nothing came to be written into is no result
+        if is_new and [file.name for file in folder.iterdir()] == [lock.name]:
+            lock.unlink()
+            folder.rmdir()
 
 
 @contextmanager

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from closedloop.errors import StorageError, StudyError
 from closedloop.execution.found import find_workers
+from closedloop.plain_text.json_text import parse_json
+from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
 from closedloop.storage import folder_held_alone
 from closedloop.storage.places import refuse_no_folder
+from closedloop.studies.files import ResultsFolder
 
 
 def check_places(out: Path, *, workers: str | None, study: Path | None = None) -> None:
@@ -41,13 +45,38 @@ def check_places(out: Path, *, workers: str | None, study: Path | None = None) -
         raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
 
 
-def alone_in(out: Path) -> AbstractContextManager[None]:
-    """Keep every other command out of the folder for results: two would mix their tables on one page.
+@contextmanager
+def alone_in(out: Path, kind: str) -> Iterator[None]:
+    """Keep every other command out of the folder for results, and out of what is no such folder of this study.
+
+    Parameters
+    ----------
+    out
+        The folder.
+    kind
+        Of the document with the study's settings, which says whose results it holds.
 
     Raises
     ------
     StorageError
-        Another command writes into it, or it cannot be made.
+        It is a study's or an experiment's folder, holds the results of another kind of study, another command writes
+        into it, or it cannot be made.
     """
-    found = "found another command at work. Wait for its end, or choose another name."
-    return folder_held_alone(out, refusal=StorageError(f"--out {out}: expected a folder of its own, {found}"))
+    for name, what in (("study.json", "a study"), ("experiment.json", "an experiment")):
+        if (out / name).exists():
+            raise StorageError(f"--out {out}: expected a folder for results, found {what}. Choose another name.")
+    settings = ResultsFolder(out).settings
+    if settings.is_file():
+        found = parse_json(
+            read_limited(settings, most_bytes=MOST_YAML_BYTES, missing="expected settings, found none. Restore them."),
+            place=str(settings),
+        )
+        found_kind = found.get("kind") if isinstance(found, dict) else None
+        if found_kind != kind:
+            raise StorageError(
+                f"--out {out}: expected a new folder or results of this study, found those of another "
+                f"({found_kind!s:.40}). Nothing was touched: choose another name."
+            )
+    at_work = "found another command at work. Wait for its end, or choose another name."
+    with folder_held_alone(out, refusal=StorageError(f"--out {out}: expected a folder of its own, {at_work}")):
+        yield

@@ -8,7 +8,7 @@ width.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,7 @@ def estimate_detection(
     d_prime = float(difference_d_prime(*within_bounds([hits, false], counts)))
     draws = _scaled_draws(columns, correct, subject_index, image_index, seed=seed)
     interval = _d_prime_interval(draws, counts) if draws is not None else (float("nan"), float("nan"))
-    return Detection(hits, false, correct, d_prime, interval, len(said), n_different)
+    return Detection(hits, false, _within_rates(correct), d_prime, interval, len(said), n_different)
 
 
 def estimate_catch_rate(said_different: NDArray[np.bool_], *, subject_index: Indices, seed: int) -> Estimate:
@@ -112,9 +112,15 @@ def estimate_catch_rate(said_different: NDArray[np.bool_], *, subject_index: Ind
         Decides the resamples.
     """
     nobody = np.zeros(len(said_different), dtype=np.int64)
-    return bootstrap_mean(
-        said_different.astype(np.float64), image_index=subject_index, site_index=nobody, seed=seed, over="images"
-    )
+    said = said_different.astype(np.float64)
+    found = bootstrap_mean(said, image_index=subject_index, site_index=nobody, seed=seed, over="images")
+    return _within_rates(found)
+
+
+def _within_rates(estimate: Estimate) -> Estimate:
+    """Return an estimate whose interval ends where parts end: Student's t of two subjects reaches far beyond."""
+    low, high = estimate.interval
+    return replace(estimate, interval=(max(low, 0.0), min(high, 1.0)) if np.isfinite(low + high) else (low, high))
 
 
 def _correct(means: Floats) -> Floats:

@@ -18,6 +18,7 @@ discrimination_app = typer.Typer(
 
 _Experiment = Annotated[Path, typer.Argument(metavar="EXPERIMENT", help="the experiment's folder")]
 _DEFAULT_EPSILONS = "1,2.5,5,10"  # Figure 1
+_DEFAULT_NETWORK, _DEFAULT_CLEAN_IMAGES = "small_resnet_robust", 25
 
 
 @discrimination_app.command("prepare")
@@ -35,8 +36,12 @@ def prepare(
         Path | None, typer.Option(metavar="FOLDER", help="or a folder with pairs.csv: clean, perturbed, epsilon")
     ] = None,
     network: Annotated[
-        str, typer.Option(metavar="NAME|FILE[:LAYER]", help="or the network whose units are attacked")
-    ] = "small_resnet_robust",
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE[:LAYER]",
+            help="or the network whose units are attacked  [default: small_resnet_robust]",
+        ),
+    ] = None,
     epsilon: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,8 +52,9 @@ def prepare(
         ),
     ] = None,
     clean_images: Annotated[
-        int, typer.Option(min=2, max=10_000, metavar="N", help="images attacked at each epsilon")
-    ] = 25,
+        int | None,
+        typer.Option(min=2, max=10_000, metavar="N", help="images attacked at each epsilon  [default: 25]"),
+    ] = None,
     sessions: Annotated[int, typer.Option(min=1, max=9999, metavar="N", help="sessions, of an order each")] = 100,
     images_a_session: Annotated[
         int, typer.Option(min=1, max=1000, metavar="N", help="perturbed images a session, each in four trials")
@@ -76,16 +82,22 @@ def prepare(
     the same sessions in a PsychoPy window. Run the same command again to resume.
     """
     require_extra("lab")
-    from closedloop.commands.discrimination.prepare import PrepareRequest, prepare_folder  # noqa: PLC0415
+    from closedloop.commands.discrimination.prepare import (  # noqa: PLC0415
+        PrepareRequest,
+        prepare_folder,
+        refuse_idle_options,
+    )
 
+    searched = {"--network": network, "--epsilon": epsilon, "--clean-images": clean_images}
+    refuse_idle_options(searched, study=study, images=images)
     request = PrepareRequest(
         experiment=experiment,
         study=study,
         day=day,
         images=images,
-        network=network,
+        network=network or _DEFAULT_NETWORK,
         epsilons=tuple(epsilon or [_DEFAULT_EPSILONS]),
-        clean_images=clean_images,
+        clean_images=clean_images or _DEFAULT_CLEAN_IMAGES,
         sessions=sessions,
         images_a_session=images_a_session,
         catch_every=catch_every,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,30 @@ class PrepareRequest:
     answer_s: float
     seed: int
     workers: str | None
+
+
+def refuse_idle_options(searched: Mapping[str, object], *, study: Path | None, images: Path | None) -> None:
+    """Refuse options on how a network is attacked where images are those of a study or of a folder.
+
+    Parameters
+    ----------
+    searched
+        These options, None where they were left out.
+    study, images
+        Where images are from; None: neither.
+
+    Raises
+    ------
+    OptionError
+        There is one that would do nothing.
+    """
+    given = [name for name, value in searched.items() if value is not None]
+    source = "--study" if study is not None else "--images" if images is not None else ""
+    if source and given:
+        raise OptionError(
+            f"{given[0]}: expected it where a network is attacked, found {source}, whose images are shown as they are. "
+            "Leave one of the two out."
+        )
 
 
 def prepare_folder(request: PrepareRequest) -> Iterator[str]:

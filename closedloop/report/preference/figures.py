@@ -21,7 +21,7 @@ from closedloop.report.wording import number
 def rates(driven: DrivenRates) -> Figure:
     """Draw Figure 2C: rates against the level of the preferred category, and how far each image rose over its twin.
 
-    A dotted line marks the mean epsilon of the sites that reach their level.
+    A dotted line marks the mean epsilon of the sites that reach their level, where at least half of them do.
     """
     figure, (left, right) = drawing.new_figure(2, width=9.6, height=4.2)
     _over_epsilon(left, driven.sites, driven.epsilons, driven.rates_hz)
@@ -47,10 +47,9 @@ def rates(driven: DrivenRates) -> Figure:
 
 def _mark_crossing(axes: Axes, driven: DrivenRates) -> None:
     reached = driven.reached
-    if not reached.n_reached:
-        return
-    name = f"mean of the {reached.n_reached} sites that reach it: ε = {number(reached.mean)}"
-    axes.axvline(reached.mean, color=drawing.PREFERRED, linestyle=":", linewidth=1.4, label=name)
+    if 2 * reached.n_reached >= reached.n_sites:
+        name = f"mean of the {reached.n_reached} sites that reach it: ε = {number(reached.mean)}"
+        axes.axvline(reached.mean, color=drawing.PREFERRED, linestyle=":", linewidth=1.4, label=name)
     for site, epsilon, level in zip(driven.sites, driven.crossings, driven.preferred_hz, strict=True):
         if np.isfinite(epsilon):
             axes.plot([epsilon], [level], marker="x", color=drawing.PREFERRED, markersize=5, linestyle="")

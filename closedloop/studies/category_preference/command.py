@@ -46,5 +46,5 @@ def category_preference(
     given = {"--study": study, "--seed": seed or None}
     options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
     command = command_line("closedloop", "studies", "category-preference", *options)
-    with alone_in(out):
+    with alone_in(out, "category_preference_study"):
         typer.echo(printed(run_preference(study, out, seed=seed, workers=workers, command=command)))

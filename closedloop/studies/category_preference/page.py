@@ -160,7 +160,7 @@ def _cards(found: FoundPreferences, driven: DrivenRates | None) -> tuple[Card, .
     if driven is not None:
         largest = driven.rates_hz[:, -1]
         cards += [
-            Card("ε that reaches it", _reached(driven), f"mean ± SD over sites; {_never(driven)}"),
+            Card("ε that reaches it", _reached(driven), _reached_note(driven)),
             Card(
                 f"Rate at ε = {driven.epsilons[-1]:g}",
                 f"{with_sd(largest)} Hz",
@@ -173,14 +173,16 @@ def _cards(found: FoundPreferences, driven: DrivenRates | None) -> tuple[Card, .
 
 def _reached(driven: DrivenRates) -> str:
     reached = driven.reached
-    if not reached.n_reached:
+    if 2 * reached.n_reached < reached.n_sites:  # a mean over the few that do would tell of them alone
         return f"above {driven.epsilons[-1]:g}"
     return number(reached.mean) + (f" ± {number(reached.sd)}" if reached.n_reached > 1 else "")
 
 
-def _never(driven: DrivenRates) -> str:
+def _reached_note(driven: DrivenRates) -> str:
     reached = driven.reached
-    return f"{reached.n_sites - reached.n_reached} of {reached.n_sites} never"
+    if 2 * reached.n_reached < reached.n_sites:
+        return f"{reached.n_reached} of {reached.n_sites} sites reach it by ε = {driven.epsilons[-1]:g}"
+    return f"mean ± SD over sites; {reached.n_sites - reached.n_reached} of {reached.n_sites} never"
 
 
 def _paper(found: FoundPreferences, driven: DrivenRates | None) -> PageSection | None:
@@ -242,7 +244,8 @@ def _rasters(study: Study, found: FoundPreferences) -> tuple[Plate, ...]:
     chosen = (
         "a typical site and image: its rise at the largest ε is the median over sites, and the image's over its images"
         if attacks.kind == "least_preferred"
-        else "an extreme example: the image that an attack raised most of all"
+        else "an extreme example: the image that an attack raised most of all, below the single clean image that the "
+        "site answered most (“preferred”), of whatever category"
     )
     recording = study.protocol.recording
     caption = (

@@ -63,6 +63,6 @@ def coverage(
     from closedloop.studies.coverage.run import run_coverage  # noqa: PLC0415
 
     who = own_workers() if workers is None else parse_workers(workers)
-    with alone_in(out), bar("coverage") as progress:
+    with alone_in(out, "coverage_study"), bar("coverage") as progress:
         lines = run_coverage(study, out, workers=who, command=coverage_command(options), progress=progress)
     typer.echo(printed(lines))

@@ -100,7 +100,7 @@ def discrimination(
     source = PairSource(study, day, images, chosen, epsilons, clean_images, seed)
     check_source(source)
     options = DiscriminationOptions(experiment, source, subjects, sessions, checks, rules, seed)
-    with alone_in(out):
+    with alone_in(out, "discrimination_study"):
         with bar("images") as progress:
             found = find_experiment(options, out, workers=workers, progress=progress)
         with bar("checks of intervals") as progress:

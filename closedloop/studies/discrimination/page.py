@@ -23,6 +23,7 @@ from closedloop.studies.discrimination.figures import PAPER_EPSILON, SubjectCurv
 from closedloop.studies.discrimination.gather import TIMED_OUT
 from closedloop.studies.discrimination.quality import coverage_section, exactness_section
 
+_LEAST_ATTENTION = 0.75  # of catch trials; with fewer nothing can be said of the others
 _WIDE_PX = 640
 _POWER = 0.8
 _PAPER_CATCH = "97.4 % [97.1, 97.7]"
@@ -343,6 +344,12 @@ def _notices(found: FoundDiscrimination) -> tuple[str, ...]:
         )
     if len(found.subjects["subject"]) < 2:
         notices.append("One subject: there is no interval over subjects.")
+    if found.catch[0] < _LEAST_ATTENTION:
+        notices.append(
+            f"Only {percent(found.catch[0])} of catch trials, which show two other images, were called different (the "
+            "paper: 97.4 %): whoever answered did not look, or took the keys for each other. `least_catch_rate` in "
+            "rules.yaml leaves such sessions out."
+        )
     if not (found.answers["left_out"] == "").any():
         notices.append("Nobody is left: the rules leave every trial out, and nothing is known of the images.")
     if found.nobodys:

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.discrimination.estimates import Detection, estimate_catch_rate, estimate_detection
 from closedloop.analysis.discrimination.rates import difference_d_prime, percent_correct, within_bounds
+from closedloop.analysis.intervals import wilson
 from closedloop.artifacts.discrimination.experiment import CATCH, OpenExperiment
 from closedloop.artifacts.tables import Columns
 from closedloop.studies.discrimination.documents import DETECTION, PAIR_RATES, SUBJECT_RATES
 from closedloop.studies.discrimination.gather import GatheredAnswers
 from closedloop.studies.discrimination.observers import ObserverLaw, true_correct, true_d_prime
-
-_NORMAL_95 = 1.959963984540054
 
 
 def detection_table(experiment: OpenExperiment, answers: Columns, *, law: ObserverLaw | None, seed: int) -> Columns:
@@ -97,11 +96,19 @@ def _epsilon_row(
 
 
 def binomial_interval(found: Detection) -> tuple[float, float]:
-    """Return the interval of percent correct that takes each answer for a draw of its own."""
-    rates, n = np.array([found.hit_rate, found.false_rate]), found.n_different
-    counts = np.maximum([n, found.n_trials - n], 1)
-    half = _NORMAL_95 * math.sqrt(float((rates * (1 - rates) / counts).sum())) / 2
-    return found.correct.mean - half, found.correct.mean + half
+    """Return the interval of percent correct that takes each answer for a draw of its own.
+
+    Newcombe's (1998), from Wilson's of either rate: a rate of 0 or 1 has one, too.
+    """
+    n, rates = (found.n_different, found.n_trials - found.n_different), (found.hit_rate, found.false_rate)
+    if not math.isfinite(sum(rates)):
+        return math.nan, math.nan
+    (hit_low, hit_high), (false_low, false_high) = (
+        wilson(round(rate * count), count) for rate, count in zip(rates, n, strict=True)
+    )
+    hit, false = rates
+    below, above = math.hypot(hit - hit_low, false_high - false), math.hypot(hit_high - hit, false - false_low)
+    return found.correct.mean - below / 2, found.correct.mean + above / 2
 
 
 def _catch_row(counted: Columns, seed: int) -> dict[str, Any]:

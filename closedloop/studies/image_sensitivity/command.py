@@ -56,7 +56,7 @@ def image_sensitivity(
     check_places(out, workers=workers, study=options.study)
     from closedloop.studies.image_sensitivity.run import find_study, run_study  # noqa: PLC0415 - heavy, once checked
 
-    with alone_in(out):
+    with alone_in(out, "image_sensitivity_study"):
         found = find_study(options, out, workers=workers)
         with bar("image-sensitivity") as progress:
             lines = run_study(options, found, out, workers=workers, progress=progress)

@@ -52,7 +52,7 @@ def population(
     check_places(out, workers=workers, study=options.study)
     from closedloop.studies.population.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
 
-    with alone_in(out):
+    with alone_in(out, "population_study"):
         folder = (
             study if study is not None else make_study(PopulationFiles(out).made, protocol=_PROTOCOL, workers=workers)
         )

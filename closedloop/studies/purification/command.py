@@ -59,6 +59,6 @@ def purification(
     check_options(options, out, workers=workers)
     from closedloop.studies.purification.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
 
-    with alone_in(out), bar("purification") as progress:
+    with alone_in(out, "purification_study"), bar("purification") as progress:
         lines = run_study(options, out, workers=workers, progress=progress)
     typer.echo(printed(lines))

@@ -58,7 +58,7 @@ def recipe(
     check_options(chosen, out, workers=workers)
     from closedloop.studies.recipe.run import run_study  # noqa: PLC0415 - torch, once all that can be is checked
 
-    with alone_in(out), bar("recipe") as progress:
+    with alone_in(out, "recipe_study"), bar("recipe") as progress:
         lines = run_study(
             chosen, out, subjects=whom, n_days=days, n_sites=sites, seed=seed, workers=workers, progress=progress
         )

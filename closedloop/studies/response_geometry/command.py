@@ -89,7 +89,7 @@ def response_geometry(
 
     check_device(device)
 
-    with alone_in(out):
+    with alone_in(out, "response_geometry_study"):
         found = find_study(options, out, workers=workers, device=device)
         with bar("response-geometry") as progress:
             lines = run_study(options, found, out, workers=workers, device=device, progress=progress)

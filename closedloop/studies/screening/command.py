@@ -110,6 +110,6 @@ def screening(
 
     check_device(device)
 
-    with alone_in(out), bar("screening") as progress:
+    with alone_in(out, "screening_study"), bar("screening") as progress:
         lines = run_study(options, out, workers=workers, device=device, progress=progress)
     typer.echo(printed(lines))

@@ -96,6 +96,6 @@ def unit_sensitivity(
 
     check_device(device)
 
-    with alone_in(out), bar("unit-sensitivity") as progress:
+    with alone_in(out, "unit_sensitivity_study"), bar("unit-sensitivity") as progress:
         lines = run_study(options, out, workers=workers, device=device, progress=progress)
     typer.echo(printed(lines))

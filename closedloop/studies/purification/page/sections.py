@@ -68,8 +68,29 @@ def short_section(document: PurificationStudy, table: Columns) -> PageSection:
     return PageSection("short", "In short", intro=verdict(document, table), cards=tuple(cards))
 
 
+def unlearned(document: PurificationStudy, table: Columns) -> tuple[str, ...]:
+    """Return the defences whose answers to clean images are not told from chance: they have learned nothing."""
+    chance = 1 / len(document.classes)
+    rows = {name: rate_of(table, name, CLEAN, 0.0) for name in dict.fromkeys(table["defense"].tolist())}
+    return tuple(DEFENSES[name] for name, row in rows.items() if row["low"] <= chance)
+
+
+def unlearned_words(document: PurificationStudy, table: Columns) -> str:
+    """Say which defences have learned nothing; empty where all have learned something."""
+    names = unlearned(document, table)
+    return (
+        f"{', '.join(names)}: right on clean images no more often than by chance "
+        f"({100 / len(document.classes):.0f} %). This has not learned, and nothing below says anything of how well it "
+        "defends: train on more images (--train), for longer (--epochs)."
+        if names
+        else ""
+    )
+
+
 def verdict(document: PurificationStudy, table: Columns) -> str:
     """Say in words what came out: what purifying gains where the attack does not know it, and where it does."""
+    if words := unlearned_words(document, table):
+        return words
     sentences = []
     for radius in document.radii[:2]:
         gains = {

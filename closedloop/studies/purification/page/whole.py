@@ -23,6 +23,7 @@ from closedloop.studies.purification.page.sections import (
     recalls_section,
     short_section,
     slides_section,
+    unlearned_words,
 )
 from closedloop.studies.purification.settings import PurificationFiles
 from closedloop.studies.purification.sites.plan import SiteQuestion
@@ -73,7 +74,7 @@ def purification_page(
             facts=_facts(document),
             command=command,
             simulated=False,
-            notices=_notices(document),
+            notices=tuple(filter(None, (unlearned_words(document, accuracy), *_notices(document)))),
             links=(),
             sections=sections,
             source=_SOURCE,
