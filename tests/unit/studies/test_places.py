@@ -17,13 +17,48 @@ LAYOUT = TableLayout("sizes", {"name": Column("string", "", "whose"), "size": Co
 
 def test_two_commands_do_not_write_into_one_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with alone_in(out):
-        with alone_in(tmp_path / "another"):
+    with alone_in(out, "a_study"):
+        with alone_in(tmp_path / "another", "a_study"):
             pass
         with pytest.raises(StorageError, match=r"out: expected a folder of its own, found another command at work"):
-            alone_in(out).__enter__()
-    with alone_in(out):
-        assert out.is_dir()
+            alone_in(out, "a_study").__enter__()
+        (out / "table.csv").write_text("kept")
+    with alone_in(out, "a_study"):
+        assert (out / "table.csv").read_text() == "kept"
+
+
+def test_a_folder_that_nothing_was_written_into_is_gone_again(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), alone_in(tmp_path / "out", "a_study"):
+        1 / 0  # noqa: B018 - as a study that cannot be read ends a command
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    with alone_in(tmp_path / "mine", "a_study"):
+        pass
+    assert (tmp_path / "mine").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (
+            "settings.json",
+            '{"kind": "another_study"}',
+            r"results of this study, found those of another \(another_study\)",
+        ),
+        ("settings.json", "[]", r"found those of another \(None\)"),
+        ("study.json", "{}", "expected a folder for results, found a study"),
+        ("experiment.json", "{}", "expected a folder for results, found an experiment"),
+    ],
+)
+def test_what_is_no_folder_of_this_study_is_left_alone(tmp_path: Path, name: str, content: str, words: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(StorageError, match=words), alone_in(tmp_path, "a_study"):
+        pass
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    (tmp_path / name).unlink()
+    (tmp_path / "settings.json").write_text('{"kind": "a_study"}')
+    with alone_in(tmp_path, "a_study"):
+        pass
 
 
 def test_a_table_without_a_row_is_written_and_removed_again(tmp_path: Path) -> None:

@@ -66,3 +66,12 @@ def test_intervals_hold_the_truth_in_95_percent_of_400_studies_but_for_chance() 
     d_prime = np.mean([one.d_prime_interval[0] <= D_PRIME <= one.d_prime_interval[1] for one in found])
     assert 0.925 <= correct <= 0.975  # chance alone leaves 2.1 points to either side
     assert 0.925 <= d_prime <= 0.975
+
+
+def test_intervals_of_two_subjects_end_where_parts_end() -> None:
+    subject, image = np.repeat([0, 1], 16), np.tile(np.arange(4), 8)
+    differs = np.tile(np.repeat([True, False], 4), 4)
+    said = np.where(subject == 0, differs, ~differs)  # one is always right, the other always wrong
+    found = estimate_detection(said, differs, subject_index=subject, image_index=image, seed=0)
+    assert found.correct.interval == (0.0, 1.0)
+    assert estimate_catch_rate(said, subject_index=subject, seed=0).interval[0] >= 0

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from closedloop.analysis.discrimination.estimates import Detection
+from closedloop.analysis.estimate import Estimate
 from closedloop.artifacts.discrimination.experiment import OpenExperiment
 from closedloop.artifacts.discrimination.served_link import keep_link, kept_link, new_link
 from closedloop.attacks.epsilons import parse_epsilons
+from closedloop.commands.discrimination.prepare import refuse_idle_options
 from closedloop.errors import OptionError
 from closedloop.studies.discrimination.asked import DiscriminationOptions
 from closedloop.studies.discrimination.command import discrimination
@@ -16,6 +20,7 @@ from closedloop.studies.discrimination.observers import ObserverLaw
 from closedloop.studies.discrimination.preparation.sources import PairSource
 from closedloop.studies.discrimination.run import run_study
 from closedloop.studies.discrimination.simulate import simulate_subjects
+from closedloop.studies.discrimination.tables import binomial_interval
 from closedloop.studies.networks import parse_network
 from tests.unit.studies.discrimination.experiments import small_experiment
 
@@ -76,3 +81,21 @@ def test_the_link_stays_from_one_start_to_the_next_and_is_for_its_owner_alone(an
     assert place.stat().st_mode & 0o077 == 0
     place.write_text("{")
     assert kept_link(paths) is None
+
+
+def test_a_rate_of_one_is_no_certainty() -> None:
+    """Newcombe's interval of 8 of 8 hits and 0 of 8 false alarms: Wilson's reach .324 from either end."""
+    right = Estimate(1.0, 0.0, n_images=8, n_sites=1, n_pairs=16, n_left_out=0, interval=(1.0, 1.0))
+    found = Detection(1.0, 0.0, right, 3.0, (3.0, 3.0), n_trials=16, n_different=8)
+    reach = 1.959964**2 / (8 + 1.959964**2)
+    assert binomial_interval(found) == pytest.approx((1 - reach * np.sqrt(2) / 2, 1.0))
+
+
+def test_options_of_a_search_are_refused_where_images_are_shown_as_they_are() -> None:
+    searched = {"--network": None, "--epsilon": ["3"], "--clean-images": None}
+    with pytest.raises(OptionError, match=r"--epsilon: expected it where a network is attacked, found --study"):
+        refuse_idle_options(searched, study=Path("s"), images=None)
+    with pytest.raises(OptionError, match="found --images"):
+        refuse_idle_options(searched, study=None, images=Path("f"))
+    refuse_idle_options(searched, study=None, images=None)
+    refuse_idle_options(dict.fromkeys(searched), study=Path("s"), images=None)
