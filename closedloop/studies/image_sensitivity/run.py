@@ -92,19 +92,20 @@ def run_study(
 def _summary(study: Study, found: tuple[SiteImages, ...], sites: SiteCurves | None, shams: Columns | None) -> list[str]:
     width = max(len(one.neuroid_id) for one in found)
     lines = [f"{'SIMULATED ' if study.simulated else ''}{study.subject}, protocol {study.protocol.name}"]
-    lines.append(f"{'site':{width}}  images  showings  mean slope  positive p < .05  after Holm  true SD of slopes")
+    lines.append(f"{'site':{width}}  images  showings  mean slope  images p < .05  after Holm  true SD of slopes")
     for one in found[:_MOST_LINES]:
         low, high = one.spread.interval
         lines.append(
             f"{one.neuroid_id:{width}}  {len(one.marks):6d}  {one.n_changed:8d}  {one.slope:10.3f}  "
-            f"{one.n_positive:9d} of {one.n_images:<4d} {one.n_positive_corrected:10d}  "
+            f"{one.n_positive:7d} of {one.n_images:<4d} {one.n_positive_corrected:10d}  "
             + (f"{one.spread.sd:.3f} [{low:.3f}, {high:.3f}]" if math.isfinite(low) else "not known")
         )
     if sites and sites.marks:
         marks = [mark for mark in sites.marks.values() if mark != "untested"]
         sure = sum(mark != "no" for mark in marks)
         lines.append(
-            f"Sites with a significantly positive slope: {sure} of {len(marks)}, {marks.count('corrected')} after Holm."
+            f"Sites with a significantly positive slope over their images: {sure} of {len(marks)}, "
+            f"{marks.count('corrected')} after Holm over the sites."
         )
     if shams is not None:
         rates = {(n, o, t): r for n, o, t, r in zip(*(shams[k] for k in ("noise", "of", "test", "rate")), strict=True)}

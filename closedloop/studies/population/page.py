@@ -70,14 +70,14 @@ def population_page(found: MeasuredPopulation, *, command: str) -> bytes:
 
 def _cards(found: MeasuredPopulation) -> Iterator[Card]:
     document = found.document
-    interval = span((document.accuracy_low, document.accuracy_high))
-    chance = f"{percent(document.chance)} by chance"
-    yield Card("decoded, cross-validated", percent(document.accuracy), f"95 % interval {interval}; {chance}")
+    low, high = (100 * end for end in (document.accuracy_low, document.accuracy_high))
+    note = f"of fresh clean images; 95 % interval {low:.1f} to {high:.1f}; {percent(document.chance)} by chance"
+    yield Card("decoded, cross-validated", percent(document.accuracy), note)
     for kind in ("attacked", "population", "population_noise", "gaussian"):
         rows = _rows(found.decoding, kind=kind, truth=False)
         if rows:
             last = rows[-1]
-            lost = f"lost {_interval(last, 'lost')} of {percent(last['clean'])}"
+            lost = f"{_points(last, 'lost')} fewer than of the same images clean ({percent(last['clean'])})"
             yield Card(f"{KINDS[kind].name}, ε = {last['epsilon']:g}", percent(last["accuracy"]), lost)
 
 
@@ -316,6 +316,13 @@ def _interval(row: Row, name: str) -> str:
     if not np.isfinite(value):
         return DASH
     return f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−") if np.isfinite(low) else f"{value:.2f}"
+
+
+def _points(row: Row, name: str) -> str:
+    """Return a difference of two parts in points of a percent, with its interval."""
+    value, low, high = (100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    ends = f" [{low:.0f}, {high:.0f}]" if np.isfinite(low) else ""
+    return f"{value:.0f}{ends} points".replace("-", "−")
 
 
 def _rows(table: Columns, **wanted: Any) -> list[Row]:
