@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from closedloop.artifacts.day.arms.tables import ARM_ATTACKS as ARM_ATTACKS_LAYOUT
+from closedloop.artifacts.day.arms.tables import ARM_EFFECTS as ARM_EFFECTS_LAYOUT
+from closedloop.artifacts.day.arms.tables import ARM_FORETOLD as ARM_FORETOLD_LAYOUT
+from closedloop.artifacts.day.arms.tables import ARM_PREDICTIONS as ARM_PREDICTIONS_LAYOUT
+from closedloop.artifacts.day.arms.tables import SealedModels
 from closedloop.artifacts.day.evaluation import IMAGE_CURVES as IMAGE_CURVES_LAYOUT
 from closedloop.artifacts.day.evaluation import INTERVALS as INTERVALS_LAYOUT
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_LAYOUT
@@ -23,6 +28,7 @@ from closedloop.artifacts.day.objectives.tables import OBJECTIVE_EFFECTS as OBJE
 from closedloop.artifacts.day.objectives.tables import OBJECTIVE_ESTIMATES as OBJECTIVE_ESTIMATES_LAYOUT
 from closedloop.artifacts.day.objectives.tables import OBJECTIVE_PREDICTIONS as OBJECTIVE_PREDICTIONS_LAYOUT
 from closedloop.artifacts.day.objectives.tables import SEALED_OBJECTIVES as SEALED_OBJECTIVES_LAYOUT
+from closedloop.artifacts.day.plan import PLANNED_ARMS as PLANNED_ARMS_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
 from closedloop.artifacts.day.plan import PLANNED_PROBES as PLANNED_PROBES_LAYOUT
@@ -90,6 +96,13 @@ PLANNED_PROBES = TableFile(
     optional=True,  # where a protocol has none, and on day 0
     layout=PLANNED_PROBES_LAYOUT,
 )
+PLANNED_ARMS = TableFile(
+    "plan",
+    "arms.parquet",
+    holds="which arm makes which attack",
+    optional=True,  # where a protocol has none, and before their first day
+    layout=PLANNED_ARMS_LAYOUT,
+)
 
 STIMULI = TableFile("synthesize", "stimuli.parquet", holds="every image, with the sealed signs", layout=STIMULI_LAYOUT)
 AUDIT = TableFile(
@@ -141,6 +154,23 @@ PLANE_PLACES = TableFile(
 )
 PLANE_AXES = ArrayFile(
     "synthesize", "plane_axes.h5", holds="the directions of each plane", optional=True, layout=PLANE_AXES_LAYOUT
+)
+SEALED_MODELS = DocumentFile(
+    "synthesize",
+    "arms.json",
+    holds="the models that foretell what the arms' attacks do",
+    optional=True,  # where the session has no arms
+    document=SealedModels,
+)
+ARM_ATTACKS = TableFile(
+    "synthesize", "arms.parquet", holds="which arm made which image", optional=True, layout=ARM_ATTACKS_LAYOUT
+)
+ARM_PREDICTIONS = ArrayFile(
+    "synthesize",
+    "arms.h5",
+    holds="every model's sealed responses to every image",
+    optional=True,
+    layout=ARM_PREDICTIONS_LAYOUT,
 )
 
 SEALED_OBJECTIVES = TableFile(
@@ -246,6 +276,20 @@ IMAGE_CURVES = TableFile(
     optional=True,  # where a day shows none
     layout=IMAGE_CURVES_LAYOUT,
 )
+ARM_EFFECTS = TableFile(
+    "evaluate",
+    "arms.parquet",
+    holds="what each arm's attacks did",
+    optional=True,  # where the session has no arms
+    layout=ARM_EFFECTS_LAYOUT,
+)
+ARM_FORETOLD = TableFile(
+    "evaluate",
+    "arms_foretold.parquet",
+    holds="what every model foretold of them",
+    optional=True,
+    layout=ARM_FORETOLD_LAYOUT,
+)
 OF_THE_DAY_SO_FAR = (SENSITIVITY, PAIRS, INTERVALS, SLOPES, IMAGE_CURVES)
 """What `evaluate` estimates over a day's sessions up to its own: of a whole day the last one's are read."""
 POPULATION_EFFECTS = TableFile(
@@ -311,6 +355,19 @@ def spikes(processor: int) -> ArrayFile:
         holds="spikes of the model's sites" if first else f"those on processor {processor}",
         optional=not first,
         layout=SPIKES_LAYOUT,
+    )
+
+
+def model_of_arms(name: str) -> StudyFile:
+    """Return the file with the weights of a network that is fitted beside the day's model.
+
+    Parameters
+    ----------
+    name
+        The protocol's, of the section arms.
+    """
+    return StudyFile(
+        "refit", f"model-{name}.safetensors", holds="weights of a network beside it", handed_on=True, optional=True
     )
 
 

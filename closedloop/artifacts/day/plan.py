@@ -60,6 +60,9 @@ class DayPlan(Document):
         exclude_if=operator.not_,
         description="attacks that are to raise sites on images of their least preferred categories",
     )
+    n_arms: int = Field(
+        default=0, exclude_if=operator.not_, description="attacks that the day's arms make; not among n_attacked"
+    )
     left_out: tuple[str, ...] = Field(
         default=(), exclude_if=operator.not_, description="sites that are attacked no longer, as people decided"
     )
@@ -86,8 +89,8 @@ PLANNED_ITEMS = TableLayout(
         "kind": Column(
             "string",
             "",
-            "attacked, repeated, preference, gaussian, linear, yesterday, sham, plane, objective, population or "
-            "population_noise",
+            "attacked, repeated, preference, gaussian, linear, yesterday, sham, plane, objective, population, "
+            "population_noise or arm",
         ),
         "image_id": Column("string", "", "the clean image that is changed"),
         "role": Column("string", "", "anchor, clean, repeated, plane or preference: what the changed image is"),
@@ -109,5 +112,14 @@ PLANNED_PROBES = TableLayout(
         "first_member": Column("int32", "", "the two members that are to differ; -1 where the site is driven"),
         "second_member": Column("int32", "", "the other; -1 likewise"),
         "epsilon": Column("float64", "224-px L2", "budget"),
+    },
+)
+
+
+PLANNED_ARMS = TableLayout(
+    kind="planned_arms",
+    columns={
+        "item_id": Column("string", "", "of the table of items"),
+        "arm": Column("string", "", "who makes it"),
     },
 )

@@ -13,7 +13,7 @@ STIMULI = TableLayout(
             "string",
             "",
             "clean, attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, plane, objective, "
-            "population or population_noise",
+            "population, population_noise or arm",
         ),
         "role": Column(
             "string",
@@ -73,7 +73,7 @@ STIMULUS_AUDIT = TableLayout(
             "string",
             "",
             "attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, plane, objective, "
-            "population or population_noise",
+            "population, population_noise or arm",
         ),
         "category": Column("string", "", "underlying image's category"),
         "site_index": Column("int32", "", "attacked site, of yesterday's attacks too; -1 for other kinds"),

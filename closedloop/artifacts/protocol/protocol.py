@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.protocol.analysis import Evaluation, Fit, Simulation
+from closedloop.artifacts.protocol.arms.section import Arms
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, Attack, Controls
 from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
@@ -74,6 +75,7 @@ class Protocol(Section):
         default=(),
         description="images that are to attain something else than an attack: levels, patterns, members that part",
     )
+    arms: Arms = Field(default=Arms(), description="ways of driving sites that are compared on the same images")
     rounds: Rounds = Field(
         default=1,
         description="sessions that each day after day 0 is cut into; the model is refitted, and the next one's attacks "
@@ -186,6 +188,12 @@ class Protocol(Section):
                     f"{place}.targets: expected at most one a site ({self.sites.n_sites}), found {len(one.targets)}. "
                     "Leave some out"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _arms_have_models_and_pairs(self) -> Protocol:
+        images, n_members = self.images, 1 + len(self.ensemble)
+        self.arms.check(n_anchors=images.anchors, n_sites=self.sites.n_sites, n_members=n_members)
         return self
 
     @model_validator(mode="after")
@@ -335,6 +343,7 @@ def presentations_of(protocol: Protocol, day: int) -> int:
     repeated = protocol.image_sensitivity.presentations_of(
         day, epsilons=protocol.attack.epsilons, n_sites=protocol.sites.n_sites
     )
+    changed += protocol.arms.n_made(day) * protocol.arms.repetitions
     return clean + changed + (probes.n_made if day else 0) + repeated + protocol.plane.presentations_of(day)
 
 

@@ -156,6 +156,46 @@ class DisagreementFile:
 
 
 @dataclass(frozen=True)
+class MemberFile:
+    """One member of an ensemble in a file, alone; made by `member_file`."""
+
+    path: Path
+    sha256: str
+    member: int
+
+    @property
+    def name(self) -> str:
+        """The file's hash, and which member."""
+        return f"{self.sha256} member {self.member}"
+
+    @property
+    def travels(self) -> bool:
+        """It does, as a path."""
+        return True
+
+    def load(self, device: torch.device = PROCESSOR) -> nn.Module:
+        """Read the file.
+
+        Raises
+        ------
+        CheckpointError
+            The file is missing, unusable, no longer the one that was named, or has no such member.
+        """
+        return _load(self, device)
+
+    def read(self) -> nn.Module:
+        """Read the file again."""
+        check_unchanged(self.path, self.sha256)
+        model = load_site_model(self.path)
+        members = model.members if isinstance(model, SiteEnsemble) else (model,)
+        if self.member >= len(members):
+            raise CheckpointError(
+                f"{self.path}: expected a member {self.member}, from 0, found a model of {len(members)}. Name another."
+            )
+        return members[self.member]
+
+
+@dataclass(frozen=True)
 class UnitsFile:
     """Artificial units of a base model's layer, averaged over space; made by `units_file`."""
 
@@ -207,6 +247,19 @@ def disagreement_file(path: Path) -> DisagreementFile:
     """
     specs = specs_of(path, read_metadata(path))
     return DisagreementFile(resolved(path), sha256_file(path), specs[0].n_sites)
+
+
+def member_file(path: Path, member: int) -> MemberFile:
+    """Return one member of an ensemble's file, as it is now.
+
+    Parameters
+    ----------
+    path
+        The file; of a single model, which is member 0.
+    member
+        From 0, in the protocol's order.
+    """
+    return MemberFile(resolved(path), sha256_file(path), member)
 
 
 def site_model_file(path: Path) -> SiteModelFile:

@@ -1,0 +1,105 @@
+"""Which arm moved the sites most: each arm's mean change in its sealed direction, and differences on the same pairs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from closedloop.analysis.bootstrap import bootstrap_mean
+from closedloop.analysis.estimate import Estimate, Floats, Indices
+from closedloop.analysis.intervals import student_p
+from closedloop.analysis.slopes import holm
+
+
+@dataclass(frozen=True)
+class ArmChanges:
+    """What an arm's attacks did.
+
+    Attributes
+    ----------
+    name
+        The arm's.
+    change
+        Of each pair, in the direction that was sealed, (n_pairs,), in sigma; NaN where a response is missing.
+    image_index, site_index
+        Clean image and site of each pair, (n_pairs,), by which pairs of several arms are joined.
+    """
+
+    name: str
+    change: Floats
+    image_index: Indices
+    site_index: Indices
+
+    def mean(self, *, seed: int) -> Estimate:
+        """Return the mean change with its interval over images and sites."""
+        return bootstrap_mean(self.change, image_index=self.image_index, site_index=self.site_index, seed=seed)
+
+
+@dataclass(frozen=True)
+class ArmDifference:
+    """One arm against another on the pairs that both attacked.
+
+    Attributes
+    ----------
+    first, second
+        Their names.
+    difference
+        Mean of first minus second, with its interval over images and sites.
+    p
+        Two-sided, of no difference.
+    corrected_p
+        Holm's, over all pairs of arms.
+    """
+
+    first: str
+    second: str
+    difference: Estimate
+    p: float
+    corrected_p: float
+
+
+def compare_arms(arms: Sequence[ArmChanges], *, seed: int) -> tuple[ArmDifference, ...]:
+    """Compare every two arms on the pairs of image and site that both attacked.
+
+    Parameters
+    ----------
+    arms
+        With names that differ; each has a pair of image and site at most once.
+    seed
+        Decides the resamples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images, sites = np.tile(np.arange(12), 6), np.repeat(np.arange(6), 12)
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 72))
+    >>> arms = [ArmChanges(name, size + noise[size], images, sites) for size, name in enumerate(("weak", "strong"))]
+    >>> [found] = compare_arms(arms, seed=0)
+    >>> found.first, found.second, round(found.difference.mean), found.corrected_p < 0.001
+    ('weak', 'strong', -1, True)
+    """
+    found = [_difference(first, second, seed=seed) for first, second in itertools.combinations(arms, 2)]
+    corrected = holm(np.array([one.p for one in found]))
+    return tuple(replace(one, corrected_p=float(p)) for one, p in zip(found, corrected, strict=True))
+
+
+def _difference(first: ArmChanges, second: ArmChanges, *, seed: int) -> ArmDifference:
+    of_second = {key: row for row, key in enumerate(zip(second.image_index, second.site_index, strict=True))}
+    rows = [
+        (row, of_second[key])
+        for row, key in enumerate(zip(first.image_index, first.site_index, strict=True))
+        if key in of_second
+    ]
+    own, others = (np.array(side, dtype=np.int64) for side in zip(*rows, strict=True)) if rows else ([], [])
+    difference = bootstrap_mean(
+        first.change[own] - second.change[others] if rows else np.empty(0),
+        image_index=first.image_index[own] if rows else np.empty(0, dtype=np.int64),
+        site_index=first.site_index[own] if rows else np.empty(0, dtype=np.int64),
+        seed=seed,
+    )
+    t = difference.mean / difference.standard_error if difference.standard_error > 0 else np.nan
+    p = student_p(float(t), min(difference.n_images, difference.n_sites) - 1)
+    return ArmDifference(first.name, second.name, difference, p, p)

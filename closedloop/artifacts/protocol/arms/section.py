@@ -1,0 +1,151 @@
+"""The protocol's section on arms: ways of driving sites that a day compares on the same images and sites."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from closedloop.artifacts.documents import Section
+from closedloop.artifacts.protocol.arms.names import DAY_MODEL, MEMBER, models_of_day
+from closedloop.artifacts.protocol.attack import Gradient
+from closedloop.artifacts.protocol.base_model import BaseModelChoice
+from closedloop.artifacts.protocol.numbers import (
+    CountOrNone,
+    DayNumber,
+    Epsilon,
+    GradientSteps,
+    RepetitionsOfPairs,
+    StepFraction,
+)
+
+ARM = "arm"
+"""Kind of an attack that an arm made: in no estimate of all sites, and no model is fitted to it."""
+
+ArmName = Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9_]+$")]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class ArmModel(Section):
+    """A network that is fitted every day beside the day's model, to the same responses, by itself."""
+
+    name: ArmName
+    base_model: BaseModelChoice
+
+
+class Arm(Section):
+    """Who makes attacks: a model, a search and a gradient."""
+
+    name: ArmName
+    model: ArmName = Field(
+        default=DAY_MODEL,
+        description="day: the day's model, all members together; member_0 (base_model), member_1 and so on: one of "
+        "them; or one of arms.models",
+    )
+    search: Literal["paper31", "cosine", "annealed"] = "cosine"
+    gradient: Gradient = Field(default=Gradient(), description="which gradient the search follows")
+    steps: GradientSteps = 20
+    step_fraction: StepFraction = Field(default=1.0, description="step size as a fraction of epsilon")
+    share: Share = Field(
+        default=1.0, description="part of arms.n_pairs that it attacks: the first ones, so that arms share them"
+    )
+
+    @model_validator(mode="after")
+    def _values_compare(self) -> Arm:
+        if self.search == "annealed" and self.gradient.is_random:
+            raise ValueError(
+                "search: expected one that does not go back to its best step, found annealed with a random gradient. "
+                "Use cosine, or set shift, scale and noise to 0"
+            )
+        return self
+
+
+class Arms(Section):
+    """Arms of a day; none by default.
+
+    All attack the same pairs of an anchor image and a site, in the same epsilons, and are shown mixed with everything
+    else. What every model of the day says of every image is sealed before any is shown.
+    """
+
+    arms: tuple[Arm, ...] = Field(default=(), max_length=20)
+    models: tuple[ArmModel, ...] = Field(
+        default=(), max_length=15, description="networks beside the day's model, for arms and for what they foretell"
+    )
+    n_pairs: CountOrNone = Field(
+        default=100, description="pairs of an anchor image and a site that an arm with share 1 attacks a day"
+    )
+    epsilons: tuple[Epsilon, ...] = Field(
+        default=(10.0,), min_length=1, max_length=100, description="L2 norms on a 224 x 224 x 3 image in [0, 1] pixels"
+    )
+    repetitions: RepetitionsOfPairs = Field(default=2, description="showings of each image")
+    first_day: DayNumber = Field(default=1, description="day from which on there are any")
+
+    def pairs_of(self, arm: Arm) -> int:
+        """Return how many pairs an arm attacks on a day."""
+        return round(self.n_pairs * arm.share)
+
+    def n_made(self, day: int) -> int:
+        """Return how many images all arms make on a day."""
+        if day < self.first_day:
+            return 0
+        return len(self.epsilons) * sum(self.pairs_of(arm) for arm in self.arms)
+
+    def gradients_of(self, day: int) -> int:
+        """Return how many gradients their searches take on a day, at most: up and down."""
+        if day < self.first_day:
+            return 0
+        return len(self.epsilons) * sum(
+            2 * self.pairs_of(arm) * arm.steps * max(arm.gradient.samples, 1) for arm in self.arms
+        )
+
+    def check(self, *, n_anchors: int, n_sites: int, n_members: int) -> None:
+        """Refuse arms that the protocol around them has no models or images for.
+
+        Parameters
+        ----------
+        n_anchors, n_sites
+            That every day shows and attacks.
+        n_members
+            Of the day's model.
+
+        Raises
+        ------
+        ValueError
+            A model has no name, or there are not as many pairs, or the first day's model has learned nothing.
+        """
+        known = models_of_day((one.name for one in self.models), n_members)
+        for arm in self.arms:
+            if arm.model not in known:
+                raise ValueError(
+                    f"arms.arms: expected a model among {', '.join(known)}, found {arm.model} for {arm.name}. "
+                    "Correct it, or name the network under arms.models"
+                )
+        if self.arms and self.n_pairs > n_anchors * n_sites:
+            raise ValueError(
+                f"arms.n_pairs: expected at most images.anchors x sites.n_sites ({n_anchors * n_sites}), found "
+                f"{self.n_pairs}. Lower it, or show more anchors"
+            )
+        if self.arms and not self.first_day:
+            raise ValueError(
+                "arms.first_day: expected 1 or later, as day 0's model has learned nothing, found 0. Raise it"
+            )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Arms:
+        own = [one.name for one in self.models]
+        for place, names in (("arms", [arm.name for arm in self.arms]), ("models", own)):
+            if len(set(names)) < len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise ValueError(f"{place}: expected names that differ, found {twice} more than once. Rename one")
+        if taken := [name for name in own if name == DAY_MODEL or name.startswith(MEMBER)]:
+            raise ValueError(
+                f"models: expected other names than {DAY_MODEL} and {MEMBER}0, which are the day's model and its "
+                f"members, found {taken[0]}. Rename it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _epsilons_ascend(self) -> Arms:
+        if any(after <= before for before, after in zip(self.epsilons, self.epsilons[1:], strict=False)):
+            raise ValueError(f"epsilons: expected ascending values, found {list(self.epsilons)}. Sort them")
+        return self
