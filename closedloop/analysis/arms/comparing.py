@@ -25,13 +25,21 @@ class ArmChanges:
     change
         Of each pair, in the direction that was sealed, (n_pairs,), in sigma; NaN where a response is missing.
     image_index, site_index
-        Clean image and site of each pair, (n_pairs,), by which pairs of several arms are joined.
+        Clean image and site of each pair, (n_pairs,).
+    session
+        In which each was shown, (n_pairs,): two arms are compared on the same image, site and session.
     """
 
     name: str
     change: Floats
     image_index: Indices
     site_index: Indices
+    session: Indices
+
+    @property
+    def keys(self) -> list[tuple[int, int, int]]:
+        """Image, site and session of each pair, by which those of several arms are joined."""
+        return list(zip(*(column.tolist() for column in (self.image_index, self.site_index, self.session)), strict=True))
 
     def mean(self, *, seed: int) -> Estimate:
         """Return the mean change with its interval over images and sites."""
@@ -67,7 +75,7 @@ def compare_arms(arms: Sequence[ArmChanges], *, seed: int) -> tuple[ArmDifferenc
     Parameters
     ----------
     arms
-        With names that differ; each has a pair of image and site at most once.
+        With names that differ; each has a pair of image and site in a session at most once.
     seed
         Decides the resamples.
 
@@ -76,7 +84,8 @@ def compare_arms(arms: Sequence[ArmChanges], *, seed: int) -> tuple[ArmDifferenc
     >>> import numpy as np
     >>> images, sites = np.tile(np.arange(12), 6), np.repeat(np.arange(6), 12)
     >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 72))
-    >>> arms = [ArmChanges(name, size + noise[size], images, sites) for size, name in enumerate(("weak", "strong"))]
+    >>> names, session = ("weak", "strong"), np.zeros(72, dtype=int)
+    >>> arms = [ArmChanges(name, size + noise[size], images, sites, session) for size, name in enumerate(names)]
     >>> [found] = compare_arms(arms, seed=0)
     >>> found.first, found.second, round(found.difference.mean), found.corrected_p < 0.001
     ('weak', 'strong', -1, True)
@@ -87,17 +96,13 @@ def compare_arms(arms: Sequence[ArmChanges], *, seed: int) -> tuple[ArmDifferenc
 
 
 def _difference(first: ArmChanges, second: ArmChanges, *, seed: int) -> ArmDifference:
-    of_second = {key: row for row, key in enumerate(zip(second.image_index, second.site_index, strict=True))}
-    rows = [
-        (row, of_second[key])
-        for row, key in enumerate(zip(first.image_index, first.site_index, strict=True))
-        if key in of_second
-    ]
-    own, others = (np.array(side, dtype=np.int64) for side in zip(*rows, strict=True)) if rows else ([], [])
+    of_second = {key: row for row, key in enumerate(second.keys)}
+    rows = [(row, of_second[key]) for row, key in enumerate(first.keys) if key in of_second]
+    own, others = np.array(rows, dtype=np.int64).reshape(-1, 2).T
     difference = bootstrap_mean(
-        first.change[own] - second.change[others] if rows else np.empty(0),
-        image_index=first.image_index[own] if rows else np.empty(0, dtype=np.int64),
-        site_index=first.site_index[own] if rows else np.empty(0, dtype=np.int64),
+        first.change[own] - second.change[others],
+        image_index=first.image_index[own],
+        site_index=first.site_index[own],
         seed=seed,
     )
     t = difference.mean / difference.standard_error if difference.standard_error > 0 else np.nan

@@ -1,0 +1,143 @@
+"""The arms of several sessions together, at one epsilon: what each did, and how well each model foretold it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from closedloop.analysis.arms.comparing import ArmChanges, ArmDifference, compare_arms
+from closedloop.analysis.arms.reviewing import ArmReviews, review_arm
+from closedloop.analysis.estimate import Estimate
+from closedloop.artifacts.tables import Columns
+
+_SEED = 0  # an interval depends on its attacks alone
+
+
+@dataclass(frozen=True)
+class SessionArms:
+    """The tables `ARM_EFFECTS` and `ARM_FORETOLD` of one session."""
+
+    effects: Columns
+    foretold: Columns
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """What an arm did at one epsilon.
+
+    Attributes
+    ----------
+    name, model
+        The arm's, and whose responses it drove.
+    change
+        Mean measured change in the sealed direction, sigma.
+    truth
+        The same of a simulated subject's hidden rates; NaN of a real one.
+    reviews
+        How well each model foretold the changes.
+    """
+
+    name: str
+    model: str
+    change: Estimate
+    truth: float
+    reviews: ArmReviews
+
+
+@dataclass(frozen=True)
+class ComparedArms:
+    """All arms at one epsilon.
+
+    Attributes
+    ----------
+    epsilon
+        Which.
+    arms
+        The one that moved sites most first.
+    differences
+        Of every two, on the pairs that both attacked.
+    """
+
+    epsilon: float
+    arms: tuple[ArmResult, ...]
+    differences: tuple[ArmDifference, ...]
+
+    @property
+    def reviewers(self) -> tuple[str, ...]:
+        """The models, in the order in which they were sealed."""
+        return tuple(review.reviewer for review in self.arms[0].reviews.reviews) if self.arms else ()
+
+
+def compared_arms(sessions: Sequence[SessionArms]) -> tuple[ComparedArms, ...]:
+    """Return the arms of some sessions together, an entry an epsilon.
+
+    An image that several sessions attacked is one image: what its attacks did on several days is not independent.
+
+    Parameters
+    ----------
+    sessions
+        Of one study.
+    """
+    effects = _joined([_numbered(one.effects, number) for number, one in enumerate(sessions)])
+    foretold = _joined([_numbered(one.foretold, number) for number, one in enumerate(sessions)])
+    if not len(effects.get("epsilon", ())):
+        return ()
+    return tuple(
+        _at_epsilon(float(epsilon), _rows(effects, effects["epsilon"] == epsilon), foretold)
+        for epsilon in np.unique(effects["epsilon"])
+    )
+
+
+def _numbered(columns: Columns, session: int) -> Columns:
+    n = len(columns["image_index"])
+    return {**columns, "session": np.full(n, session, dtype=np.int64)}
+
+
+def _joined(tables: Sequence[Columns]) -> Columns:
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}
+
+
+def _rows(columns: Columns, keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Columns:
+    return {name: column[keep] for name, column in columns.items()}
+
+
+def _at_epsilon(epsilon: float, effects: Columns, foretold: Columns) -> ComparedArms:
+    _, image = np.unique(effects["image_id"].astype(np.str_), return_inverse=True)
+    _, site = np.unique(effects["neuroid_id"].astype(np.str_), return_inverse=True)
+    signed = effects["change"] * effects["predicted_sign"]
+    true = effects["true_change"] * effects["predicted_sign"]
+    names = list(dict.fromkeys(effects["arm"].tolist()))
+    is_own = [effects["arm"] == name for name in names]
+    changes = [
+        ArmChanges(name, signed[own], image[own], site[own], effects["session"][own])
+        for name, own in zip(names, is_own, strict=True)
+    ]
+    found = [
+        ArmResult(
+            name,
+            str(effects["model"][effects["arm"] == name][0]),
+            own.mean(seed=_SEED),
+            float(np.nanmean(true[effects["arm"] == name])) if np.isfinite(true).any() else float("nan"),
+            _reviews(_rows({**effects, "image": image}, effects["arm"] == name), foretold),
+        )
+        for name, own in zip(names, changes, strict=True)
+    ]
+    order = sorted(found, key=lambda one: -one.change.mean if np.isfinite(one.change.mean) else np.inf)
+    return ComparedArms(epsilon, tuple(order), compare_arms(changes, seed=_SEED))
+
+
+def _reviews(effects: Columns, foretold: Columns) -> ArmReviews:
+    place = {
+        key: row for row, key in enumerate(zip(effects["session"].tolist(), effects["image_index"].tolist(), strict=True))
+    }
+    keys = zip(foretold["session"].tolist(), foretold["image_index"].tolist(), strict=True)
+    rows = np.array([place.get(key, -1) for key in keys], dtype=np.int64)
+    said = dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]()
+    for name in dict.fromkeys(foretold["reviewer"].tolist()):
+        own = (foretold["reviewer"] == name) & (rows >= 0)
+        said[str(name)] = np.full(len(effects["change"]), np.nan)
+        said[str(name)][rows[own]] = foretold["foretold"][own]
+    halves = effects["first_half"], effects["second_half"]
+    return review_arm(effects["change"], said, halves=halves, image_index=effects["image"], seed=_SEED)

@@ -1,0 +1,152 @@
+"""The section on arms: means with intervals, differences on the same pairs, and models as reviewers of all arms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from matplotlib.figure import Figure
+
+from closedloop.analysis.arms.reviewing import Resampled
+from closedloop.report import drawing
+from closedloop.report.arms.numbers import ComparedArms, SessionArms, compared_arms
+from closedloop.report.layout import PageSection, plate
+from closedloop.report.tables import Table
+from closedloop.report.wording import DASH, count, number
+
+_LEAST_PX = 480
+
+
+def arms_section(sessions: Sequence[SessionArms]) -> PageSection | None:
+    """Show the arms of some sessions; None where there are none.
+
+    Parameters
+    ----------
+    sessions
+        Their tables.
+    """
+    compared = compared_arms(sessions)
+    if not compared:
+        return None
+    return PageSection(
+        "arms",
+        "Arms beside each other",
+        "Every arm attacked the same pairs of an image and a site, shown mixed among all others; what each model says of "
+        "every image was sealed before any was shown.",
+        plates=(
+            plate(
+                _forest(compared),
+                "How far each arm moved the sites",
+                least_width_px=_LEAST_PX,
+                caption="Mean change in the direction that the arm's own model foretold, in σ, with 95 % intervals over "
+                "images and sites: a lower bound. Rings: the hidden truth of a simulated study.",
+            ),
+        ),
+        tables=tuple(table for one in compared for table in _tables(one)),
+        folded=tuple((f"Reviewers against each other, ε = {one.epsilon:g}", _reviewers(one)) for one in compared),
+    )
+
+
+def _forest(compared: Sequence[ComparedArms]) -> Figure:
+    names = [arm.name for arm in compared[-1].arms]
+    figure, panels = drawing.new_figure(
+        len(compared), 1, width=2.4 + 2.9 * len(compared), height=1.3 + 0.36 * len(names), sharey=True
+    )
+    for axes, one in zip(panels, compared, strict=True):
+        for arm in one.arms:
+            place, (low, high) = len(names) - 1 - names.index(arm.name), arm.change.interval
+            if math.isfinite(low) and math.isfinite(high):
+                axes.plot([low, high], [place, place], color=drawing.SITE, linewidth=2.2)
+            axes.plot([arm.change.mean], [place], marker="o", color=drawing.SITE, linestyle="")
+            drawing.note_numbers(axes, arm.name, [arm.change.mean], [float(place)], low=[low], high=[high])
+            if math.isfinite(arm.truth):
+                axes.plot([arm.truth], [place], marker="o", mfc="none", mec=drawing.TRUE, markersize=9, linestyle="")
+                drawing.note_numbers(axes, f"{arm.name}, hidden truth", [arm.truth], [float(place)])
+        axes.axvline(0, color=drawing.SOFT, linewidth=0.8)
+        axes.set_yticks(range(len(names)), list(reversed(names)))
+        axes.set_ylim(-0.6, len(names) - 0.4)
+        axes.set_title(f"ε = {one.epsilon:g}")
+        axes.set_xlabel("change (σ)")
+    return figure
+
+
+def _tables(one: ComparedArms) -> Iterator[Table]:
+    has_truth = any(math.isfinite(arm.truth) for arm in one.arms)
+    yield Table(
+        columns=("", "model", "change (σ)", "95 % interval", *(("true",) if has_truth else ()), "attacks (n)"),
+        rows=tuple(
+            (
+                arm.name,
+                arm.model,
+                number(arm.change.mean),
+                _span(*arm.change.interval),
+                *((number(arm.truth),) if has_truth else ()),
+                count(arm.change.n_pairs),
+            )
+            for arm in one.arms
+        ),
+        caption=f"ε = {one.epsilon:g}, the arm that moved the sites most first. Model: day, all members together; "
+        "member_0 and so on, one of them; others beside it.",
+    )
+    if one.differences:
+        yield Table(
+            columns=("", "difference (σ)", "95 % interval", "p", "p, corrected", "pairs (n)"),
+            rows=tuple(
+                (
+                    f"{two.first} − {two.second}",
+                    number(two.difference.mean),
+                    _span(*two.difference.interval),
+                    _p(two.p),
+                    _p(two.corrected_p),
+                    count(two.difference.n_pairs),
+                )
+                for two in one.differences
+            ),
+            caption="On the pairs of image and site that both attacked on the same day; two-sided, corrected by Holm for "
+            "the number of differences.",
+        )
+    yield Table(
+        columns=("foretold by", *(f"{arm.name}: r" for arm in one.arms), *(f"{arm.name}: slope" for arm in one.arms)),
+        rows=(
+            *(
+                (
+                    reviewer,
+                    *(_with_interval(arm.reviews.reviews[place].r) for arm in one.arms),
+                    *(_with_interval(arm.reviews.reviews[place].slope) for arm in one.arms),
+                )
+                for place, reviewer in enumerate(one.reviewers)
+            ),
+            ("ceiling", *(number(arm.reviews.ceiling) for arm in one.arms), *(DASH for _ in one.arms)),
+        ),
+        caption="Each model's sealed changes against the measured ones, attack by attack: correlation, and slope of the "
+        "measured change (σ) on the foretold one (z). Intervals by resampling images. Ceiling: the correlation that the "
+        "noiseless changes would have, from halves of the repetitions.",
+    )
+
+
+def _reviewers(one: ComparedArms) -> Table:
+    return Table(
+        columns=("", *(arm.name for arm in one.arms)),
+        rows=tuple(
+            (
+                f"{two.first} − {two.second}",
+                *(_with_interval(arm.reviews.differences[place].difference) for arm in one.arms),
+            )
+            for place, two in enumerate(one.arms[0].reviews.differences)
+        ),
+        caption="Correlation of the first model minus that of the second, on the same resamples of images.",
+    )
+
+
+def _with_interval(one: Resampled) -> str:
+    return f"{number(one.value)} {_span(one.low, one.high)}" if math.isfinite(one.value) else DASH
+
+
+def _span(low: float, high: float) -> str:
+    return f"[{number(low)}, {number(high)}]" if math.isfinite(low) and math.isfinite(high) else DASH
+
+
+def _p(p: float) -> str:
+    if not math.isfinite(p):
+        return DASH
+    return "< .001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,103 @@
+"""What each arm's attacks did at their sites, and what every model had foretold of it, as it was sealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.analysis.dispersion import normalize
+from closedloop.artifacts.day.arms.tables import ARM_EFFECTS, ARM_FORETOLD
+from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.tables import Columns, as_arrays
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SealedArms:
+    """What was sealed of a session's arms.
+
+    Attributes
+    ----------
+    attacks
+        The table `ARM_ATTACKS`.
+    models
+        Names, in the order of `predicted`.
+    predicted
+        What each answers to each image, (n_models, n_images, n_sites).
+    """
+
+    attacks: Columns
+    models: tuple[str, ...]
+    predicted: NDArray[np.float32]
+
+
+def arm_effects(
+    day: DayResponses,
+    sealed: SealedArms,
+    *,
+    repetitions_hz: Floats,
+    sigma_hz: Floats,
+    true_rates_hz: Floats | None,
+) -> tuple[Columns, Columns]:
+    """Return the tables of what the arms' attacks did and of what every model foretold.
+
+    Parameters
+    ----------
+    day
+        Stimuli and sites.
+    sealed
+        Who made what, and what every model says of it.
+    repetitions_hz
+        (n_images, n_sites, n_repetitions); NaN where there is none.
+    sigma_hz
+        SD over clean images of each site, (n_sites,).
+    true_rates_hz
+        Of a simulated subject, (n_images, n_sites), without noise; None of a real one.
+    """
+    outputs = [site.site_index for site in day.sites]
+    attacks, stimuli = sealed.attacks, day.stimuli.columns
+    rows, foretold = list[dict[str, Any]](), list[dict[str, Any]]()
+    for place, output in enumerate(attacks["site_index"].tolist()):
+        if output not in outputs:
+            continue  # its electrode is no longer recorded
+        site = outputs.index(output)
+        index, clean = (int(attacks[name][place]) for name in ("image_index", "clean_index"))
+        halves = [
+            _mean(repetitions_hz[index, site, half::2]) - _mean(repetitions_hz[clean, site, half::2]) for half in (0, 1)
+        ]
+        hz = [
+            _mean(repetitions_hz[index, site]) - _mean(repetitions_hz[clean, site]),
+            *halves,
+            true_rates_hz[index, site] - true_rates_hz[clean, site] if true_rates_hz is not None else np.nan,
+        ]
+        change = normalize(np.array(hz), sigma_hz, site_index=np.full(len(hz), site))
+        rows.append(
+            {
+                "arm": attacks["arm"][place],
+                "model": attacks["model"][place],
+                "image_index": index,
+                "image_id": stimuli["image_id"][index],
+                "neuroid_id": day.sites[site].neuroid_id,
+                "site_index": output,
+                "epsilon": attacks["epsilon"][place],
+                "realised_epsilon": stimuli["realised_epsilon"][index],
+                "predicted_sign": stimuli["predicted_sign"][index],
+                **dict(zip(("change", "first_half", "second_half", "true_change"), change.tolist(), strict=True)),
+            }
+        )
+        change_of = sealed.predicted[:, index, output] - sealed.predicted[:, clean, output]
+        foretold += [
+            {"image_index": index, "arm": attacks["arm"][place], "reviewer": name, "foretold": float(one)}
+            for name, one in zip(sealed.models, change_of, strict=True)
+        ]
+    return as_arrays(rows, ARM_EFFECTS), as_arrays(foretold, ARM_FORETOLD)
+
+
+def _mean(hz: Floats) -> float:
+    """Return the mean of the showings that count; NaN without one."""
+    known = hz[np.isfinite(hz)]
+    return float(known.mean()) if len(known) else float("nan")
