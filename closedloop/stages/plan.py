@@ -10,10 +10,18 @@ import numpy as np
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import Exclusion, from_text, said_of_all
-from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, PLANNED_PROBES, Budget, DayPlan
+from closedloop.artifacts.day.plan import (
+    PLANNED_ARMS,
+    PLANNED_IMAGES,
+    PLANNED_ITEMS,
+    PLANNED_PROBES,
+    Budget,
+    DayPlan,
+)
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.day_use import PREFERENCE
+from closedloop.artifacts.protocol.arms.section import Arm
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, SHAM_EPSILON, Attack, Controls
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.artifacts.protocol.images import Images
@@ -22,6 +30,7 @@ from closedloop.artifacts.protocol.protocol import Protocol, session_hours
 from closedloop.artifacts.protocol.rounds import protocol_of_session
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
+from closedloop.stages.arms.rows import arm_items
 from closedloop.stages.context import StageContext
 from closedloop.stages.objectives.rows import objective_rows
 from closedloop.stages.planes.rows import middle_images, plane_items
@@ -49,6 +58,7 @@ class PlannedRows:
     raised: list[Item]
     planes: list[Item]
     objectives: list[Item]
+    arms: list[tuple[Arm, Item]]
 
     @property
     def n_presentations(self) -> int:
@@ -64,11 +74,17 @@ class PlannedRows:
     @property
     def items(self) -> list[Item]:
         """All changed images but probes, in the order of the table of items."""
-        return [*self.attacks, *self.raised, *self.controls, *self.population, *self.planes, *self.objectives]
+        own = [*self.attacks, *self.raised, *self.controls, *self.population, *self.planes]
+        return [*own, *self.objectives, *self.of_arms]
+
+    @property
+    def of_arms(self) -> list[Item]:
+        """The attacks of all arms."""
+        return [item for _, item in self.arms]
 
 
 def run(context: StageContext) -> None:
-    """Write plan.json, images.parquet and items.parquet, and probes.parquet where there are probes."""
+    """Write plan.json, images.parquet and items.parquet; probes.parquet and arms.parquet where there are any."""
     block = context.block
     is_measured = context.paths.sequence.measures(block)
     protocol = protocol_of_session(context.protocol, day=block.day, number=block.number, is_measured=is_measured)
@@ -92,6 +108,9 @@ def run(context: StageContext) -> None:
     context.write(catalog.PLANNED_ITEMS, as_columns(rows.items, PLANNED_ITEMS))
     if rows.probes:
         context.write(catalog.PLANNED_PROBES, as_columns(rows.probes, PLANNED_PROBES))
+    if rows.arms:
+        of_arms = [{"item_id": item["item_id"], "arm": arm.name} for arm, item in rows.arms]
+        context.write(catalog.PLANNED_ARMS, as_columns(of_arms, PLANNED_ARMS))
     context.write(
         catalog.DAY_PLAN,
         DayPlan(
@@ -109,6 +128,7 @@ def run(context: StageContext) -> None:
             n_repeated=n_repeated,
             n_plane=len(rows.planes),
             n_objective=len(rows.objectives),
+            n_arms=len(rows.arms),
             n_preference=sum(row["role"] == PREFERENCE for row in rows.images),
             n_raised=len(rows.raised),
             left_out=said_of_all(not_attacked),
@@ -166,6 +186,7 @@ def plan_rows(
         raised=planned_attacks(chosen, preference, epsilons=protocol.attack.epsilons),
         planes=plane_items(queue, protocol.plane, sites=sites),
         objectives=objective_rows(queue, protocol.objectives, sites=sites),
+        arms=arm_items(queue, protocol.arms, sites=sites, seed=seed_of("pairs of arms")),
     )
 
 

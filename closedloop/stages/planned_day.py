@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
 from closedloop.artifacts.day_use import PREFERENCE
+from closedloop.artifacts.protocol.arms.section import ARM
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS, CONTROL_KINDS, MODEL_FREE_KINDS
 from closedloop.artifacts.protocol.objectives.stated import OBJECTIVE
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.tables import Columns
+from closedloop.stages.arms.images import PlannedArms
 from closedloop.stages.objectives.images import PlannedObjectives
 from closedloop.stages.planes.images import PlannedPlanes
 from closedloop.stages.population.images import PlannedPopulation
@@ -29,6 +31,7 @@ class PlannedDay:
     items: Columns
     clean: ImageBytes
     probes: Columns | None = None
+    arms: Columns | None = None
 
     def clean_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the clean image of planned items, as a row of the image table."""
@@ -58,6 +61,14 @@ class PlannedDay:
         """Images of planes around clean ones."""
         rows = self.items_of(PLANE)
         return PlannedPlanes(self._items(rows), self.images, self.clean, self.clean_index(rows))
+
+    @property
+    def of_arms(self) -> PlannedArms:
+        """Attacks of arms, each with who makes it."""
+        rows = self.items_of(ARM)
+        who = dict(zip(self.arms["item_id"].tolist(), self.arms["arm"].tolist(), strict=True)) if self.arms else {}
+        arm = np.array([who[name] for name in self.items["item_id"][rows].tolist()], dtype=np.str_)
+        return PlannedArms(self._items(rows), arm, self.images, self.clean, self.clean_index(rows))
 
     @property
     def objectives(self) -> PlannedObjectives:

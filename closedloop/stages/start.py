@@ -8,6 +8,7 @@ from closedloop.artifacts.protocol.images import Images
 from closedloop.models.checkpoints import save_site_model
 from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import build_site_model, calibrate_readout
+from closedloop.stages.arms.models import start_models
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stages.from_protocol.model import base_model_of, members_of, recorded_code_of
@@ -20,7 +21,7 @@ _CALIBRATION_IMAGES = 128  # the SD of an output is known to 6 %; only its order
 
 
 def run(context: StageContext) -> None:
-    """Write queue.json and model.safetensors."""
+    """Write queue.json, model.safetensors and, where arms have networks beside it, one for each."""
     protocol = context.protocol
     recorded = context.read(catalog.STUDY_INPUTS)
     pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None)
@@ -55,6 +56,8 @@ def run(context: StageContext) -> None:
     for model in models:
         calibrate_readout(model, clean)
     save_site_model(context.output(catalog.MODEL), SiteEnsemble(models) if len(models) > 1 else models[0])
+    for name, beside in start_models(protocol, clean, seed_of=context.seed).items():
+        save_site_model(context.output(catalog.model_of_arms(name)), beside)
 
 
 def _first_queue(

@@ -28,6 +28,8 @@ from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import freeze_for_attack, predict
+from closedloop.stages.arms.images import make_arms, predict_all
+from closedloop.stages.arms.models import ArmFiles
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
@@ -48,7 +50,7 @@ def run(context: StageContext) -> None:
 
     Where a decoder is attacked, decoder.json, decoder.h5 and population.parquet too; where planes are shown,
     planes.parquet, plane_places.parquet and plane_axes.h5; where objectives are asked, objectives.parquet and
-    objectives.h5.
+    objectives.h5; where arms attack, arms.json, arms.parquet and arms.h5.
     """
     planned, items = context.read(catalog.PLANNED_IMAGES), context.read(catalog.PLANNED_ITEMS)
     recorded = context.read(catalog.STUDY_INPUTS)
@@ -59,7 +61,8 @@ def run(context: StageContext) -> None:
         context.read(catalog.ADDED_IMAGES) if has_added else None,
     )
     probes = context.read(catalog.PLANNED_PROBES) if context.path(catalog.PLANNED_PROBES).exists() else None
-    plan = PlannedDay(planned, items, load_images(pool, tuple(planned["image_id"])), probes)
+    who = context.read(catalog.PLANNED_ARMS) if context.path(catalog.PLANNED_ARMS).exists() else None
+    plan = PlannedDay(planned, items, load_images(pool, tuple(planned["image_id"])), probes, who)
     model_file = context.path(catalog.MODEL)
     model = load_site_model(model_file)
     members = model.members if isinstance(model, SiteEnsemble) else (model,)
@@ -77,11 +80,12 @@ def run(context: StageContext) -> None:
         plan, yesterdays_attacks({block: context.at(block).read(catalog.STIMULI) for block in before})
     )
     shown = {block: context.at(block).read(catalog.IMAGES)["images"] for block in {one.session for one in again}}
-    controls = plan.clean[plan.clean_index(plan.controls)]  # a sham stays that
-    controls[np.isin(plan.controls, plan.noise)] = _make_noise(
-        plan, attacks, seeds=[context.seed(item_id) for item_id in items["item_id"][plan.noise]]
+    controls = _make_controls(
+        plan,
+        attacks,
+        noise_seeds=[context.seed(item_id) for item_id in items["item_id"][plan.noise]],
+        again=images_of(again, shown, shape=plan.clean.shape[1:]),
     )
-    controls[np.isin(plan.controls, plan.yesterday)] = images_of(again, shown, shape=plan.clean.shape[1:])
     attacks = joined(attacks, raised)
     images = np.concatenate(
         [plan.clean, *(part for part in (attacks.attacked, controls, probed.attacked) if len(part))]
@@ -156,6 +160,24 @@ def run(context: StageContext) -> None:
         )
         stimuli = stimuli.followed_by(made.rows, made.audit, made.images)
         also += [(catalog.SEALED_OBJECTIVES, made.sealed), (catalog.OBJECTIVE_PREDICTIONS, made.predictions)]
+    if who is not None:
+        names = [one.name for one in context.protocol.arms.models]
+        files = ArmFiles(model_file, {name: context.path(catalog.model_of_arms(name)) for name in names})
+        made_arms = make_arms(
+            plan.of_arms,
+            context.protocol.arms,
+            files,
+            batch_size=context.protocol.attack.batch_size,
+            first_index=len(stimuli.images),
+            seed=context.seed(),
+            work=SearchWork(context.workers, context.scratch / "arms", context.progress),
+        )
+        stimuli = stimuli.followed_by(made_arms.rows, made_arms.audit, made_arms.images)
+        also += [
+            (catalog.ARM_ATTACKS, made_arms.attacks),
+            (catalog.ARM_PREDICTIONS, {"predicted": predict_all(files.frozen(model), stimuli.images)}),
+            (catalog.SEALED_MODELS, files.sealed(len(members), day=context.day, simulated=context.simulated)),
+        ]
     also += [
         (catalog.IMAGES, {"images": stimuli.images}),
         (catalog.STIMULI, stimuli.columns),
@@ -264,6 +286,16 @@ def _attack_items(plan: PlannedDay, *, seed: int) -> list[AttackItem]:
         )
         for row, clean in zip(plan.attacks, plan.clean_index(plan.attacks), strict=True)
     ]
+
+
+def _make_controls(
+    plan: PlannedDay, attacks: SynthesisResult, *, noise_seeds: Sequence[int], again: ImageBytes
+) -> ImageBytes:
+    """Return the images of all controls: noise as large as the attacks, attacks of the day before, shams as they are."""
+    controls = plan.clean[plan.clean_index(plan.controls)]  # a sham stays that
+    controls[np.isin(plan.controls, plan.noise)] = _make_noise(plan, attacks, seeds=noise_seeds)
+    controls[np.isin(plan.controls, plan.yesterday)] = again
+    return controls
 
 
 def _make_noise(plan: PlannedDay, attacks: SynthesisResult, *, seeds: Sequence[int]) -> ImageBytes:

@@ -286,7 +286,7 @@ _SESSION: Place = "in the session"
 _START = Stage(
     START,
     work_of("closedloop.stages.start"),
-    ("images", "procedural", "sites", "base_model", "ensemble", "probes", "preference"),
+    ("images", "procedural", "sites", "base_model", "ensemble", "probes", "preference", "arms"),
     _nothing,
     _BEFORE,
     opens_inputs=True,
@@ -311,6 +311,7 @@ _DAY: tuple[Stage, ...] = (
             "plane",
             "preference",
             "objectives",
+            "arms",
         ),
         _plan,
         _BEFORE,
@@ -320,7 +321,7 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "synthesize",
         work_of("closedloop.stages.synthesize"),
-        ("attack", "population", "probes", "plane", "objectives"),
+        ("attack", "population", "probes", "plane", "objectives", "arms"),
         _synthesize,
         _BEFORE,
         opens_inputs=True,
@@ -346,7 +347,7 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "refit",
         work_of("closedloop.stages.refit"),
-        ("fit", "recording"),
+        ("fit", "recording", "arms"),
         _refit,
         undeclared=("recording",),
         decisions=("left_out_of_fit", "closed_until"),

@@ -84,7 +84,6 @@ ALLOWED = {
     "closedloop/terminal/faults.py": {"mkdir"},
     "closedloop/terminal/streams.py": {"os.open"},
     # of the machine, or of the repository when a developer asks for it
-    "closedloop/artifacts/catalog.py": {"read_text", "write_text"},
     "closedloop/artifacts/schemas.py": {"mkdir", "unlink", "write_text"},
     "closedloop/attacks/engine/batch_size.py": PROC,
     "closedloop/attacks/precision.py": PROC,

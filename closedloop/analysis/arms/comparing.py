@@ -39,7 +39,9 @@ class ArmChanges:
     @property
     def keys(self) -> list[tuple[int, int, int]]:
         """Image, site and session of each pair, by which those of several arms are joined."""
-        return list(zip(*(column.tolist() for column in (self.image_index, self.site_index, self.session)), strict=True))
+        return list(
+            zip(*(column.tolist() for column in (self.image_index, self.site_index, self.session)), strict=True)
+        )
 
     def mean(self, *, seed: int) -> Estimate:
         """Return the mean change with its interval over images and sites."""

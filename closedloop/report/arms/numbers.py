@@ -130,7 +130,8 @@ def _at_epsilon(epsilon: float, effects: Columns, foretold: Columns) -> Compared
 
 def _reviews(effects: Columns, foretold: Columns) -> ArmReviews:
     place = {
-        key: row for row, key in enumerate(zip(effects["session"].tolist(), effects["image_index"].tolist(), strict=True))
+        key: row
+        for row, key in enumerate(zip(effects["session"].tolist(), effects["image_index"].tolist(), strict=True))
     }
     keys = zip(foretold["session"].tolist(), foretold["image_index"].tolist(), strict=True)
     rows = np.array([place.get(key, -1) for key in keys], dtype=np.int64)

@@ -31,15 +31,15 @@ def arms_section(sessions: Sequence[SessionArms]) -> PageSection | None:
     return PageSection(
         "arms",
         "Arms beside each other",
-        "Every arm attacked the same pairs of an image and a site, shown mixed among all others; what each model says of "
-        "every image was sealed before any was shown.",
+        "Every arm attacked the same pairs of an image and a site, shown mixed among all others; what each model says "
+        "of every image was sealed before any was shown.",
         plates=(
             plate(
                 _forest(compared),
                 "How far each arm moved the sites",
                 least_width_px=_LEAST_PX,
-                caption="Mean change in the direction that the arm's own model foretold, in σ, with 95 % intervals over "
-                "images and sites: a lower bound. Rings: the hidden truth of a simulated study.",
+                caption="Mean change in the direction that the arm's own model foretold, in σ, with 95 % intervals "
+                "over images and sites: a lower bound. Rings: the hidden truth of a simulated study.",
             ),
         ),
         tables=tuple(table for one in compared for table in _tables(one)),
@@ -102,8 +102,8 @@ def _tables(one: ComparedArms) -> Iterator[Table]:
                 )
                 for two in one.differences
             ),
-            caption="On the pairs of image and site that both attacked on the same day; two-sided, corrected by Holm for "
-            "the number of differences.",
+            caption="On the pairs of image and site that both attacked on the same day; two-sided, corrected by Holm "
+            "for the number of differences.",
         )
     yield Table(
         columns=("foretold by", *(f"{arm.name}: r" for arm in one.arms), *(f"{arm.name}: slope" for arm in one.arms)),
@@ -118,9 +118,9 @@ def _tables(one: ComparedArms) -> Iterator[Table]:
             ),
             ("ceiling", *(number(arm.reviews.ceiling) for arm in one.arms), *(DASH for _ in one.arms)),
         ),
-        caption="Each model's sealed changes against the measured ones, attack by attack: correlation, and slope of the "
-        "measured change (σ) on the foretold one (z). Intervals by resampling images. Ceiling: the correlation that the "
-        "noiseless changes would have, from halves of the repetitions.",
+        caption="Each model's sealed changes against the measured ones, attack by attack: correlation, and slope of "
+        "the measured change (σ) on the foretold one (z). Intervals by resampling images. Ceiling: the correlation "
+        "that the noiseless changes would have, from halves of the repetitions.",
     )
 
 

@@ -35,14 +35,49 @@ class SealedArms:
     predicted: NDArray[np.float32]
 
 
-def arm_effects(
-    day: DayResponses,
-    sealed: SealedArms,
-    *,
-    repetitions_hz: Floats,
-    sigma_hz: Floats,
-    true_rates_hz: Floats | None,
-) -> tuple[Columns, Columns]:
+@dataclass(frozen=True)
+class Answers:
+    """What the sites answered to each image.
+
+    Attributes
+    ----------
+    repetitions_hz
+        (n_images, n_sites, n_repetitions); NaN where there is none.
+    sigma_hz
+        SD over clean images of each site, (n_sites,).
+    true_rates_hz
+        Of a simulated subject, (n_images, n_sites), without noise; None of a real one.
+    """
+
+    repetitions_hz: Floats
+    sigma_hz: Floats
+    true_rates_hz: Floats | None
+
+    def changes(self, index: int, clean: int, site: int) -> dict[str, float]:
+        """Return the change from a clean image to another at a site, in sigma: measured, of two halves, and true.
+
+        Parameters
+        ----------
+        index, clean
+            Rows of the two images.
+        site
+            Which.
+        """
+        one, other = self.repetitions_hz[index, site], self.repetitions_hz[clean, site]
+        true = np.nan
+        if self.true_rates_hz is not None:
+            true = self.true_rates_hz[index, site] - self.true_rates_hz[clean, site]
+        hz = {
+            "change": _mean(one) - _mean(other),
+            "first_half": _mean(one[::2]) - _mean(other[::2]),
+            "second_half": _mean(one[1::2]) - _mean(other[1::2]),
+            "true_change": true,
+        }
+        scaled = normalize(np.array([*hz.values()]), self.sigma_hz, site_index=np.full(len(hz), site))
+        return dict(zip(hz, scaled.tolist(), strict=True))
+
+
+def arm_effects(day: DayResponses, sealed: SealedArms, answers: Answers) -> tuple[Columns, Columns]:
     """Return the tables of what the arms' attacks did and of what every model foretold.
 
     Parameters
@@ -51,12 +86,8 @@ def arm_effects(
         Stimuli and sites.
     sealed
         Who made what, and what every model says of it.
-    repetitions_hz
-        (n_images, n_sites, n_repetitions); NaN where there is none.
-    sigma_hz
-        SD over clean images of each site, (n_sites,).
-    true_rates_hz
-        Of a simulated subject, (n_images, n_sites), without noise; None of a real one.
+    answers
+        Of the sites.
     """
     outputs = [site.site_index for site in day.sites]
     attacks, stimuli = sealed.attacks, day.stimuli.columns
@@ -66,15 +97,6 @@ def arm_effects(
             continue  # its electrode is no longer recorded
         site = outputs.index(output)
         index, clean = (int(attacks[name][place]) for name in ("image_index", "clean_index"))
-        halves = [
-            _mean(repetitions_hz[index, site, half::2]) - _mean(repetitions_hz[clean, site, half::2]) for half in (0, 1)
-        ]
-        hz = [
-            _mean(repetitions_hz[index, site]) - _mean(repetitions_hz[clean, site]),
-            *halves,
-            true_rates_hz[index, site] - true_rates_hz[clean, site] if true_rates_hz is not None else np.nan,
-        ]
-        change = normalize(np.array(hz), sigma_hz, site_index=np.full(len(hz), site))
         rows.append(
             {
                 "arm": attacks["arm"][place],
@@ -86,7 +108,7 @@ def arm_effects(
                 "epsilon": attacks["epsilon"][place],
                 "realised_epsilon": stimuli["realised_epsilon"][index],
                 "predicted_sign": stimuli["predicted_sign"][index],
-                **dict(zip(("change", "first_half", "second_half", "true_change"), change.tolist(), strict=True)),
+                **answers.changes(index, clean, site),
             }
         )
         change_of = sealed.predicted[:, index, output] - sealed.predicted[:, clean, output]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from closedloop.attacks.synthesis.items import NUMBERS, AttackItem, SynthesisRes
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.ensemble import DayModel
 from closedloop.models.site_model import predict
-from closedloop.stages.arms.models import source_of
+from closedloop.stages.arms.models import ArmFiles
 from closedloop.stages.from_protocol.attack import lattice_of, method_of_arm
 from closedloop.stages.probes import SearchWork
 
@@ -63,26 +62,10 @@ class MadeArms:
     attacks: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class ArmModels:
-    """Where arms get their models from.
-
-    Attributes
-    ----------
-    day_model
-        File of the day's model.
-    path_of
-        File of a network beside it, by its name.
-    """
-
-    day_model: Path
-    path_of: Callable[[str], Path]
-
-
 def make_arms(
     planned: PlannedArms,
     section: Arms,
-    models: ArmModels,
+    files: ArmFiles,
     *,
     batch_size: BatchSize,
     first_index: int,
@@ -97,8 +80,8 @@ def make_arms(
         What is wanted.
     section
         The protocol's.
-    models
-        Where they are.
+    files
+        Where their models are.
     batch_size
         Images at once.
     first_index
@@ -112,7 +95,7 @@ def make_arms(
     n_done = 0
     for arm in section.arms:
         rows = np.flatnonzero(planned.arm == arm.name)
-        found.append(_attacks_of(arm, rows, planned, models, batch_size, seed=seed, work=_from(work, arm, n_done)))
+        found.append(_attacks_of(arm, rows, planned, files, batch_size, seed=seed, work=_from(work, arm, n_done)))
         n_done += len(rows)
     images = np.concatenate([planned.clean[:0], *(one.attacked for one in found)])
     numbers = {name: np.concatenate([getattr(one, name) for one in found]) for name in NUMBERS}
@@ -131,7 +114,7 @@ def _attacks_of(
     arm: Arm,
     rows: NDArray[np.int64],
     planned: PlannedArms,
-    models: ArmModels,
+    files: ArmFiles,
     batch_size: BatchSize,
     *,
     seed: int,
@@ -149,7 +132,7 @@ def _attacks_of(
         for row in rows
     ]
     return synthesize(
-        source_of(arm.model, day_model=models.day_model, path_of=models.path_of),
+        files.source_of(arm.model),
         items,
         planned.clean,
         method=method_of_arm(arm),

@@ -2,105 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts import catalog
-from closedloop.artifacts.protocol.arms.names import DAY_MODEL, member_of
-from closedloop.artifacts.protocol.arms.section import ArmModel, Arms
+from closedloop.artifacts.day.arms.tables import SealedModels
+from closedloop.artifacts.protocol.arms.names import DAY_MODEL, member_of, models_of_day
+from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.attacks.synthesis.sources import ModelSource, member_file, site_model_file
 from closedloop.errors import CheckpointError
-from closedloop.models.checkpoints import load_site_model, save_site_model
+from closedloop.models.checkpoints import load_site_model
 from closedloop.models.ensemble import DayModel, SiteEnsemble
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, freeze_for_attack
-from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.model import base_model_of
+from closedloop.storage import sha256_file
 
 
-def start_models(context: StageContext, clean: NDArray[np.uint8]) -> None:
-    """Write each network with a readout that has learned nothing, as the day's own model begins.
+def start_models(protocol: Protocol, clean: NDArray[np.uint8], *, seed_of: Callable[..., int]) -> dict[str, SiteModel]:
+    """Return each network with a readout that has learned nothing, as the day's own model begins, by name.
 
     Parameters
     ----------
-    context
-        Of the study's start.
+    protocol
+        Its sections arms, sites and images.
     clean
         Images by which readouts are calibrated, uint8, (n_images, side, side, 3).
+    seed_of
+        Gives a seed by names, as `StageContext.seed` does.
     """
-    protocol = context.protocol
+    models = dict[str, SiteModel]()
     for one in protocol.arms.models:
-        model = build_site_model(
+        models[one.name] = build_site_model(
             base_model_of(one.base_model, one.base_model.weights),
             n_sites=protocol.sites.n_sites,
             side_px=protocol.images.side_px,
-            seed=context.seed("readout", "arms", one.name),
+            seed=seed_of("readout", "arms", one.name),
         )
-        calibrate_readout(model, clean)
-        save_site_model(context.output(catalog.model_of_arms(one.name)), model)
+        calibrate_readout(models[one.name], clean)
+    return models
 
 
-def load_models(context: StageContext, section: Arms) -> dict[str, SiteModel]:
-    """Return the networks beside the day's model as the session before left them, by name.
+def load_model(path: Path, name: str) -> SiteModel:
+    """Return a network beside the day's model.
 
     Parameters
     ----------
-    context
-        Of the session.
-    section
+    path
+        Its file.
+    name
         The protocol's.
 
     Raises
     ------
     CheckpointError
-        A file is missing, damaged, or holds several models.
+        The file is missing, damaged, or holds several models.
     """
-    return {one.name: _load_one(context.path(catalog.model_of_arms(one.name)), one) for one in section.models}
-
-
-def _load_one(path: Path, one: ArmModel) -> SiteModel:
     model = load_site_model(path)
     if not isinstance(model, SiteModel):
-        raise CheckpointError(f"{path}: expected one network ({one.name}), found several. Restore the file.")
+        raise CheckpointError(f"{path}: expected one network ({name}), found several. Restore the file.")
     return model
 
 
-def frozen_models(model: DayModel, beside: dict[str, SiteModel]) -> dict[str, DayModel]:
-    """Return every model of a day by name, ready for attacks: the whole of it, its members, those beside it.
+@dataclass(frozen=True)
+class ArmFiles:
+    """Where the models of a day lie.
 
-    Parameters
+    Attributes
     ----------
-    model
-        The day's, frozen already.
-    beside
-        The others; frozen in place.
-    """
-    members = model.members if isinstance(model, SiteEnsemble) else ()
-    for one in beside.values():
-        freeze_for_attack(one)
-    return {DAY_MODEL: model, **{f"member_{number}": one for number, one in enumerate(members)}, **beside}
-
-
-def source_of(model: str, *, day_model: Path, path_of: Callable[[str], Path]) -> ModelSource:
-    """Return where a worker gets an arm's model from.
-
-    Parameters
-    ----------
-    model
-        Its name.
     day_model
         File of the day's model.
-    path_of
-        File of a network beside it, by its name.
+    beside
+        File of each network beside it, by its name.
     """
-    if model == DAY_MODEL:
-        return site_model_file(day_model)
-    member = member_of(model)
-    return member_file(day_model, member) if member is not None else site_model_file(path_of(model))
 
+    day_model: Path
+    beside: Mapping[str, Path]
 
-def names_of(section: Arms) -> Sequence[str]:
-    """Return the names of the networks beside the day's model."""
-    return [one.name for one in section.models]
+    def source_of(self, model: str) -> ModelSource:
+        """Return where a worker gets a model from, by its name."""
+        if model == DAY_MODEL:
+            return site_model_file(self.day_model)
+        member = member_of(model)
+        return member_file(self.day_model, member) if member is not None else site_model_file(self.beside[model])
+
+    def frozen(self, model: DayModel) -> dict[str, DayModel]:
+        """Return every model by name, ready for attacks: the whole of the day's, its members, and those beside it.
+
+        Parameters
+        ----------
+        model
+            The day's, frozen already.
+        """
+        members = model.members if isinstance(model, SiteEnsemble) else ()
+        beside = {name: freeze_for_attack(load_model(path, name)) for name, path in self.beside.items()}
+        models = dict(zip(self.names(len(members)), (model, *members, *beside.values()), strict=True))
+        return cast("dict[str, DayModel]", models)
+
+    def names(self, n_members: int) -> tuple[str, ...]:
+        """Return the names of all models, as they are sealed."""
+        return models_of_day(self.beside, n_members)
+
+    def sealed(self, n_members: int, *, day: int, simulated: bool) -> SealedModels:
+        """Return the document that names the models whose responses are sealed.
+
+        Parameters
+        ----------
+        n_members
+            Of the day's model.
+        day
+            Which.
+        simulated
+            The study's mark.
+        """
+        names = self.names(n_members)
+        hashes = [sha256_file(self.beside.get(name, self.day_model)) for name in names]
+        return SealedModels(simulated=simulated, day=day, models=names, sha256=tuple(hashes))

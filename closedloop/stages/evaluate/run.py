@@ -16,6 +16,7 @@ from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
+from closedloop.stages.arms.effects import Answers, SealedArms, arm_effects
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluate.attained import attained_fractions
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
@@ -163,4 +164,14 @@ def run(context: StageContext) -> None:
         )
         context.write(catalog.OBJECTIVE_EFFECTS, effects)
         context.write(catalog.OBJECTIVE_ESTIMATES, as_columns(objective_estimates(effects), OBJECTIVE_ESTIMATES))
+    if context.path(catalog.SEALED_MODELS).exists():
+        sealed_arms = SealedArms(
+            context.read(catalog.ARM_ATTACKS),
+            context.read(catalog.SEALED_MODELS).models,
+            context.read(catalog.ARM_PREDICTIONS)["predicted"],
+        )
+        done = Answers(measured.repetitions_hz, measured.sigma_hz, true_rates_hz)
+        effects_of_arms, foretold = arm_effects(day, sealed_arms, done)
+        context.write(catalog.ARM_EFFECTS, effects_of_arms)
+        context.write(catalog.ARM_FORETOLD, foretold)
     context.write(catalog.EVALUATION, report)

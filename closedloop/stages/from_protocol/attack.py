@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from closedloop.artifacts.protocol.analysis import Evaluation
+from closedloop.artifacts.protocol.arms.section import Arm
 from closedloop.artifacts.protocol.attack import Attack, Gradient
 from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.probes import Probes
@@ -26,6 +27,12 @@ def method_of(attack: Attack) -> Method:
     """Return how the day's attacks are searched."""
     search = replace(SEARCHES[attack.search], steps=attack.steps, step_fraction=attack.step_fraction)
     return Method(search, estimator_of(attack.gradient))
+
+
+def method_of_arm(arm: Arm) -> Method:
+    """Return how an arm's attacks are searched."""
+    search = replace(SEARCHES[arm.search], steps=arm.steps, step_fraction=arm.step_fraction)
+    return Method(search, estimator_of(arm.gradient))
 
 
 def probe_method_of(probes: Probes) -> Method:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from closedloop.artifacts.catalog import JOURNAL, MODEL, PREDICTIONS, QUEUE, REPORT, USES, spikes, tree
+from closedloop.artifacts.catalog import JOURNAL, MODEL, PREDICTIONS, QUEUE, REPORT, USES, spikes
+from tools.study_tree import tree
 from closedloop.artifacts.gates.report import CHECKPOINTS, gate_report_path
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import is_simulated

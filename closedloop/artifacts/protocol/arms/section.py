@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from closedloop.artifacts.documents import Section
 from closedloop.artifacts.protocol.arms.names import DAY_MODEL, MEMBER, models_of_day
 from closedloop.artifacts.protocol.attack import Gradient
-from closedloop.artifacts.protocol.base_model import BaseModelChoice
+from closedloop.artifacts.protocol.images import BaseModelChoice
 from closedloop.artifacts.protocol.numbers import (
     CountOrNone,
     DayNumber,
