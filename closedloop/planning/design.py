@@ -154,6 +154,8 @@ def design_day(
         presentations["planes of a few sites"] = planes
     if rows.objectives:
         presentations["objectives"] = sum(int(row["repetitions"]) for row in rows.objectives)
+    if rows.arms:
+        presentations["arms"] = sum(int(row["repetitions"]) for row in rows.of_arms)
     return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows, counted)
 
 

@@ -18,6 +18,7 @@ from closedloop.report import drawing, sections
 from closedloop.report.amended import decided
 from closedloop.report.amended.comparable import comparable
 from closedloop.report.amended.left_out import left_out
+from closedloop.report.arms.section import arms_of
 from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.beside.section import beside_the_paper
 from closedloop.report.controls.alarms import alarms
@@ -100,6 +101,7 @@ def _day_sections(record: StudyRecord, day: DayRecord) -> tuple[PageSection | No
         sections.sensitivity_of_day(record, day),
         single_images_of_day(day, origin=origin),
         objectives_of_day(day),
+        arms_of([day]),
         perturbations_of_day(day),
         sections.pictures(day),
         sections.rasters(record, day),
@@ -120,6 +122,7 @@ def _study_page(
         beside_the_paper(compared.record, sections.summary_of(compared.record)),
         sections.sensitivity_over_days(compared.record),
         sections.controls_over_days(compared.record),
+        arms_of(record.evaluated) if len(record.evaluated) > 1 else None,
         *of_last,
         model_over_days(record),
         identity_over_days(record.days, record.amendments),
@@ -301,6 +304,7 @@ def _planned(day: DayRecord) -> str:
         + (f", {count(plan.n_repeated)} attacked for a few sites and shown many times" if plan.n_repeated else "")
         + (f", {count(plan.n_plane)} images of planes around a clean one, for a few sites" if plan.n_plane else "")
         + (f", {count(plan.n_objective)} images of other objectives" if plan.n_objective else "")
+        + (f", {count(plan.n_arms)} by arms" if plan.n_arms else "")
         + (f", {count(plan.n_probes)} probes" if plan.n_probes else "")
         + (
             f", for category preference {count(plan.n_preference)} clean and {count(plan.n_raised)} attacked images."

@@ -87,6 +87,8 @@ class DayRecord:
         evaluated.
     image_curves
         Columns of `day.evaluation.IMAGE_CURVES`; None of a day that shows no image many times.
+    arms, arms_foretold
+        Columns of `day.arms.tables.ARM_EFFECTS` and `ARM_FORETOLD`; None of a day without any.
     stimuli
         Columns of `day.stimuli.STIMULI`; None before *synthesize*.
     objectives, objective_estimates
@@ -120,6 +122,8 @@ class DayRecord:
     stimuli: Columns | None = None
     objectives: Columns | None = None
     objective_estimates: Columns | None = None
+    arms: Columns | None = None
+    arms_foretold: Columns | None = None
 
     @property
     def session(self) -> Block:
@@ -232,6 +236,8 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         image_curves=day.table(catalog.IMAGE_CURVES),
         objectives=day.table(catalog.OBJECTIVE_EFFECTS),
         objective_estimates=day.table(catalog.OBJECTIVE_ESTIMATES),
+        arms=day.table(catalog.ARM_EFFECTS),
+        arms_foretold=day.table(catalog.ARM_FORETOLD),
         stimuli=day.table(catalog.STIMULI) if catalog.STIMULI.published(paths, number).exists() else None,
     )
 

@@ -7,7 +7,7 @@ it out or ended a session early, the model stays the one that the day was shown 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -33,6 +33,7 @@ from closedloop.errors import StudyError
 from closedloop.models.checkpoints import load_site_model, save_site_model
 from closedloop.models.ensemble import DayModel, SiteEnsemble
 from closedloop.models.site_model import SiteModel
+from closedloop.stages.arms.models import load_model
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.model import processes_of, recipe_of
 from closedloop.stages.from_protocol.recording import response_window_s
@@ -43,7 +44,7 @@ from closedloop.training.members import MemberFit, refit_members
 
 
 def run(context: StageContext) -> None:
-    """Write model.safetensors and fit.json."""
+    """Write model.safetensors, fit.json and, where arms have networks beside the day's model, one for each."""
     fit, window_s = context.protocol.fit, response_window_s(context.protocol.recording)
     sessions = context.so_far
     whole = [read_day_responses(context.at(one).read, one.day, window_s=window_s) for one in sessions]
@@ -62,9 +63,11 @@ def run(context: StageContext) -> None:
             "one scale, found none on any site and day. Check these recordings; nothing can be fitted to them."
         )
     members = model.members if isinstance(model, SiteEnsemble) else (model,)
+    names = [one.name for one in context.protocol.arms.models]
+    beside = {name: load_model(context.path(catalog.model_of_arms(name)), name) for name in names}
     is_first = not any(_is_fitted(one) for one in fitted[:-1])
     if is_fitted and fit.readout_start == "closed_form" and is_first:
-        for member in members:
+        for member in (*members, *beside.values()):
             start_readout(member, train.images, train.responses, ridge=fit.ridge)
     make_folder(context.scratch)
     recipe = recipe_of(fit, n_images=len(train.images), is_first=is_first)
@@ -73,15 +76,19 @@ def run(context: StageContext) -> None:
         reports = refit_members(
             [
                 MemberFit(member, context.seed(*names), context.scratch / f"{'-'.join(['training', *names])}.pt")
-                for member, names in zip(members, _names_of(len(members)), strict=True)
+                for member, names in zip(
+                    (*members, *beside.values()), (*_names_of(len(members)), *_names_beside(beside)), strict=True
+                )
             ],
             train,
             held_out,
             recipe=recipe,
             n_processes=processes_of(context.workers),
             progress=context.progress,
-        )
+        )[: len(members)]  # what the others learned is seen by what they foretell
     save_site_model(context.output(catalog.MODEL), model)
+    for name, one in beside.items():
+        save_site_model(context.output(catalog.model_of_arms(name)), one)
     judged = _Correlations(model, held_out, held_out_probes, train if is_fitted else None)
     context.write(
         catalog.FIT,
@@ -148,6 +155,11 @@ class _Correlations:
 def _names_of(n_members: int) -> Iterator[list[str]]:
     """Yield what a member is called where seeds and files are named; the first has no name, as a single model."""
     yield from ([f"member {number}"] if number else [] for number in range(n_members))
+
+
+def _names_beside(names: Iterable[str]) -> Iterator[list[str]]:
+    """Yield what a network beside the day's model is called there."""
+    yield from (["arms", name] for name in names)
 
 
 def _mean_losses(reports: Sequence[RefitReport]) -> tuple[float, ...]:

@@ -18,10 +18,9 @@ from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.objectives.stated import objectives_on
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.protocol.protocol import Protocol
-from closedloop.artifacts.tables import Columns
 from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.engine.devices import own_workers
-from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm
+from closedloop.attacks.lattice import realised_epsilon
 from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult, no_attacks
 from closedloop.attacks.synthesis.sources import site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
@@ -31,6 +30,7 @@ from closedloop.models.site_model import freeze_for_attack, predict
 from closedloop.stages.arms.images import make_arms, predict_all
 from closedloop.stages.arms.models import ArmFiles
 from closedloop.stages.context import StageContext
+from closedloop.stages.controls import make_controls
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stages.objectives.images import ObjectiveSearch, make_objectives
@@ -41,7 +41,6 @@ from closedloop.stages.population.images import make_population
 from closedloop.stages.preference.raised import joined, raise_sites
 from closedloop.stages.probes import SearchWork, make_probes
 from closedloop.stages.yesterday import AttackName, ShownAttack, images_of, yesterdays_attacks
-from closedloop.stimuli.controls import gaussian_direction, interpolation_direction
 from closedloop.stimuli.pools import load_images
 
 
@@ -54,11 +53,12 @@ def run(context: StageContext) -> None:
     """
     planned, items = context.read(catalog.PLANNED_IMAGES), context.read(catalog.PLANNED_ITEMS)
     recorded = context.read(catalog.STUDY_INPUTS)
-    has_added = recorded.n_images and context.path(catalog.ADDED_IMAGES).exists()
     pool = open_study_pool(
         context.study,
         context.read(catalog.IMAGE_LIST) if recorded.n_images else None,
-        context.read(catalog.ADDED_IMAGES) if has_added else None,
+        context.read(catalog.ADDED_IMAGES)
+        if recorded.n_images and context.path(catalog.ADDED_IMAGES).exists()
+        else None,
     )
     probes = context.read(catalog.PLANNED_PROBES) if context.path(catalog.PLANNED_PROBES).exists() else None
     who = context.read(catalog.PLANNED_ARMS) if context.path(catalog.PLANNED_ARMS).exists() else None
@@ -66,21 +66,15 @@ def run(context: StageContext) -> None:
     model_file = context.path(catalog.MODEL)
     model = load_site_model(model_file)
     members = model.members if isinstance(model, SiteEnsemble) else (model,)
-    search = _Search(
-        context.protocol,
-        model_file,
-        len(members),
-        context.seed(),
-        SearchWork(context.workers, context.scratch, context.progress),
-    )
+    work = SearchWork(context.workers, context.scratch, context.progress)
     with memory_for_batches(context.protocol.attack, context.paths.protocol):
-        attacks, raised, probed = search.of(plan)
+        attacks, raised, probed = _Search(context.protocol, model_file, len(members), context.seed(), work).of(plan)
     before = context.paths.sequence.of_day_before(context.block) if len(plan.yesterday) else ()
     again = _attacks_again(
         plan, yesterdays_attacks({block: context.at(block).read(catalog.STIMULI) for block in before})
     )
     shown = {block: context.at(block).read(catalog.IMAGES)["images"] for block in {one.session for one in again}}
-    controls = _make_controls(
+    controls = make_controls(
         plan,
         attacks,
         noise_seeds=[context.seed(item_id) for item_id in items["item_id"][plan.noise]],
@@ -96,12 +90,10 @@ def run(context: StageContext) -> None:
     if probes is not None or len(members) > 1:
         of_members = np.stack([predict(member, images) for member in members])
         context.write(catalog.MEMBER_PREDICTIONS, {"predicted": of_members})
-        if probes is not None:
-            columns = _with_probes(columns, plan, probes, images, predicted=of_members.mean(axis=0))
+        columns = _with_probes(columns, plan, images, predicted=of_members.mean(axis=0))
     stimuli = _StimuliSoFar(columns, _audit_columns(columns, images, attacks, probed), images)
     also = list[tuple[Writable[Any], Any]]()
-    population = plan.population
-    if len(population.items["kind"]):
+    if len((population := plan.population).items["kind"]):
         until_today = [one for one in context.so_far if one.day < context.day]
         sessions = [  # z-scores are the same in whatever window spikes were counted
             labelled_responses(
@@ -130,14 +122,13 @@ def run(context: StageContext) -> None:
             (catalog.DECODER_WEIGHTS, decoder.arrays()),
             (catalog.SEALED_POPULATION, misled.sealed),
         ]
-    planes, section = plan.planes, context.protocol.plane
-    if planes.n_planes(section):
+    if n_planes := (planes := plan.planes).n_planes(section := context.protocol.plane):
         made_planes = make_planes(
             planes,
             model,
             section,
             first_index=len(stimuli.images),
-            seeds=[context.seed(PLANE, number) for number in range(planes.n_planes(section))],
+            seeds=[context.seed(PLANE, number) for number in range(n_planes)],
         )
         stimuli = stimuli.followed_by(made_planes.rows, made_planes.audit, made_planes.images)
         also += [
@@ -288,39 +279,6 @@ def _attack_items(plan: PlannedDay, *, seed: int) -> list[AttackItem]:
     ]
 
 
-def _make_controls(
-    plan: PlannedDay, attacks: SynthesisResult, *, noise_seeds: Sequence[int], again: ImageBytes
-) -> ImageBytes:
-    """Return the images of all controls: noise as large as the attacks, attacks of the day before, shams as they are."""
-    controls = plan.clean[plan.clean_index(plan.controls)]  # a sham stays that
-    controls[np.isin(plan.controls, plan.noise)] = _make_noise(plan, attacks, seeds=noise_seeds)
-    controls[np.isin(plan.controls, plan.yesterday)] = again
-    return controls
-
-
-def _make_noise(plan: PlannedDay, attacks: SynthesisResult, *, seeds: Sequence[int]) -> ImageBytes:
-    """Change images without a model, by as much as the attacks of the same epsilon were really changed, in bytes."""
-    if not len(plan.noise):
-        return np.empty((0, *plan.clean.shape[1:]), dtype=np.uint8)
-    clean = plan.clean[plan.clean_index(plan.noise)]
-    direction = np.stack(
-        [_direction(plan, int(row), image, seed) for row, image, seed in zip(plan.noise, clean, seeds, strict=True)]
-    )
-    attack_norm = realised_norm(plan.clean[plan.clean_index(plan.attacks)], attacks.attacked)
-    attack_epsilon = np.where(  # of the day's own attacks; those on single images are of a few sites alone
-        plan.items["kind"][plan.attacks] == "attacked", plan.items["epsilon"][plan.attacks], np.nan
-    )
-    norm = np.array([attack_norm[attack_epsilon == epsilon].mean() for epsilon in plan.items["epsilon"][plan.noise]])
-    return scale_to_norm(clean, direction, norm=norm)
-
-
-def _direction(plan: PlannedDay, row: int, image: ImageBytes, seed: int) -> NDArray[np.float32]:
-    if plan.items["kind"][row] == "gaussian":
-        return gaussian_direction(image.shape, seed)
-    other = np.flatnonzero(plan.images["image_id"] == plan.items["other_image_id"][row])[0]
-    return interpolation_direction(image, plan.clean[other])
-
-
 def _attacks_again(plan: PlannedDay, shown: Mapping[AttackName, ShownAttack]) -> list[ShownAttack]:
     """Find the planned attacks of the day before among those that it showed."""
     names = zip(
@@ -361,9 +319,11 @@ def _stimulus_columns(
 
 
 def _with_probes(
-    columns: dict[str, Any], plan: PlannedDay, probes: Columns, images: ImageBytes, *, predicted: NDArray[np.float32]
+    columns: dict[str, Any], plan: PlannedDay, images: ImageBytes, *, predicted: NDArray[np.float32]
 ) -> dict[str, Any]:
-    """Add the probes' rows, last; predicted is the day's model's response at a probe's site, as of attacks."""
+    """Add the probes' rows, last, where there are any; predicted is the day's model's response at a probe's site."""
+    if (probes := plan.probes) is None:
+        return columns
     clean_index, site = plan.clean_index_of_probes, probes["site_index"].astype(np.int64)
     places = np.arange(len(images) - len(clean_index), len(images))
     before, after = (predicted[rows, site].astype(np.float64) for rows in (clean_index, places))

@@ -165,7 +165,7 @@ def _weighted(measured: Floats, foretold: Floats, weights: Floats) -> NDArray[np
 def _resampled(values: Floats) -> Resampled:
     """Return the number as it is, and the quantiles of its resamples."""
     draws = values[1:][np.isfinite(values[1:])]
-    if len(draws) < N_RESAMPLES // 2 or np.ptp(draws) == 0:
+    if len(draws) < N_RESAMPLES // 2:
         return Resampled(float(values[0]), float("nan"), float("nan"))
     low, high = np.quantile(draws, _QUANTILES)
     return Resampled(float(values[0]), float(low), float(high))

@@ -11,26 +11,32 @@ from closedloop.analysis.arms.reviewing import Resampled
 from closedloop.report import drawing
 from closedloop.report.arms.numbers import ComparedArms, SessionArms, compared_arms
 from closedloop.report.layout import PageSection, plate
+from closedloop.report.reading import DayRecord
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number
 
 _LEAST_PX = 480
 
 
-def arms_section(sessions: Sequence[SessionArms]) -> PageSection | None:
-    """Show the arms of some sessions; None where there are none.
+def arms_of(days: Sequence[DayRecord]) -> PageSection | None:
+    """Show the arms of some sessions together; None where there are none.
 
     Parameters
     ----------
-    sessions
-        Their tables.
+    days
+        Which; of one alone the section has its own name.
     """
+    sessions = [
+        SessionArms(day.arms, day.arms_foretold)
+        for day in days
+        if day.arms is not None and day.arms_foretold is not None
+    ]
     compared = compared_arms(sessions)
     if not compared:
         return None
     return PageSection(
-        "arms",
-        "Arms beside each other",
+        "arms" if len(days) > 1 else f"arms-{days[0].day}",
+        "Arms beside each other" + (", all days" if len(days) > 1 else ""),
         "Every arm attacked the same pairs of an image and a site, shown mixed among all others; what each model says "
         "of every image was sealed before any was shown.",
         plates=(

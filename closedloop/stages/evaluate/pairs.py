@@ -238,3 +238,23 @@ def other_site_pairs(day: DayResponses, measured: Measured, *, true_rates_hz: Fl
     pairs = _joined(day, measured, stimulus[elsewhere], site[elsewhere], true_rates_hz=true_rates_hz)
     n_pairs = len(pairs.stimulus)
     return replace(pairs, kind=np.full(n_pairs, "other_site"), predicted_sign=np.zeros(n_pairs, dtype=np.int64))
+
+
+def pairs_so_far(
+    sessions: Sequence[DayResponses], true_rates_hz: Sequence[Floats | None], *, other_site: bool
+) -> tuple[ImagePairs, ImagePairs]:
+    """Return the pairs of a day's last session, and those of all of its sessions together.
+
+    Parameters
+    ----------
+    sessions
+        What the sites answered in each, in order.
+    true_rates_hz
+        The hidden cortex's expected rates in each, (n_images, n_sites); None in a real experiment.
+    other_site
+        Whether attacks at sites that they were not made for are among the pairs of all sessions, as a control.
+    """
+    measured = [(one, measure(one), true) for one, true in zip(sessions, true_rates_hz, strict=True)]
+    own = [pairs_of(one, of, true_rates_hz=true) for one, of, true in measured]
+    elsewhere = [other_site_pairs(one, of, true_rates_hz=true) for one, of, true in measured if other_site]
+    return own[-1], join_pairs([*own, *elsewhere])

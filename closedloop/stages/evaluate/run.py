@@ -22,7 +22,7 @@ from closedloop.stages.evaluate.attained import attained_fractions
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
 from closedloop.stages.evaluate.hidden_truth import read_hidden_truth
 from closedloop.stages.evaluate.intervals import interval_rows
-from closedloop.stages.evaluate.pairs import Floats, join_pairs, measure, other_site_pairs, pairs_of
+from closedloop.stages.evaluate.pairs import Floats, measure, pairs_so_far
 from closedloop.stages.evaluate.preference import cross_validated_hz, preferred_categories
 from closedloop.stages.evaluate.rows import Row, measured_rows, truth_rows
 from closedloop.stages.evaluate.single_images import image_curve_rows
@@ -41,9 +41,12 @@ def run(context: StageContext) -> None:
     """Write tables of sensitivity, intervals and pairs, of the day so far, and evaluation.json, of the session."""
     protocol = context.protocol
     window_s = response_window_s(protocol.recording)
-    whole = read_day_responses(context.read, context.day, window_s=window_s)
     exclusions = from_text(context.decided.get("left_out_of_evaluation", ""), place="left_out_of_evaluation")
-    day, left_out = leave_out(whole, of_session(exclusions, context.block), recording_day=context.day)
+    day, left_out = leave_out(
+        read_day_responses(context.read, context.day, window_s=window_s),
+        of_session(exclusions, context.block),
+        recording_day=context.day,
+    )
     earlier = [context.at(block) for block in context.so_far[:-1] if block.day == context.day]
     before = [
         leave_out(
@@ -92,17 +95,9 @@ def run(context: StageContext) -> None:
             seeds={name: context.seed(name) for name in NETWORKS},
             work=work,
         )
-    pairs = pairs_of(day, measured, true_rates_hz=true_rates_hz)
-    of_before = [pairs_of(one, measure(one), true_rates_hz=true) for one, true in zip(before, true_before, strict=True)]
-    elsewhere = (
-        [
-            other_site_pairs(one, measure(one), true_rates_hz=true)
-            for one, true in zip([*before, day], [*true_before, true_rates_hz], strict=True)
-        ]
-        if protocol.evaluation.other_site
-        else []
+    pairs, so_far = pairs_so_far(
+        [*before, day], [*true_before, true_rates_hz], other_site=protocol.evaluation.other_site
     )
-    so_far = join_pairs([*of_before, pairs, *elsewhere])
     rows = [*measured_rows(so_far), *(truth_rows(so_far) if context.simulated else []), *known_rows]
     preference = preferred_categories(
         day,
@@ -143,18 +138,24 @@ def run(context: StageContext) -> None:
             context.write(file, as_columns([{"day": context.day, **row} for row in found], layout))
     context.write(catalog.PAIRS, so_far.table())
     if context.path(catalog.DECODER).exists():
-        of_day = SealedPopulationOfDay(
-            context.read(catalog.DECODER),
-            predictions=context.read(catalog.SEALED_POPULATION),
-            **context.read(catalog.DECODER_WEIGHTS),
+        effects = population_effects(
+            day,
+            SealedPopulationOfDay(
+                context.read(catalog.DECODER),
+                predictions=context.read(catalog.SEALED_POPULATION),
+                **context.read(catalog.DECODER_WEIGHTS),
+            ),
+            true_rates_hz=true_rates_hz,
         )
-        context.write(catalog.POPULATION_EFFECTS, population_effects(day, of_day, true_rates_hz=true_rates_hz))
+        context.write(catalog.POPULATION_EFFECTS, effects)
     if context.path(catalog.PLANES).exists():
-        sealed_planes = SealedPlanes(context.read(catalog.PLANES), context.read(catalog.PLANE_PLACES))
-        context.write(
-            catalog.PLANE_CURVATURES,
-            plane_curvatures(day, sealed_planes, sigma_hz=measured.sigma_hz, true_rates_hz=true_rates_hz),
+        curvatures = plane_curvatures(
+            day,
+            SealedPlanes(context.read(catalog.PLANES), context.read(catalog.PLANE_PLACES)),
+            sigma_hz=measured.sigma_hz,
+            true_rates_hz=true_rates_hz,
         )
+        context.write(catalog.PLANE_CURVATURES, curvatures)
     if context.path(catalog.SEALED_OBJECTIVES).exists():
         effects = objective_effects(
             day,
@@ -165,13 +166,15 @@ def run(context: StageContext) -> None:
         context.write(catalog.OBJECTIVE_EFFECTS, effects)
         context.write(catalog.OBJECTIVE_ESTIMATES, as_columns(objective_estimates(effects), OBJECTIVE_ESTIMATES))
     if context.path(catalog.SEALED_MODELS).exists():
-        sealed_arms = SealedArms(
-            context.read(catalog.ARM_ATTACKS),
-            context.read(catalog.SEALED_MODELS).models,
-            context.read(catalog.ARM_PREDICTIONS)["predicted"],
+        effects, foretold = arm_effects(
+            day,
+            SealedArms(
+                context.read(catalog.ARM_ATTACKS),
+                context.read(catalog.SEALED_MODELS).models,
+                context.read(catalog.ARM_PREDICTIONS)["predicted"],
+            ),
+            Answers(measured.repetitions_hz, measured.sigma_hz, true_rates_hz),
         )
-        done = Answers(measured.repetitions_hz, measured.sigma_hz, true_rates_hz)
-        effects_of_arms, foretold = arm_effects(day, sealed_arms, done)
-        context.write(catalog.ARM_EFFECTS, effects_of_arms)
+        context.write(catalog.ARM_EFFECTS, effects)
         context.write(catalog.ARM_FORETOLD, foretold)
     context.write(catalog.EVALUATION, report)

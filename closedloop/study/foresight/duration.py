@@ -5,6 +5,7 @@ from __future__ import annotations
 from closedloop.artifacts.catalog import MODEL, PLANNED_ITEMS, PLANNED_PROBES
 from closedloop.artifacts.day.population.kinds import POPULATION
 from closedloop.artifacts.day_use import PREFERENCE
+from closedloop.artifacts.protocol.arms.section import ARM
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS
 from closedloop.artifacts.protocol.objectives.stated import OBJECTIVE
 from closedloop.artifacts.protocol.protocol import Protocol
@@ -31,7 +32,7 @@ def say_duration(paths: StudyPaths, protocol: Protocol, workers: Workers | None,
     from closedloop.stages.from_protocol.duration import duration_of  # noqa: PLC0415 - torch only where attacks are made
 
     kinds = PLANNED_ITEMS.read(PLANNED_ITEMS.published(paths, day))["kind"]
-    n_attacks = sum(kind in (*ATTACK_KINDS, POPULATION, OBJECTIVE) for kind in kinds)
+    n_attacks = sum(kind in (*ATTACK_KINDS, POPULATION, OBJECTIVE, ARM) for kind in kinds)
     n_raised = sum(kind == PREFERENCE for kind in kinds)
     planned = PLANNED_PROBES.published(paths, day)
     n_probes = len(PLANNED_PROBES.read(planned)["item_id"]) if planned.exists() else 0

@@ -191,5 +191,6 @@ def _presented(rows: PlannedRows) -> tuple[list[int], list[int]]:
     """Return each image's clean one and its repetitions, in the order of the stimulus set."""
     place = {str(row["image_id"]): number for number, row in enumerate(rows.images)}
     changed = [*rows.attacks, *rows.raised, *rows.controls, *rows.probes, *rows.population, *rows.objectives]
+    changed += rows.of_arms
     clean_index = [*range(len(rows.images)), *(place[str(row["image_id"])] for row in changed)]
     return clean_index, [int(row.get("repetitions", 1)) for row in [*rows.images, *changed]]

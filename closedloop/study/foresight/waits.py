@@ -91,6 +91,7 @@ def work_of_session(
         (attacked_per_day(own) if is_attacked else 0)
         + own.population.n_made(block.day)
         + objective_images_of(own.objectives, block.day, n_sites=n_sites)
+        + own.arms.n_made(block.day)
         + n_repeated
         + n_probes
         + n_held_out

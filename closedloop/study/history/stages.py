@@ -121,6 +121,7 @@ def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
         repeated = f", {plan.n_repeated:,} attacked for a few sites" if plan.n_repeated else ""
         repeated += f", {plan.n_plane:,} of planes" if plan.n_plane else ""
         repeated += f", {plan.n_objective:,} of objectives" if plan.n_objective else ""
+        repeated += f", {plan.n_arms:,} by arms" if plan.n_arms else ""
         raised = f", {plan.n_raised:,} for category preference" if plan.n_raised else ""
         budget = plan.budget
         attacked = f"{plan.n_attacked:,} attacked{repeated}{raised}{probes}"

@@ -227,9 +227,11 @@ def _fewer_of_population(population: Population, part: Callable[[int], int], *, 
 
 
 def _with_objectives(protocol: Protocol, values: Values) -> Values:
-    """Return cuts with objectives that ask no more anchors and sites than they leave; the same where none does."""
+    """Return cuts with objectives and arms that ask no more anchors and sites than they leave."""
     n_sites: int = values.get(("sites", "n_sites"), protocol.sites.n_sites)
     n_anchors: int = values.get(("images", "anchors"), protocol.images.anchors)
+    if protocol.arms.arms:
+        values = values | {("arms", "n_pairs"): min(protocol.arms.n_pairs, n_sites * n_anchors)}
     fewer = tuple(_fewer_of_objective(one, n_sites=n_sites, n_anchors=n_anchors) for one in protocol.objectives)
     if fewer == protocol.objectives:
         return values

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from closedloop.artifacts.catalog import JOURNAL, MODEL, PREDICTIONS, QUEUE, REPORT, USES, spikes
-from tools.study_tree import tree
 from closedloop.artifacts.gates.report import CHECKPOINTS, gate_report_path
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import is_simulated
 from tests.unit.days import image_queue
+from tools.study_tree import tree
 
 PATHS = StudyPaths(Path("/lab/study"))
 

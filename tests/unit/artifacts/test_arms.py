@@ -1,0 +1,67 @@
+"""The protocol's section on arms: what cannot be is refused in a line, and what it costs is counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from closedloop.artifacts.protocol.arms.section import Arm, Arms
+from closedloop.artifacts.protocol.protocol import Protocol, presentations_of, protocol_sha256, read_protocol
+from closedloop.artifacts.protocol.rounds import protocol_of_session
+from closedloop.artifacts.protocol.shipped import shipped_protocols
+
+SMOKE = read_protocol(shipped_protocols()["dry_run"])
+ARMS = [{"name": "paper", "search": "paper31", "steps": 40}, {"name": "half", "share": 0.5}]
+
+
+def with_arms(**section: Any) -> Protocol:
+    plain = SMOKE.model_dump(mode="json")
+    return Protocol.model_validate(plain | {"arms": {"arms": ARMS, "n_pairs": 20, **section}})
+
+
+def test_what_a_protocol_without_arms_says_is_what_it_said_before() -> None:
+    plain = SMOKE.model_dump(mode="json", exclude={"arms"})
+    assert protocol_sha256(Protocol.model_validate(plain)) == protocol_sha256(SMOKE)
+    assert b"arms" not in SMOKE.model_dump_json(exclude_defaults=True).encode()
+
+
+def test_shares_are_of_the_first_pairs_and_all_showings_are_counted() -> None:
+    protocol = with_arms(epsilons=[2.5, 10.0], repetitions=3)
+    assert [protocol.arms.pairs_of(arm) for arm in protocol.arms.arms] == [20, 10]
+    assert protocol.arms.n_made(0) == 0
+    assert protocol.arms.n_made(1) == 2 * 30
+    without = presentations_of(SMOKE, 1)
+    assert presentations_of(protocol, 1) == without + 3 * 2 * 30
+    assert protocol.arms.gradients_of(1) == 2 * 2 * (20 * 40 + 10 * 20)
+
+
+def test_of_a_day_of_rounds_the_last_one_has_them() -> None:
+    protocol = with_arms().model_copy(update={"rounds": 2})
+    made = [protocol_of_session(protocol, day=1, number=number).arms.n_made(1) for number in (1, 2)]
+    assert made == [0, 30]
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"arms": [{"name": "a", "model": "member_9"}]}, "expected a model among day, .*found member_9 for a"),
+        ({"arms": [{"name": "a", "model": "vanilla"}]}, "found vanilla for a"),
+        ({"arms": [{"name": "a"}, {"name": "a"}]}, "found a more than once"),
+        ({"n_pairs": 10_000}, r"at most images.anchors x sites.n_sites \(\d+\), found 10000"),
+        ({"first_day": 0}, "arms.first_day: expected 1 or later"),
+        ({"epsilons": [10.0, 2.5]}, "expected ascending values"),
+        ({"arms": [{"name": "a", "share": 1.5}]}, "less than or equal to 1"),
+        ({"models": [{"name": "day", "base_model": {"layer": "layer3.0", "weights": "small_plain_robust"}}]}, "Rename"),
+    ],
+)
+def test_what_cannot_be_is_refused(section: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        with_arms(**section)
+
+
+def test_a_random_gradient_is_not_annealed() -> None:
+    with pytest.raises(ValidationError, match="found annealed with a random gradient"):
+        Arm.model_validate({"name": "a", "search": "annealed", "gradient": {"shift": 0.1}})
+    assert Arms().n_made(5) == 0
