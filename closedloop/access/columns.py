@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from closedloop.artifacts.day.arms.tables import ARM_EFFECTS as ARMS_FILE
+from closedloop.artifacts.day.arms.tables import ARM_FORETOLD as FORETOLD_FILE
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_FILE
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_FILE
 from closedloop.artifacts.day.objectives.tables import OBJECTIVE_EFFECTS as OBJECTIVES_FILE
@@ -65,6 +67,12 @@ PAIRS: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **PA
 POPULATION: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **POPULATION_FILE.columns}
 """`Study.population`; the columns that begin with ``true_`` only where they are asked for."""
 
+ARMS: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **ARMS_FILE.columns}
+"""`Study.arms`; ``true_change`` only where it is asked for."""
+
+FORETOLD: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **FORETOLD_FILE.columns}
+"""`Study.foretold`."""
+
 OBJECTIVES: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **OBJECTIVES_FILE.columns}
 """`Study.objectives`; the columns that begin with ``true_`` only where they are asked for."""
 
@@ -82,6 +90,8 @@ DATA_FRAMES: Mapping[str, tuple[Mapping[str, Column], str]] = {
         POPULATION,
         "A row an image that was to mislead a decoder, or noise beside it; columns `true_` only with `truth=True`.",
     ),
+    "arms": (ARMS, "A row an attack of an arm; the column `true_change` only with `truth=True`."),
+    "foretold": (FORETOLD, "A row an attack of an arm and a model, as it was sealed."),
     "objectives": (
         OBJECTIVES,
         "A row an image that was to attain an objective; columns `true_` only with `truth=True`.",

@@ -115,6 +115,25 @@ def objectives_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     return _marked(frame if truth else frame.drop(columns=hidden), files)
 
 
+def arms_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
+    """Return what arms' attacks did, of all days that have any; no row where no day has.
+
+    Parameters
+    ----------
+    files
+        The study.
+    truth
+        Whether to keep what the hidden cortex did.
+    """
+    frame = _of_sessions(files, catalog.ARM_EFFECTS)
+    return _marked(frame if truth else frame.drop(columns="true_change"), files)
+
+
+def foretold_frame(files: PublishedFiles) -> pd.DataFrame:
+    """Return what models foretold of arms' attacks, of all days that have any; no row where no day has."""
+    return _marked(_of_sessions(files, catalog.ARM_FORETOLD), files)
+
+
 def planes_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     """Return how responses bend over planes of images, of all days that show any; no row where no day does.
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from closedloop.access import frames
-from closedloop.access.documents import StudyDocuments
+from closedloop.access.arms import StudyArms
 
 
 @dataclass(frozen=True, repr=False)
-class StudyPlanes(StudyDocuments):
+class StudyPlanes(StudyArms):
     """What a `Study` has of planes of images around clean ones."""
 
     def planes(self, *, truth: bool = False) -> pd.DataFrame:
