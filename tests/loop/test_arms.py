@@ -1,4 +1,4 @@
-"""A study that compares arms, through its real files: sealed before anything is shown, on the same pairs, in no estimate."""
+"""A study that compares arms, through its real files: on the same pairs, sealed before anything is shown."""
 
 from __future__ import annotations
 
@@ -107,10 +107,8 @@ def test_what_the_sites_did_is_evaluated_and_counts_nowhere_else(study: Path) ->
     means = rates[shown["used"]].groupby(shown.loc[shown["used"], "image_index"]).mean()
     sigma = opened.evaluation(1).sigma_hz
     for row in effects.itertuples():
-        hz = (
-            means.loc[row.image_index, row.neuroid_id]
-            - means.loc[stimuli.loc[row.image_index, "clean_index"], row.neuroid_id]
-        )
+        clean = stimuli.loc[row.image_index, "clean_index"]
+        hz = means.loc[row.image_index, row.neuroid_id] - means.loc[clean, row.neuroid_id]
         assert row.change == pytest.approx(hz / sigma[row.neuroid_id], nan_ok=True)
     assert np.isfinite(effects["true_change"]).all()
     assert set(foretold["reviewer"]) == set(MODELS)
@@ -135,7 +133,5 @@ def test_pages_and_status_tell_of_them(study: Path) -> None:
 
 def test_the_network_beside_is_fitted_every_day(study: Path) -> None:
     paths, file = StudyPaths(study), catalog.model_of_arms("beside")
-    started, *days = (
-        sha256_file(place) for place in (file.published(paths, 0), file.left(paths, 0), file.left(paths, 1))
-    )
-    assert len({started, *days}) == 3
+    places = (file.published(paths, 0), file.left(paths, 0), file.left(paths, 1))
+    assert len({sha256_file(place) for place in places}) == 3
