@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from closedloop import __version__
+from closedloop.planning.arms import arm_lines
 from closedloop.planning.assumed import GROWTH
 from closedloop.planning.expectation import Contrast
 from closedloop.planning.plan import Plan, PlannedAlternative
@@ -53,6 +54,7 @@ def plan_page(plan: Plan, *, command: str, to_amend: str = "") -> bytes:
             *others,
             *((_errors(plan), _power(plan)) if plan.epsilons else ()),
             *_planes(plan),
+            *_arms(plan),
             _cost(plan),
             _rests_on(plan),
         ]
@@ -268,6 +270,24 @@ def _planes(plan: Plan) -> Iterator[PageSection]:
         " ".join(plane_lines(plan)),
     )
     yield PageSection("planes", "Planes of images", tables=(table,))
+
+
+def _arms(plan: Plan) -> Iterator[PageSection]:
+    if not plan.arms:
+        return
+    rows = tuple(
+        (
+            f"ε = {one.epsilon:g}",
+            count(one.n_pairs),
+            number(one.standard_error),
+            number(one.smallest),
+            percent(one.power),
+        )
+        for one in plan.arms
+    )
+    columns = ("", "shared pairs", "SE (σ)", "told from (σ)", "power at a fifth")
+    table = Table(columns, rows, " ".join(arm_lines(plan.arms)))
+    yield PageSection("arms", "Arms beside each other", tables=(table,))
 
 
 def _cost(plan: Plan) -> PageSection:

@@ -11,6 +11,7 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.rounds import protocol_of_session, rounds_of_day
 from closedloop.artifacts.records.sequence import Block
 from closedloop.planning.alternatives import NewValues, alternatives
+from closedloop.planning.arms import ExpectedArms, expect_arms
 from closedloop.planning.assumed import RELIABILITY, AssumedReliability
 from closedloop.planning.basis import DayBasis
 from closedloop.planning.decided import ToldDecisions
@@ -115,6 +116,8 @@ class Plan:
         What the waits between them are reckoned by.
     planes
         What the day's planes of images are expected to tell; None where it shows none.
+    arms
+        What the day tells of the difference of two arms, epsilon by epsilon; empty where it has no two.
     """
 
     protocol: str
@@ -140,6 +143,7 @@ class Plan:
     rounds: tuple[PlannedRound, ...] = ()
     waits_by: str = ""
     planes: ExpectedPlanes | None = None
+    arms: tuple[ExpectedArms, ...] = ()
 
     @property
     def session(self) -> Block:
@@ -167,6 +171,8 @@ class Plan:
             del values["rounds"], values["waits_by"]
         if self.planes is None:
             del values["planes"]
+        if not self.arms:
+            del values["arms"]
         told: dict[str, Any] = _without_nan(values)
         return told
 
@@ -245,6 +251,7 @@ def make_plan(
         sessions=tuple(one.day for one in pace.sessions),
     )
     others = _alternatives(protocol, past, day=day, hours=most, reliability=assumed) if told.expected > most else ()
+    own = protocol_of_session(protocol, day=day, number=past.block)
     return Plan(
         protocol=protocol.name,
         subject=subject.name,
@@ -267,7 +274,8 @@ def make_plan(
         decisions=past.decisions,
         n_shown=past.n_shown,
         rounds=rounds,
-        planes=expect_planes(basis, protocol_of_session(protocol, day=day, number=past.block), day=day),
+        planes=expect_planes(basis, own, day=day),
+        arms=expect_arms(basis, own.arms, day=day, n_sites=own.sites.n_sites),
     )
 
 

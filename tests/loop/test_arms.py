@@ -125,7 +125,7 @@ def test_pages_and_status_tell_of_them(study: Path) -> None:
     page = (study / "report" / "day-01.html").read_text()
     assert "Arms beside each other" in page
     assert "paper − whole" in page
-    assert "foretold by" in page
+    assert "r, foretold by" in page
     assert "Arms beside each other" not in (study / "report" / "day-00.html").read_text()
     assert "30 by arms" in page
     assert "30 by arms" in closedloop("history", study).stdout

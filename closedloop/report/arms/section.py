@@ -49,7 +49,14 @@ def arms_of(days: Sequence[DayRecord]) -> PageSection | None:
             ),
         ),
         tables=tuple(table for one in compared for table in _tables(one)),
-        folded=tuple((f"Reviewers against each other, ε = {one.epsilon:g}", _reviewers(one)) for one in compared),
+        folded=tuple(
+            folded
+            for one in compared
+            for folded in (
+                (f"Slopes of measured on foretold changes, ε = {one.epsilon:g}", _slopes(one)),
+                (f"Reviewers against each other, ε = {one.epsilon:g}", _reviewers(one)),
+            )
+        ),
     )
 
 
@@ -112,21 +119,29 @@ def _tables(one: ComparedArms) -> Iterator[Table]:
             "for the number of differences.",
         )
     yield Table(
-        columns=("foretold by", *(f"{arm.name}: r" for arm in one.arms), *(f"{arm.name}: slope" for arm in one.arms)),
+        columns=("r, foretold by", *(f"attacks of {arm.name}" for arm in one.arms)),
         rows=(
             *(
-                (
-                    reviewer,
-                    *(_with_interval(arm.reviews.reviews[place].r) for arm in one.arms),
-                    *(_with_interval(arm.reviews.reviews[place].slope) for arm in one.arms),
-                )
+                (reviewer, *(_with_interval(arm.reviews.reviews[place].r) for arm in one.arms))
                 for place, reviewer in enumerate(one.reviewers)
             ),
-            ("ceiling", *(number(arm.reviews.ceiling) for arm in one.arms), *(DASH for _ in one.arms)),
+            ("ceiling", *(number(arm.reviews.ceiling) for arm in one.arms)),
         ),
-        caption="Each model's sealed changes against the measured ones, attack by attack: correlation, and slope of "
-        "the measured change (σ) on the foretold one (z). Intervals by resampling images. Ceiling: the correlation "
-        "that the noiseless changes would have, from halves of the repetitions.",
+        caption="Each model's sealed changes against the measured ones, attack by attack: their correlation, "
+        "with 95 % intervals by resampling images. Ceiling: the correlation that the noiseless changes would have, "
+        "from halves of the repetitions.",
+    )
+
+
+def _slopes(one: ComparedArms) -> Table:
+    return Table(
+        columns=("foretold by", *(f"attacks of {arm.name}" for arm in one.arms)),
+        rows=tuple(
+            (reviewer, *(_with_interval(arm.reviews.reviews[place].slope) for arm in one.arms))
+            for place, reviewer in enumerate(one.reviewers)
+        ),
+        caption="Slope of the measured change (σ) on the foretold one (z); 1 of a model that foretells sizes, too, "
+        "where a site's σ is its SD without noise. Intervals by resampling images.",
     )
 
 
