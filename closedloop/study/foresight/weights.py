@@ -58,11 +58,13 @@ def _try_all(protocol: Protocol, source: str, *, near: Path, place: str) -> None
 
     try_base_model(protocol.base_model, source, side_px=protocol.images.side_px, near=near)
     for number, member in enumerate(protocol.ensemble, start=1):
-        _find_member(protocol, member, number, place=place)
+        _find_member(protocol, member, f"ensemble member {number}", place=place)
+    for one in protocol.arms.models:
+        _find_member(protocol, one.base_model, f"arms.models {one.name}", place=place)
 
 
 def _refuse_random_of_ours(protocol: Protocol, *, place: str) -> None:
-    for choice in (protocol.base_model, *protocol.ensemble):
+    for choice in (protocol.base_model, *protocol.ensemble, *(one.base_model for one in protocol.arms.models)):
         if choice.source == "own" and choice.weights in WITHOUT_FILE:
             raise ProtocolError(
                 f"{place}, weights: expected a shipped name or a file, found {choice.weights}, which networks "
@@ -70,15 +72,15 @@ def _refuse_random_of_ours(protocol: Protocol, *, place: str) -> None:
             )
 
 
-def _find_member(protocol: Protocol, member: BaseModelChoice, number: int, *, place: str) -> None:
+def _find_member(protocol: Protocol, member: BaseModelChoice, section: str, *, place: str) -> None:
     from closedloop.stages.from_protocol.model import try_base_model  # noqa: PLC0415 - likewise
 
-    named, section = member.weights, f"ensemble member {number}"
+    named = member.weights
     known = named in shipped_names() or (named in WITHOUT_FILE and member.source != "own")
     if not known and not (Path(named).is_absolute() and Path(named).is_file()):
         raise CheckpointError(
             f"{place}, {section}: expected weights by a shipped name ({', '.join(shipped_names())}) or the whole path "
-            f"of a file, found {named!r:.80}. Correct it, or leave the member out."
+            f"of a file, found {named!r:.80}. Correct it, or leave the network out."
         )
     if named not in WITHOUT_FILE:
         refuse_no_weights(weights_file(named))

@@ -14,6 +14,14 @@ from closedloop.artifacts.protocol.shipped import shipped_protocols
 
 SMOKE = read_protocol(shipped_protocols()["dry_run"])
 ARMS = [{"name": "paper", "search": "paper31", "steps": 40}, {"name": "half", "share": 0.5}]
+FOREIGN = {
+    "source": "module",
+    "factory": "net.py:network",
+    "layer": "trunk",
+    "weights": "random",
+    "layout": {"kind": "nchw"},
+    "preprocessing": {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+}
 
 
 def with_arms(**section: Any) -> Protocol:
@@ -54,6 +62,7 @@ def test_of_a_day_of_rounds_the_last_one_has_them() -> None:
         ({"epsilons": [10.0, 2.5]}, "expected ascending values"),
         ({"arms": [{"name": "a", "share": 1.5}]}, "less than or equal to 1"),
         ({"models": [{"name": "day", "base_model": {"layer": "layer3.0", "weights": "small_plain_robust"}}]}, "Rename"),
+        ({"models": [{"name": "mine", "base_model": FOREIGN}]}, "base_model.source: expected own, found module"),
     ],
 )
 def test_what_cannot_be_is_refused(section: dict[str, Any], words: str) -> None:

@@ -30,7 +30,16 @@ class ArmModel(Section):
     """A network that is fitted every day beside the day's model, to the same responses, by itself."""
 
     name: ArmName
-    base_model: BaseModelChoice
+    base_model: BaseModelChoice = Field(description="one of ours, or the file of an imported one")
+
+    @model_validator(mode="after")
+    def _is_ours(self) -> ArmModel:
+        if self.base_model.source != "own":
+            raise ValueError(
+                f"base_model.source: expected own, found {self.base_model.source}: what code such a network is, is "
+                "noted for base_model and the ensemble alone. Make it a member of the ensemble"
+            )
+        return self
 
 
 class Arm(Section):
