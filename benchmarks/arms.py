@@ -1,8 +1,8 @@
 """Whether a study's arms rank as the hidden truth ranks them, around simulated subjects, by `protocols/arms.yaml`.
 
 Whole studies through files: what the report says of all days with arms together, beside the hidden cortex's changes.
-Run: ``python -m benchmarks arms --out FOLDER [--subjects NAME ...]``; it resumes, and tells the table of the studies that
-are finished.
+Run: ``python -m benchmarks arms --out FOLDER [--subjects NAME ...]``; it resumes, and tells the table of the studies
+that are finished.
 """
 
 from __future__ import annotations
