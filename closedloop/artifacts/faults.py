@@ -13,7 +13,7 @@ from closedloop.plain_text.suggestions import closest, did_you_mean
 
 _Details = Mapping[str, Any]
 _SHOWN = 3  # faults that are spelled out
-_MOST_MEANT = 4  # of keys of one name: among more nobody finds the one that was meant
+_MOST_MEANT = 5  # of keys of one name: among more nobody finds the one that was meant
 _SHOWN_CHARACTERS = 60
 _WHOLE = 1e15  # numbers below are written out
 _NOWHERE = object()

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from closedloop.artifacts.catalog import CATALOG, COMMAND, files_of, with_tree
+from closedloop.artifacts.catalog import CATALOG, files_of
 from closedloop.artifacts.study import INPUTS, STAGES
+from tools.study_tree import COMMAND, with_tree
 
 ROOT = Path(__file__).parents[2]
 NAMES = {file.name for file in CATALOG}

@@ -36,7 +36,7 @@ class SealedArms:
 
 
 @dataclass(frozen=True)
-class Answers:
+class SiteAnswers:
     """What the sites answered to each image.
 
     Attributes
@@ -77,7 +77,7 @@ class Answers:
         return dict(zip(hz, scaled.tolist(), strict=True))
 
 
-def arm_effects(day: DayResponses, sealed: SealedArms, answers: Answers) -> tuple[Columns, Columns]:
+def arm_effects(day: DayResponses, sealed: SealedArms, answers: SiteAnswers) -> tuple[Columns, Columns]:
     """Return the tables of what the arms' attacks did and of what every model foretold.
 
     Parameters

@@ -16,7 +16,7 @@ from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
-from closedloop.stages.arms.effects import Answers, SealedArms, arm_effects
+from closedloop.stages.arms.effects import SealedArms, SiteAnswers, arm_effects
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluate.attained import attained_fractions
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
@@ -173,7 +173,7 @@ def run(context: StageContext) -> None:
                 context.read(catalog.SEALED_MODELS).models,
                 context.read(catalog.ARM_PREDICTIONS)["predicted"],
             ),
-            Answers(measured.repetitions_hz, measured.sigma_hz, true_rates_hz),
+            SiteAnswers(measured.repetitions_hz, measured.sigma_hz, true_rates_hz),
         )
         context.write(catalog.ARM_EFFECTS, effects)
         context.write(catalog.ARM_FORETOLD, foretold)
