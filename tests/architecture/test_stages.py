@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 STAGES = ROOT / "closedloop" / "stages"
 SHARED = {
+    "arms",
     "context",
+    "controls",
     "from_protocol",
     "objectives",
     "planes",

@@ -54,7 +54,7 @@ def test_killed_and_started_again_it_leaves_the_same_files(tmp_path: Path) -> No
     assert found == contents(tmp_path / "killed")
     tables = {"changes.csv", "changes.parquet", "sensitivity.csv", "sensitivity.parquet"}
     assert {name for name in found if "/" not in name} == tables | {
-        *("settings.json", "figure.svg", "figure.png", "index.html")
+        *("settings.json", "figure.svg", "figure.png", "index.html", ".lock")
     }
     assert finished[0].stdout.splitlines()[-1] == f"Open {tmp_path / 'whole' / 'index.html'}"
     assert "small_resnet_vanilla" in finished[0].stdout

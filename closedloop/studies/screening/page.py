@@ -96,7 +96,8 @@ def agreement(document: ScreeningStudy, cells: Columns) -> str:
         return f"{words} together name no single network: {', '.join(networks)} may each be the best by one."
     named = f"{words} choose {networks[0]} ({_label(document, networks[0])})"
     if [network.name for network in document.networks if network.kind == "trained"] == networks:
-        named = f"One trained network alone was compared, {networks[0]} ({_label(document, networks[0])})"
+        label = _label(document, networks[0])
+        named = f"{words} are met best by {networks[0]} ({label}), the one trained network that was compared"
     if not shared:
         return f"{named}; on a layer of it they do not agree: none may be the best by all."
     if len(shared) == 1 and all(len(alike) == 1 for alike in sets):

@@ -60,7 +60,10 @@ def test_stopped_and_resumed_it_leaves_the_same_bytes_and_a_page_that_says_what_
     assert f"idx files of {data}" in page
     assert "rises with ε" in page
     assert "Fashion" not in page
-    assert any(line.startswith("At ε = 0.15, CARSO against adversarial training alone:") for line in lines)
+    warned = "right on clean images no more often than by chance"  # so short a training teaches a purifier nothing
+    assert any(warned in line for line in lines)
+    assert warned in page
+    assert not any("points under FGSM" in line for line in lines)
 
 
 def _check_tables(folder: Path) -> None:
