@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from closedloop.artifacts.day.arms.tables import ARM_EFFECTS as ARMS_FILE
 from closedloop.artifacts.day.arms.tables import ARM_FORETOLD as FORETOLD_FILE
+from closedloop.artifacts.day.arms.tables import ARM_OBJECTIVE_EFFECTS as ARM_OBJECTIVES_FILE
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_FILE
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_FILE
 from closedloop.artifacts.day.objectives.tables import OBJECTIVE_EFFECTS as OBJECTIVES_FILE
@@ -67,7 +68,18 @@ PAIRS: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **PA
 POPULATION: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **POPULATION_FILE.columns}
 """`Study.population`; the columns that begin with ``true_`` only where they are asked for."""
 
-ARMS: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **ARMS_FILE.columns}
+OF_ARM_OBJECTIVE: Mapping[str, Column] = {
+    "objective_kind": Column("string", "", "what the image was to attain: attack, or the kind of the arm's objective"),
+    **{name: ARM_OBJECTIVES_FILE.columns[name] for name in ("target", "target_sd")},
+    "is_reached": Column("bool", "", "of a level, whether the arm's model says so of the bytes; false of others"),
+}
+"""What `Study.arms` says of arms with an objective."""
+
+ARMS: Mapping[str, Column] = {
+    "day": Column("int64", "", "recording day"),
+    **ARMS_FILE.columns,
+    **OF_ARM_OBJECTIVE,
+}
 """`Study.arms`; ``true_change`` only where it is asked for."""
 
 FORETOLD: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **FORETOLD_FILE.columns}

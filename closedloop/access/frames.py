@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import pandas as pd
 
-from closedloop.access.columns import PRESENTATIONS
+from closedloop.access.columns import OF_ARM_OBJECTIVE, PRESENTATIONS
 from closedloop.access.files import PublishedFiles, differ
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.responses import SiteTable
@@ -125,7 +125,8 @@ def arms_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     truth
         Whether to keep what the hidden cortex did.
     """
-    frame = _of_sessions(files, catalog.ARM_EFFECTS)
+    frame = _of_sessions(files, catalog.ARM_EFFECTS, read=_arms)
+    frame = frame.reindex(columns=[*frame.columns, *(name for name in OF_ARM_OBJECTIVE if name not in frame)])
     return _marked(frame if truth else frame.drop(columns="true_change"), files)
 
 
@@ -286,20 +287,38 @@ def _pairs(files: PublishedFiles, day: int, *, truth: bool) -> pd.DataFrame:
     return frame if truth else frame.drop(columns="true_change")
 
 
-def _of_sessions(files: PublishedFiles, file: TableFile) -> pd.DataFrame:
+def _dated(files: PublishedFiles, day: int, file: TableFile) -> pd.DataFrame:
+    columns = files.read(file, day)
+    return pd.DataFrame({"day": np.full(len(next(iter(columns.values()))), day), **columns})
+
+
+def _arms(files: PublishedFiles, day: int, file: TableFile) -> pd.DataFrame:
+    """Return what a session's arms did, with what each image was to attain."""
+    frame, asked = _dated(files, day, file), catalog.ARM_OBJECTIVE_EFFECTS
+    columns: Columns = {name: np.array([]) for name in ("image_index", *OF_ARM_OBJECTIVE)}
+    if files.has(asked, day):
+        columns = files.read(asked, day)
+    own = pd.DataFrame({name: columns[name] for name in columns if name in ("image_index", *OF_ARM_OBJECTIVE)})
+    rows = own.set_index("image_index").reindex(frame["image_index"])
+    return frame.assign(
+        objective_kind=rows["objective_kind"].astype(object).where(rows["objective_kind"].notna(), "attack").to_numpy(),
+        target=rows["target"].to_numpy(dtype=np.float64),
+        target_sd=rows["target_sd"].to_numpy(dtype=np.float64),
+        is_reached=rows["is_reached"].eq(other=True).to_numpy(),
+    )
+
+
+def _of_sessions(
+    files: PublishedFiles, file: TableFile, *, read: Callable[[PublishedFiles, int, TableFile], pd.DataFrame] = _dated
+) -> pd.DataFrame:
     """Return an optional table of all sessions that have it, with their days; no row where none has."""
     nothing = pd.DataFrame({name: [] for name in ("day", *file.layout.columns)})
     tables = [
-        seen.read_together(day, file, partial(_dated, seen, day, file))
+        seen.read_together(day, file, partial(read, seen, day, file))
         for day, number in files.sessions_with(file)
         for seen in [files.seen_from(day, number)]
     ]
     return _marked(pd.concat(tables, ignore_index=True) if tables else nothing, files)
-
-
-def _dated(files: PublishedFiles, day: int, file: TableFile) -> pd.DataFrame:
-    columns = files.read(file, day)
-    return pd.DataFrame({"day": np.full(len(next(iter(columns.values()))), day), **columns})
 
 
 def _slopes(files: PublishedFiles, day: int) -> pd.DataFrame:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from closedloop.artifacts.day.arms.tables import ARM_ATTACKS as ARM_ATTACKS_LAYOUT
 from closedloop.artifacts.day.arms.tables import ARM_EFFECTS as ARM_EFFECTS_LAYOUT
 from closedloop.artifacts.day.arms.tables import ARM_FORETOLD as ARM_FORETOLD_LAYOUT
+from closedloop.artifacts.day.arms.tables import ARM_OBJECTIVE_EFFECTS as ARM_OBJECTIVE_EFFECTS_LAYOUT
 from closedloop.artifacts.day.arms.tables import ARM_PREDICTIONS as ARM_PREDICTIONS_LAYOUT
+from closedloop.artifacts.day.arms.tables import SEALED_ARM_OBJECTIVES as SEALED_ARM_OBJECTIVES_LAYOUT
 from closedloop.artifacts.day.arms.tables import SealedModels
 from closedloop.artifacts.day.evaluation import IMAGE_CURVES as IMAGE_CURVES_LAYOUT
 from closedloop.artifacts.day.evaluation import INTERVALS as INTERVALS_LAYOUT
@@ -166,6 +168,13 @@ ARM_PREDICTIONS = ArrayFile(
     optional=True,
     layout=ARM_PREDICTIONS_LAYOUT,
 )
+SEALED_ARM_OBJECTIVES = TableFile(
+    "synthesize",
+    "arm_objectives.parquet",
+    holds="what arms with an objective are to attain, and what their own models say of it, sealed",
+    optional=True,  # where no arm of the session has one
+    layout=SEALED_ARM_OBJECTIVES_LAYOUT,
+)
 
 SEALED_OBJECTIVES = TableFile(
     "synthesize",
@@ -283,6 +292,13 @@ ARM_FORETOLD = TableFile(
     holds="what every model foretold of them",
     optional=True,
     layout=ARM_FORETOLD_LAYOUT,
+)
+ARM_OBJECTIVE_EFFECTS = TableFile(
+    "evaluate",
+    "arm_objectives.parquet",
+    holds="what sites answered to images of arms with an objective",
+    optional=True,
+    layout=ARM_OBJECTIVE_EFFECTS_LAYOUT,
 )
 OF_THE_DAY_SO_FAR = (SENSITIVITY, PAIRS, INTERVALS, SLOPES, IMAGE_CURVES)
 """What `evaluate` estimates over a day's sessions up to its own: of a whole day the last one's are read."""

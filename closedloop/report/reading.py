@@ -87,8 +87,8 @@ class DayRecord:
         evaluated.
     image_curves
         Columns of `day.evaluation.IMAGE_CURVES`; None of a day that shows no image many times.
-    arms, arms_foretold
-        Columns of `day.arms.tables.ARM_EFFECTS` and `ARM_FORETOLD`; None of a day without any.
+    arms, arms_foretold, arm_objectives
+        Columns of `day.arms.tables.ARM_EFFECTS`, `ARM_FORETOLD` and `ARM_OBJECTIVE_EFFECTS`; None of a day without any.
     stimuli
         Columns of `day.stimuli.STIMULI`; None before *synthesize*.
     objectives, objective_estimates
@@ -124,6 +124,7 @@ class DayRecord:
     objective_estimates: Columns | None = None
     arms: Columns | None = None
     arms_foretold: Columns | None = None
+    arm_objectives: Columns | None = None
 
     @property
     def session(self) -> Block:
@@ -238,6 +239,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         objective_estimates=day.table(catalog.OBJECTIVE_ESTIMATES),
         arms=day.table(catalog.ARM_EFFECTS),
         arms_foretold=day.table(catalog.ARM_FORETOLD),
+        arm_objectives=day.table(catalog.ARM_OBJECTIVE_EFFECTS),
         stimuli=day.table(catalog.STIMULI) if catalog.STIMULI.published(paths, number).exists() else None,
     )
 

@@ -56,7 +56,7 @@ def run(context: StageContext) -> None:
     for model in models:
         calibrate_readout(model, clean)
     save_site_model(context.output(catalog.MODEL), SiteEnsemble(models) if len(models) > 1 else models[0])
-    for name, beside in start_models(protocol, clean, seed_of=context.seed).items():
+    for name, beside in start_models(protocol, clean, recorded, near=inputs, seed_of=context.seed).items():
         save_site_model(context.output(catalog.model_of_arms(name)), beside)
 
 

@@ -27,6 +27,7 @@ from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import freeze_for_attack, predict
+from closedloop.stages.arms.asked import ArmSearch
 from closedloop.stages.arms.images import make_arms, predict_all
 from closedloop.stages.arms.models import ArmFiles
 from closedloop.stages.context import StageContext
@@ -49,7 +50,8 @@ def run(context: StageContext) -> None:
 
     Where a decoder is attacked, decoder.json, decoder.h5 and population.parquet too; where planes are shown,
     planes.parquet, plane_places.parquet and plane_axes.h5; where objectives are asked, objectives.parquet and
-    objectives.h5; where arms attack, arms.json, arms.parquet and arms.h5.
+    objectives.h5; where arms attack, arms.json, arms.parquet and arms.h5; where some have an
+    objective, arm_objectives.parquet.
     """
     planned, items = context.read(catalog.PLANNED_IMAGES), context.read(catalog.PLANNED_ITEMS)
     recorded = context.read(catalog.STUDY_INPUTS)
@@ -156,18 +158,22 @@ def run(context: StageContext) -> None:
         files = ArmFiles(model_file, {name: context.path(catalog.model_of_arms(name)) for name in names})
         made_arms = make_arms(
             plan.of_arms,
-            context.protocol.arms,
-            files,
-            batch_size=context.protocol.attack.batch_size,
+            ArmSearch(
+                context.protocol.arms,
+                files,
+                models := files.frozen(model),
+                context.protocol.attack.batch_size,
+                context.seed(),
+                SearchWork(context.workers, context.scratch / "arms", context.progress),
+            ),
             first_index=len(stimuli.images),
-            seed=context.seed(),
-            work=SearchWork(context.workers, context.scratch / "arms", context.progress),
         )
         stimuli = stimuli.followed_by(made_arms.rows, made_arms.audit, made_arms.images)
         also += [
             (catalog.ARM_ATTACKS, made_arms.attacks),
-            (catalog.ARM_PREDICTIONS, {"predicted": predict_all(files.frozen(model), stimuli.images)}),
+            (catalog.ARM_PREDICTIONS, {"predicted": predict_all(models, stimuli.images)}),
             (catalog.SEALED_MODELS, files.sealed(len(members), day=context.day, simulated=context.simulated)),
+            *([(catalog.SEALED_ARM_OBJECTIVES, made_arms.objectives)] if made_arms.objectives else []),
         ]
     also += [
         (catalog.IMAGES, {"images": stimuli.images}),

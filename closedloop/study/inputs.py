@@ -25,7 +25,7 @@ from closedloop.artifacts.tables import Columns
 from closedloop.errors import ImageError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.networks.code import NetworkCode
-from closedloop.models.shipped import weights_file
+from closedloop.models.shipped import shipped_names, weights_file
 from closedloop.plain_text.printed import quoted
 from closedloop.stimuli.listed import (
     FolderChanges,
@@ -93,6 +93,7 @@ def record_inputs(
             base_model=study.base_model,
             base_model_sha256=_sha256(weights),
             member_sha256=tuple(_sha256(weights_file(member.weights)) for member in protocol.ensemble),
+            arm_model_sha256=_of_arm_models(protocol),
             code={factory: one.sha256 for factory, one in code.items()},
         ),
         simulated=study.simulated,
@@ -141,6 +142,16 @@ def record_inputs_later(
         refuse_unreadable(pool, reading, otherwise="")
     code = find_codes(protocol, beside=paths.root)
     record_inputs(paths, study, protocol, recorded="later", reading=reading, code=code)
+
+
+def _of_arm_models(protocol: Protocol) -> dict[str, str]:
+    """Return the hashes of weights in files of the laboratory's own; what ships is as the program has it."""
+    named = {one.name: one.base_model.weights for one in protocol.arms.models}
+    return {
+        name: sha256_file(Path(weights))
+        for name, weights in named.items()
+        if weights not in shipped_names() and Path(weights).is_file()
+    }
 
 
 def _sha256(weights: Path) -> str | None:

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 STAGES = ROOT / "closedloop" / "stages"
 SHARED = {
     "arms",
+    "changed",
     "context",
     "controls",
     "from_protocol",

@@ -41,12 +41,16 @@ class Review:
         Correlation of measured and foretold changes.
     slope
         Of the measured change, in sigma, on the foretold one, in z; 1 of a model that foretells sizes, too.
+    r2
+        Part of the variance of the measured changes that the foretold ones explain as they are; below 0 of a model
+        that is further off than their mean.
     """
 
     reviewer: str
     n: int
     r: Resampled
     slope: Resampled
+    r2: Resampled
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def review_arm(
     columns = {name: values[known].astype(np.float64) for name, values in foretold.items()}
     spread = {name: _weighted(measured[known], values, weights) for name, values in columns.items()}
     reviews = tuple(
-        Review(name, int(known.sum()), _resampled(found[0]), _resampled(found[1])) for name, found in spread.items()
+        Review(name, int(known.sum()), *(_resampled(values) for values in found)) for name, found in spread.items()
     )
     differences = tuple(
         ReviewDifference(first, second, _resampled(spread[first][0] - spread[second][0]))
@@ -150,7 +154,7 @@ def _multiplicities(image_index: Indices, *, seed: int) -> Floats:
 
 
 def _weighted(measured: Floats, foretold: Floats, weights: Floats) -> NDArray[np.float64]:
-    """Return correlation and slope of measured on foretold under each row of weights, (2, n_rows)."""
+    """Return correlation, slope of measured on foretold, and R2, under each row of weights, (3, n_rows)."""
     total = weights.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean_x, mean_y = weights @ foretold / total, weights @ measured / total
@@ -159,7 +163,8 @@ def _weighted(measured: Floats, foretold: Floats, weights: Floats) -> NDArray[np
         together = weights @ (foretold * measured) / total - mean_x * mean_y
         slope = together / variance_x
         r = together / np.sqrt(variance_x * variance_y)
-    return np.stack([r, slope])
+        r2 = 1 - weights @ (measured - foretold) ** 2 / total / variance_y
+    return np.stack([r, slope, r2])
 
 
 def _resampled(values: Floats) -> Resampled:

@@ -82,6 +82,11 @@ class Protocol(Section):
         "are made, between them",
     )
 
+    @property
+    def networks(self) -> tuple[BaseModelChoice, ...]:
+        """Every network that is fitted: base_model, further members of the ensemble, those of arms.models."""
+        return (self.base_model, *self.ensemble, *(one.base_model for one in self.arms.models))
+
     @model_validator(mode="after")
     def _images_attacked_are_shown(self) -> Protocol:
         images, attack = self.images, self.attack

@@ -52,6 +52,11 @@ class StudyInputs(Document):
         exclude_if=operator.not_,
         description="the same of the further members of the ensemble, in the protocol's order",
     )
+    arm_model_sha256: dict[str, str] = Field(
+        default={},
+        exclude_if=operator.not_,
+        description="the same of the networks under arms.models whose weights are a file, by their names",
+    )
     code: dict[str, str] = Field(
         default={},
         exclude_if=operator.not_,

@@ -1,4 +1,4 @@
-"""The members of an ensemble beside each other, as a model that any process can load."""
+"""Members of an ensemble, or any two models, beside each other as one that any process can load."""
 
 from __future__ import annotations
 
@@ -56,3 +56,42 @@ def _loaded(source: MembersSideBySide, device: torch.device) -> nn.Module:
             "under ensemble in the protocol."
         )
     return OutputsSideBySide(model.members).eval()
+
+
+@dataclass(frozen=True)
+class ModelsSideBySide:
+    """Two models with as many outputs each, side by side: the second one's outputs come after the first one's.
+
+    Attributes
+    ----------
+    first, second
+        Where they are.
+    """
+
+    first: ModelSource
+    second: ModelSource
+
+    @property
+    def name(self) -> str:
+        """Names both, in their order."""
+        return f"{self.first.name} beside {self.second.name}"
+
+    @property
+    def travels(self) -> bool:
+        """Where both do."""
+        return self.first.travels and self.second.travels
+
+    def load(self, device: torch.device) -> nn.Module:
+        """Return both on a device.
+
+        Raises
+        ------
+        CheckpointError
+            A file is missing, unusable, or no longer the one that was named.
+        """
+        return _both(self, device)
+
+
+@lru_cache(maxsize=2)
+def _both(source: ModelsSideBySide, device: torch.device) -> nn.Module:
+    return OutputsSideBySide([source.first.load(device), source.second.load(device)]).eval()

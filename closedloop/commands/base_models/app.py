@@ -114,7 +114,9 @@ def base_model_import(
 
 
 _NETWORK = typer.Argument(metavar="NETWORK", help="protocol, by name or file, or a YAML file of its section base_model")
-_MEMBER = typer.Option(min=0, metavar="N", help="which network: 0 is base_model, 1 the first of ensemble")
+_MEMBER = typer.Option(
+    min=0, metavar="N", help="which network: 0 is base_model, 1 the first of ensemble, then those of arms.models"
+)
 _SIDE = typer.Option(min=8, max=4096, metavar="PX", help="side of the images  [default: the protocol's]")
 
 

@@ -53,7 +53,7 @@ def read_stated(
     network
         Name or file of a protocol, or a file that holds the section `base_model` alone.
     member
-        Which of the protocol's networks: 0 is `base_model`, 1 the first of `ensemble`.
+        Which of the protocol's networks: 0 is `base_model`, 1 the first of `ensemble`, then those of `arms.models`.
     side_px
         Side of the images; None for the protocol's.
     weights
@@ -77,7 +77,7 @@ def read_stated(
     plain = parse_yaml(content, place=str(place), error=ProtocolError, remedy="Start from protocols/guo2022.yaml.")
     if isinstance(plain, dict) and _OF_A_PROTOCOL in plain:
         protocol = parse_protocol(content, place=str(place))
-        choices, side_px = (protocol.base_model, *protocol.ensemble), side_px or protocol.images.side_px
+        choices, side_px = protocol.networks, side_px or protocol.images.side_px
     else:
         choices = (_section(plain, place, any_layer=any_layer),)
         side_px = side_px or (choices[0].preprocessing.side_px if choices[0].preprocessing else None)

@@ -12,15 +12,33 @@ from closedloop.analysis.arms.reviewing import ArmReviews, review_arm
 from closedloop.analysis.estimate import Estimate
 from closedloop.artifacts.tables import Columns
 
+ATTACK = "attack"
+"""Kind of the images of an arm without an objective."""
+
 _SEED = 0  # an interval depends on its attacks alone
 
 
 @dataclass(frozen=True)
 class SessionArms:
-    """The tables `ARM_EFFECTS` and `ARM_FORETOLD` of one session."""
+    """Of one session `ARM_EFFECTS` and `ARM_FORETOLD`; `ARM_OBJECTIVE_EFFECTS` where arms have an objective."""
 
     effects: Columns
     foretold: Columns
+    objectives: Columns | None = None
+
+    @property
+    def whole(self) -> Columns:
+        """The effects with what each image was to attain, as ``objective_kind`` and ``target``."""
+        n = len(self.effects["image_index"])
+        columns = {"objective_kind": np.full(n, ATTACK, dtype=object), "target": np.full(n, np.nan)}
+        if self.objectives is not None:
+            place = {image: row for row, image in enumerate(self.effects["image_index"].tolist())}
+            images = self.objectives["image_index"].tolist()
+            asked = [(place[image], row) for row, image in enumerate(images) if image in place]
+            rows, of_asked = np.array(asked, dtype=np.int64).reshape(-1, 2).T
+            for name, values in columns.items():
+                values[rows] = self.objectives[name][of_asked]
+        return {**self.effects, **columns}
 
 
 @dataclass(frozen=True)
@@ -48,7 +66,7 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class ComparedArms:
-    """All arms at one epsilon.
+    """All arms of one kind of objective at one epsilon.
 
     Attributes
     ----------
@@ -58,11 +76,14 @@ class ComparedArms:
         The one that moved sites most first.
     differences
         Of every two, on the pairs that both attacked.
+    kind
+        What their images were to attain; `ATTACK`: the largest change.
     """
 
     epsilon: float
     arms: tuple[ArmResult, ...]
     differences: tuple[ArmDifference, ...]
+    kind: str = ATTACK
 
     @property
     def reviewers(self) -> tuple[str, ...]:
@@ -71,7 +92,7 @@ class ComparedArms:
 
 
 def compared_arms(sessions: Sequence[SessionArms]) -> tuple[ComparedArms, ...]:
-    """Return the arms of some sessions together, an entry an epsilon.
+    """Return the arms of some sessions together, an entry an epsilon and kind of objective.
 
     An image that several sessions attacked is one image: what its attacks did on several days is not independent.
 
@@ -80,13 +101,16 @@ def compared_arms(sessions: Sequence[SessionArms]) -> tuple[ComparedArms, ...]:
     sessions
         Of one study.
     """
-    effects = _joined([_numbered(one.effects, number) for number, one in enumerate(sessions)])
+    effects = _joined([_numbered(one.whole, number) for number, one in enumerate(sessions)])
     foretold = _joined([_numbered(one.foretold, number) for number, one in enumerate(sessions)])
     if not len(effects.get("epsilon", ())):
         return ()
+    kinds = dict.fromkeys(effects["objective_kind"].tolist())
     return tuple(
-        _at_epsilon(float(epsilon), _rows(effects, effects["epsilon"] == epsilon), foretold)
-        for epsilon in np.unique(effects["epsilon"])
+        _at_epsilon(float(epsilon), str(kind), _rows(own, own["epsilon"] == epsilon), foretold)
+        for kind in sorted(kinds, key=lambda kind: kind != ATTACK)
+        for own in [_rows(effects, effects["objective_kind"] == kind)]
+        for epsilon in np.unique(own["epsilon"])
     )
 
 
@@ -103,15 +127,17 @@ def _rows(columns: Columns, keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]
     return {name: column[keep] for name, column in columns.items()}
 
 
-def _at_epsilon(epsilon: float, effects: Columns, foretold: Columns) -> ComparedArms:
+def _at_epsilon(epsilon: float, kind: str, effects: Columns, foretold: Columns) -> ComparedArms:
     _, image = np.unique(effects["image_id"].astype(np.str_), return_inverse=True)
     _, site = np.unique(effects["neuroid_id"].astype(np.str_), return_inverse=True)
+    asked = np.stack([effects["session"], np.nan_to_num(effects["target"])])  # each level of a pair is compared alone
+    _, occasion = np.unique(asked, axis=1, return_inverse=True)
     signed = effects["change"] * effects["predicted_sign"]
     true = effects["true_change"] * effects["predicted_sign"]
     names = list(dict.fromkeys(effects["arm"].tolist()))
     is_own = [effects["arm"] == name for name in names]
     changes = [
-        ArmChanges(name, signed[own], image[own], site[own], effects["session"][own])
+        ArmChanges(name, signed[own], image[own], site[own], occasion[own])
         for name, own in zip(names, is_own, strict=True)
     ]
     found = [
@@ -125,7 +151,7 @@ def _at_epsilon(epsilon: float, effects: Columns, foretold: Columns) -> Compared
         for name, own in zip(names, changes, strict=True)
     ]
     order = sorted(found, key=lambda one: -one.change.mean if np.isfinite(one.change.mean) else np.inf)
-    return ComparedArms(epsilon, tuple(order), compare_arms(changes, seed=_SEED))
+    return ComparedArms(epsilon, tuple(order), compare_arms(changes, seed=_SEED), kind)
 
 
 def _reviews(effects: Columns, foretold: Columns) -> ArmReviews:

@@ -8,14 +8,18 @@ from collections.abc import Iterator, Sequence
 from matplotlib.figure import Figure
 
 from closedloop.analysis.arms.reviewing import Resampled
+from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.report.arms.numbers import ComparedArms, SessionArms, compared_arms
-from closedloop.report.layout import PageSection, plate
+from closedloop.report.arms.levels import LEVEL, level_tables, levels_of, missed_levels
+from closedloop.report.arms.numbers import ATTACK, ComparedArms, SessionArms, compared_arms
+from closedloop.report.layout import PageSection, Plate, plate
+from closedloop.report.objectives.figures import followed_levels
 from closedloop.report.reading import DayRecord
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number
 
 _LEAST_PX = 480
+_WIDEST_BALL = 387  # from a black image to a white one: of images that no ball bounds
 
 
 def arms_of(days: Sequence[DayRecord]) -> PageSection | None:
@@ -27,41 +31,73 @@ def arms_of(days: Sequence[DayRecord]) -> PageSection | None:
         Which; of one alone the section has its own name.
     """
     sessions = [
-        SessionArms(day.arms, day.arms_foretold)
+        SessionArms(day.arms, day.arms_foretold, day.arm_objectives)
         for day in days
         if day.arms is not None and day.arms_foretold is not None
     ]
     compared = compared_arms(sessions)
     if not compared:
         return None
+    ranked = [one for one in compared if one.kind != LEVEL]
+    levels = levels_of([one.objectives for one in sessions if one.objectives is not None])
+    missed = missed_levels(levels) if levels is not None else None
     return PageSection(
         "arms" if len(days) > 1 else f"arms-{days[0].day}",
         "Arms beside each other" + (", all days" if len(days) > 1 else ""),
         "Every arm attacked the same pairs of an image and a site, shown mixed among all others; what each model says "
         "of every image was sealed before any was shown.",
         plates=(
-            plate(
-                _forest(compared),
-                "How far each arm moved the sites",
-                least_width_px=_LEAST_PX,
-                caption="Mean change in the direction that the arm's own model foretold, in σ, with 95 % intervals "
-                "over images and sites: a lower bound. Rings: the hidden truth of a simulated study.",
-            ),
+            *([_ranking(ranked)] if ranked else []),
+            *([_levels(levels)] if levels is not None else []),
         ),
-        tables=tuple(table for one in compared for table in _tables(one)),
-        folded=tuple(
-            folded
-            for one in compared
-            for folded in (
-                (f"Slopes of measured on foretold changes, ε = {one.epsilon:g}", _slopes(one)),
-                (f"Reviewers against each other, ε = {one.epsilon:g}", _reviewers(one)),
-            )
+        tables=(
+            *(table for one in ranked for table in (*_tables(one), _cross_prediction(one))),
+            *(level_tables(levels) if levels is not None else ()),
+            *(_cross_prediction(one) for one in compared if one.kind == LEVEL),
+        ),
+        folded=(
+            *(
+                folded
+                for one in compared
+                for folded in (
+                    (f"Slopes of measured on foretold changes, {_title(one)}", _slopes(one)),
+                    *([(f"R² of foretold changes, {_title(one)}", _explained(one))] if one.kind == LEVEL else []),
+                    (f"Reviewers against each other, {_title(one)}", _reviewers(one)),
+                )
+            ),
+            *([("Levels that were not reached", missed)] if missed is not None else []),
         ),
     )
 
 
+def _title(one: ComparedArms) -> str:
+    """Return what a group of arms is called: by epsilon, and by what their images were to attain."""
+    bound = "no ball" if one.epsilon > _WIDEST_BALL else f"ε = {one.epsilon:g}"
+    return bound if one.kind == ATTACK else f"{one.kind}, {bound}"
+
+
+def _ranking(compared: Sequence[ComparedArms]) -> Plate:
+    return plate(
+        _forest(compared),
+        "How far each arm moved the sites",
+        least_width_px=_LEAST_PX,
+        caption="Mean change in the direction that the arm's own model foretold, in σ, with 95 % intervals "
+        "over images and sites: a lower bound. Rings: the hidden truth of a simulated study.",
+    )
+
+
+def _levels(levels: Columns) -> Plate:
+    return plate(
+        followed_levels(levels),
+        "Levels",
+        least_width_px=_LEAST_PX,
+        caption="Measured responses to images that were to bring a site to a level, mean over sites and clean images "
+        "with the 95 % interval over clean images, an arm a colour. Dashed: a site that follows wholly.",
+    )
+
+
 def _forest(compared: Sequence[ComparedArms]) -> Figure:
-    names = [arm.name for arm in compared[-1].arms]
+    names = list(dict.fromkeys(arm.name for one in reversed(compared) for arm in one.arms))
     figure, panels = drawing.new_figure(
         len(compared), 1, width=2.4 + 2.9 * len(compared), height=1.3 + 0.36 * len(names), sharey=True
     )
@@ -78,7 +114,7 @@ def _forest(compared: Sequence[ComparedArms]) -> Figure:
         axes.axvline(0, color=drawing.SOFT, linewidth=0.8)
         axes.set_yticks(range(len(names)), list(reversed(names)))
         axes.set_ylim(-0.6, len(names) - 0.4)
-        axes.set_title(f"ε = {one.epsilon:g}")
+        axes.set_title(_title(one))
         axes.set_xlabel("change (σ)")
     return figure
 
@@ -98,7 +134,7 @@ def _tables(one: ComparedArms) -> Iterator[Table]:
             )
             for arm in one.arms
         ),
-        caption=f"ε = {one.epsilon:g}, the arm that moved the sites most first. Model: day, all members together; "
+        caption=f"{_title(one)}, the arm that moved the sites most first. Model: day, all members together; "
         "member_0 and so on, one of them; others beside it.",
     )
     if one.differences:
@@ -118,14 +154,20 @@ def _tables(one: ComparedArms) -> Iterator[Table]:
             caption="On the pairs of image and site that both attacked on the same day; two-sided, corrected by Holm "
             "for the number of differences.",
         )
-    yield Table(
-        columns=("r, foretold by", *(f"attacks of {arm.name}" for arm in one.arms)),
+
+
+def _cross_prediction(one: ComparedArms) -> Table:
+    """Show how well each model foretold the changes under each arm."""
+    n_of = [("images (n)", *(count(arm.reviews.reviews[0].n) for arm in one.arms))] if one.kind == LEVEL else []
+    return Table(
+        columns=("r, foretold by", *_made_by(one)),
         rows=(
             *(
                 (reviewer, *(_with_interval(arm.reviews.reviews[place].r) for arm in one.arms))
                 for place, reviewer in enumerate(one.reviewers)
             ),
             ("ceiling", *(number(arm.reviews.ceiling) for arm in one.arms)),
+            *n_of,
         ),
         caption="Each model's sealed changes against the measured ones, attack by attack: their correlation, "
         "with 95 % intervals by resampling images. Ceiling: the correlation that the noiseless changes would have, "
@@ -135,7 +177,7 @@ def _tables(one: ComparedArms) -> Iterator[Table]:
 
 def _slopes(one: ComparedArms) -> Table:
     return Table(
-        columns=("foretold by", *(f"attacks of {arm.name}" for arm in one.arms)),
+        columns=("foretold by", *_made_by(one)),
         rows=tuple(
             (reviewer, *(_with_interval(arm.reviews.reviews[place].slope) for arm in one.arms))
             for place, reviewer in enumerate(one.reviewers)
@@ -143,6 +185,22 @@ def _slopes(one: ComparedArms) -> Table:
         caption="Slope of the measured change (σ) on the foretold one (z); 1 of a model that foretells sizes, too, "
         "where a site's σ is its SD without noise. Intervals by resampling images.",
     )
+
+
+def _explained(one: ComparedArms) -> Table:
+    return Table(
+        columns=("foretold by", *_made_by(one)),
+        rows=tuple(
+            (reviewer, *(_with_interval(arm.reviews.reviews[place].r2) for arm in one.arms))
+            for place, reviewer in enumerate(one.reviewers)
+        ),
+        caption="Part of the variance of the measured changes (σ) that the foretold ones (z) explain as they are: "
+        "below 0 of a model that foretells larger changes than come. Intervals by resampling images.",
+    )
+
+
+def _made_by(one: ComparedArms) -> tuple[str, ...]:
+    return tuple(f"{'attacks' if one.kind == ATTACK else 'images'} of {arm.name}" for arm in one.arms)
 
 
 def _reviewers(one: ComparedArms) -> Table:

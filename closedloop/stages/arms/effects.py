@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.dispersion import normalize
+from closedloop.artifacts import catalog
 from closedloop.artifacts.day.arms.tables import ARM_EFFECTS, ARM_FORETOLD
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.files.kinds import TableFile
+from closedloop.artifacts.protocol.arms.section import ARM
 from closedloop.artifacts.tables import Columns, as_arrays
+from closedloop.stages.objectives.effects import SealedObjectives, objective_effects
 
 Floats = NDArray[np.float64]
 
@@ -28,11 +32,25 @@ class SealedArms:
         Names, in the order of `predicted`.
     predicted
         What each answers to each image, (n_models, n_images, n_sites).
+    objectives
+        The table `SEALED_ARM_OBJECTIVES`; None where no arm has an objective.
     """
 
     attacks: Columns
     models: tuple[str, ...]
     predicted: NDArray[np.float32]
+    objectives: Columns | None = None
+
+    def of_own_model(self) -> SealedObjectives:
+        """Return what is sealed of arms with an objective, each image by the model of its arm."""
+        if self.objectives is None:
+            raise ValueError("no arm of the session has an objective")
+        rows_of = dict(zip(self.attacks["image_index"].tolist(), range(len(self.attacks["image_index"])), strict=True))
+        index = self.objectives["image_index"]
+        rows = np.array([rows_of[image] for image in index.tolist()], dtype=np.int64)
+        model = np.array([self.models.index(name) for name in self.attacks["model"][rows].tolist()], dtype=np.int64)
+        clean = self.attacks["clean_index"][rows]
+        return SealedObjectives(self.objectives, self.predicted[model, clean], self.predicted[model, index])
 
 
 @dataclass(frozen=True)
@@ -75,6 +93,32 @@ class SiteAnswers:
         }
         scaled = normalize(np.array([*hz.values()]), self.sigma_hz, site_index=np.full(len(hz), site))
         return dict(zip(hz, scaled.tolist(), strict=True))
+
+
+def arm_tables(
+    day: DayResponses, sealed: SealedArms, answers: SiteAnswers, *, noiseless_sigma_hz: Floats
+) -> list[tuple[TableFile, Columns]]:
+    """Return the tables of a session's arms with the files that they belong into.
+
+    Parameters
+    ----------
+    day
+        Stimuli and sites.
+    sealed
+        Who made what, and what every model says of it.
+    answers
+        Of the sites.
+    noiseless_sigma_hz
+        SD over clean images of each site, the noise's part taken out, (n_sites,).
+    """
+    effects, foretold = arm_effects(day, sealed, answers)
+    tables = [(catalog.ARM_EFFECTS, effects), (catalog.ARM_FORETOLD, foretold)]
+    if sealed.objectives is not None:
+        attained = objective_effects(
+            day, sealed.of_own_model(), sigma_hz=noiseless_sigma_hz, true_rates_hz=answers.true_rates_hz, kind=ARM
+        )
+        tables.append((catalog.ARM_OBJECTIVE_EFFECTS, attained))
+    return tables
 
 
 def arm_effects(day: DayResponses, sealed: SealedArms, answers: SiteAnswers) -> tuple[Columns, Columns]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.arms.section import Arm, Arms
 from closedloop.artifacts.tables import Columns
-from closedloop.attacks.audit import audit_columns
-from closedloop.attacks.engine.batch_size import BatchSize
 from closedloop.attacks.engine.devices import own_workers
-from closedloop.attacks.lattice import realised_epsilon
 from closedloop.attacks.synthesis.items import NUMBERS, AttackItem, SynthesisResult, no_attacks
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.ensemble import DayModel
 from closedloop.models.site_model import predict
-from closedloop.stages.arms.models import ArmFiles
+from closedloop.stages.arms.asked import ArmItems, ArmSearch, asked_images
+from closedloop.stages.changed.images import ChangedImages, Foretold
 from closedloop.stages.from_protocol.attack import lattice_of, method_of_arm
 from closedloop.stages.probes import SearchWork
 
@@ -51,57 +48,81 @@ class PlannedArms:
     clean: ImageBytes
     clean_index: NDArray[np.int64]
 
+    def of(self, rows: NDArray[np.int64]) -> ArmItems:
+        """Return one arm's items, by their rows."""
+        return ArmItems(
+            {name: np.asarray(values)[rows] for name, values in self.items.items()},
+            self.clean_index[rows],
+            self.clean,
+            np.asarray(self.images["role"] == "clean"),
+            tuple(dict.fromkeys(self.items["site_index"].tolist())),
+        )
+
 
 @dataclass(frozen=True)
 class MadeArms:
-    """The attacks of a day's arms: images with their rows of the stimulus table and of the audit, and who made them."""
+    """The images of a day's arms, with their rows of the stimulus table and of the audit, and what is sealed of them.
+
+    Attributes
+    ----------
+    images
+        uint8, (n_items, side, side, 3).
+    rows, audit
+        Of the stimulus table and of the audit, to stand as their last.
+    attacks
+        Of the table `ARM_ATTACKS`: who made what.
+    objectives
+        Of the table `SEALED_ARM_OBJECTIVES`; None where no arm has an objective.
+    """
 
     images: ImageBytes
     rows: dict[str, Any]
     audit: dict[str, Any]
     attacks: dict[str, Any]
+    objectives: dict[str, Any] | None
 
 
-def make_arms(
-    planned: PlannedArms,
-    section: Arms,
-    files: ArmFiles,
-    *,
-    batch_size: BatchSize,
-    first_index: int,
-    seed: int,
-    work: SearchWork,
-) -> MadeArms:
-    """Find the attacks of all arms.
+def make_arms(planned: PlannedArms, search: ArmSearch, *, first_index: int) -> MadeArms:
+    """Find the images of all arms.
 
     Parameters
     ----------
     planned
         What is wanted.
-    section
-        The protocol's.
-    files
-        Where their models are.
-    batch_size
-        Images at once.
+    search
+        How it is searched.
     first_index
         Row of the first image in images.h5.
-    seed
-        Of the random starts, with the items' names.
-    work
-        How it is computed.
     """
-    found = list[SynthesisResult]()
+    found, asked = list[SynthesisResult](), list[tuple[NDArray[np.int64], dict[str, Any]]]()
     n_done = 0
-    for arm in section.arms:
+    for arm in search.section.arms:
         rows = np.flatnonzero(planned.arm == arm.name)
-        found.append(_attacks_of(arm, rows, planned, files, batch_size, seed=seed, work=_from(work, arm, n_done)))
+        own = replace(search, work=_from(search.work, arm, n_done))
+        stated = arm.stated(search.section.epsilons[-1])
+        if stated is None or not len(rows):
+            found.append(_attacks_of(arm, rows, planned, own))
+        else:
+            made, sealed = asked_images(arm, stated, planned.of(rows), own)
+            found.append(made)
+            asked.append((rows, sealed))
         n_done += len(rows)
     images = np.concatenate([planned.clean[:0], *(one.attacked for one in found)])
-    numbers = {name: np.concatenate([getattr(one, name) for one in found]) for name in NUMBERS}
-    whole = SynthesisResult(attacked=images, **numbers)
-    rows_of = _stimulus_rows(planned, whole, first_index=first_index)
-    return MadeArms(images, rows_of, _audit_rows(planned, whole, rows_of), _attack_rows(planned, section, rows_of))
+    whole = SynthesisResult(
+        attacked=images, **{name: np.concatenate([getattr(one, name) for one in found]) for name in NUMBERS}
+    )
+    changed = ChangedImages(images, planned.items, planned.clean_index, planned.clean, planned.images)
+    foretold = Foretold(
+        whole.predicted_clean, whole.predicted_attacked, whole.predicted_change_float, whole.lattice_bound
+    )
+    rows_of = changed.stimulus_rows(foretold, first_index=first_index)
+    return MadeArms(
+        images,
+        rows_of,
+        changed.audit_rows(foretold, rows_of),
+        _attack_rows(planned, search.section, rows_of),
+        _objective_rows(planned, search.section, rows_of, asked) if asked else None,
+    )
 
 
 def _from(work: SearchWork, arm: Arm, n_done: int) -> SearchWork:
@@ -110,21 +131,12 @@ def _from(work: SearchWork, arm: Arm, n_done: int) -> SearchWork:
     )
 
 
-def _attacks_of(
-    arm: Arm,
-    rows: NDArray[np.int64],
-    planned: PlannedArms,
-    files: ArmFiles,
-    batch_size: BatchSize,
-    *,
-    seed: int,
-    work: SearchWork,
-) -> SynthesisResult:
+def _attacks_of(arm: Arm, rows: NDArray[np.int64], planned: PlannedArms, search: ArmSearch) -> SynthesisResult:
     if not len(rows):
         return no_attacks(planned.clean)
     items = [
         AttackItem(
-            f"{seed}|{planned.items['item_id'][row]}",
+            f"{search.seed}|{planned.items['item_id'][row]}",
             int(planned.clean_index[row]),
             int(planned.items["site_index"][row]),
             float(planned.items["epsilon"][row]),
@@ -132,15 +144,15 @@ def _attacks_of(
         for row in rows
     ]
     return synthesize(
-        files.source_of(arm.model),
+        search.files.source_of(arm.model),
         items,
         planned.clean,
         method=method_of_arm(arm),
         lattice=lattice_of(arm.gradient),
-        batch_size=batch_size,
-        workers=work.workers or own_workers(),
-        shard_folder=work.scratch,
-        progress=work.progress,
+        batch_size=search.batch_size,
+        workers=search.work.workers or own_workers(),
+        shard_folder=search.work.scratch,
+        progress=search.work.progress,
     )
 
 
@@ -157,38 +169,6 @@ def predict_all(models: Mapping[str, DayModel], images: ImageBytes) -> NDArray[n
     return np.stack([predict(model, images) for model in models.values()])
 
 
-def _stimulus_rows(planned: PlannedArms, found: SynthesisResult, *, first_index: int) -> dict[str, Any]:
-    clean = planned.clean[planned.clean_index]
-    return {
-        "stimulus_id": [stimulus_id(image) for image in found.attacked],
-        "image_index": first_index + np.arange(len(found.attacked)),
-        "kind": planned.items["kind"],
-        "role": planned.items["role"],
-        "image_id": planned.items["image_id"],
-        "category": planned.images["category"][planned.clean_index],
-        "item_id": planned.items["item_id"],
-        "clean_index": planned.clean_index,
-        "site_index": planned.items["site_index"],
-        "epsilon": planned.items["epsilon"],
-        "realised_epsilon": realised_epsilon(clean, found.attacked),
-        "predicted_clean": found.predicted_clean,
-        "predicted_attacked": found.predicted_attacked,
-        "predicted_sign": np.sign(found.predicted_change).astype(np.int32),
-        "repetitions": planned.items["repetitions"],
-    }
-
-
-def _audit_rows(planned: PlannedArms, found: SynthesisResult, rows: dict[str, Any]) -> dict[str, Any]:
-    audit = audit_columns(
-        zip(planned.clean[planned.clean_index], found.attacked, strict=True),
-        predicted_change_float=found.predicted_change_float,
-        predicted_change=found.predicted_change,
-        lattice_bound=found.lattice_bound,
-    )
-    named = ("stimulus_id", "image_index", "clean_index", "kind", "category", "site_index", "epsilon")
-    return {name: np.asarray(rows[name]) for name in named} | audit
-
-
 def _attack_rows(planned: PlannedArms, section: Arms, rows: dict[str, Any]) -> dict[str, Any]:
     model_of = {arm.name: arm.model for arm in section.arms}
     return {
@@ -196,4 +176,27 @@ def _attack_rows(planned: PlannedArms, section: Arms, rows: dict[str, Any]) -> d
         "model": np.array([model_of[name] for name in planned.arm.tolist()], dtype=np.str_),
         **{name: np.asarray(rows[name]) for name in ("image_index", "clean_index", "site_index", "epsilon")},
         "predicted_change": np.asarray(rows["predicted_attacked"] - rows["predicted_clean"]),
+    }
+
+
+def _objective_rows(
+    planned: PlannedArms,
+    section: Arms,
+    rows: dict[str, Any],
+    asked: Sequence[tuple[NDArray[np.int64], dict[str, Any]]],
+) -> dict[str, Any]:
+    """Return what is sealed of all arms that have an objective; of several balls, each is an objective of its own."""
+    order = np.concatenate([own for own, _ in asked])
+    named = ("image_index", "image_id", "site_index", "realised_epsilon")
+    has_balls = {arm.name: len(section.epsilons_of(arm)) > 1 for arm in section.arms}
+    return {
+        "objective": np.array(
+            [
+                f"{name}, epsilon {epsilon:g}" if has_balls[name] else name
+                for name, epsilon in zip(planned.arm[order].tolist(), planned.items["epsilon"][order], strict=True)
+            ],
+            dtype=object,
+        ),
+        **{name: np.asarray(rows[name])[order] for name in named},
+        **{name: np.concatenate([sealed[name] for _, sealed in asked]) for name in asked[0][1]},
     }

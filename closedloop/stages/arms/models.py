@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from closedloop.artifacts.day.arms.tables import SealedModels
 from closedloop.artifacts.protocol.arms.names import DAY_MODEL, member_of, models_of_day
 from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.attacks.synthesis.sources import ModelSource, member_file, site_model_file
 from closedloop.errors import CheckpointError
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.ensemble import DayModel, SiteEnsemble
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, freeze_for_attack
-from closedloop.stages.from_protocol.model import base_model_of
+from closedloop.stages.from_protocol.model import base_model_of, recorded_code_of
 from closedloop.storage import sha256_file
 
 
-def start_models(protocol: Protocol, clean: NDArray[np.uint8], *, seed_of: Callable[..., int]) -> dict[str, SiteModel]:
+def start_models(
+    protocol: Protocol, clean: NDArray[np.uint8], recorded: StudyInputs, *, near: Path, seed_of: Callable[..., int]
+) -> dict[str, SiteModel]:
     """Return each network with a readout that has learned nothing, as the day's own model begins, by name.
 
     Parameters
@@ -31,13 +34,27 @@ def start_models(protocol: Protocol, clean: NDArray[np.uint8], *, seed_of: Calla
         Its sections arms, sites and images.
     clean
         Images by which readouts are calibrated, uint8, (n_images, side, side, 3).
+    recorded
+        What their files and their code were when the study began.
+    near
+        Where that lies, with copies of the code beside it.
     seed_of
         Gives a seed by names, as `StageContext.seed` does.
+
+    Raises
+    ------
+    CheckpointError
+        A file or its code cannot be used, or is another than it was.
     """
     models = dict[str, SiteModel]()
     for one in protocol.arms.models:
         models[one.name] = build_site_model(
-            base_model_of(one.base_model, one.base_model.weights),
+            base_model_of(
+                one.base_model,
+                one.base_model.weights,
+                sha256=recorded.arm_model_sha256.get(one.name),
+                code=recorded_code_of(one.base_model, recorded.code, near=near),
+            ),
             n_sites=protocol.sites.n_sites,
             side_px=protocol.images.side_px,
             seed=seed_of("readout", "arms", one.name),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,25 +29,44 @@ def arm_items(queue: ImageQueue, section: Arms, *, sites: Sequence[int], seed: i
     """
     if queue.day < section.first_day or not section.arms:
         return []
-    pairs = pairs_of_day(queue.anchors, sites, seed=seed)
+    pairs = pairs_of_day(queue.anchors, section.sites_of(sites), seed=seed)
     return [
         (
             arm,
             {
-                "item_id": f"{image.image_id}|arm-{arm.name}|site-{site}|epsilon-{epsilon:g}",
+                "item_id": item_name(arm, image.image_id, site, epsilon=epsilon, target=target),
                 "kind": ARM,
                 "image_id": image.image_id,
                 "role": "anchor",
                 "other_image_id": "",
                 "site_index": site,
-                "epsilon": epsilon,
+                "epsilon": stated.widest_epsilon if (stated := arm.stated(epsilon)) is not None else epsilon,
                 "repetitions": section.repetitions,
             },
         )
         for arm in section.arms
         for image, site in pairs[: section.pairs_of(arm)]
-        for epsilon in section.epsilons
+        for epsilon in section.epsilons_of(arm)
+        for target in arm.asked
     ]
+
+
+def item_name(arm: Arm, image_id: str, site: int, *, epsilon: float, target: float) -> str:
+    """Return the name of an item: from it the random start derives.
+
+    Parameters
+    ----------
+    arm
+        Who makes it.
+    image_id, site
+        The pair.
+    epsilon
+        Radius of the ball.
+    target
+        Level as the protocol states it; NaN where none is asked.
+    """
+    asked = "" if math.isnan(target) else f"|target-{target:g}"
+    return f"{image_id}|arm-{arm.name}|site-{site}|epsilon-{epsilon:g}{asked}"
 
 
 def pairs_of_day(images: Sequence[QueuedImage], sites: Sequence[int], *, seed: int) -> list[tuple[QueuedImage, int]]:

@@ -16,7 +16,7 @@ from closedloop.artifacts.day_use import leave_out
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
-from closedloop.stages.arms.effects import SealedArms, SiteAnswers, arm_effects
+from closedloop.stages.arms.effects import SealedArms, SiteAnswers, arm_tables
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluate.attained import attained_fractions
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
@@ -166,15 +166,15 @@ def run(context: StageContext) -> None:
         context.write(catalog.OBJECTIVE_EFFECTS, effects)
         context.write(catalog.OBJECTIVE_ESTIMATES, as_columns(objective_estimates(effects), OBJECTIVE_ESTIMATES))
     if context.path(catalog.SEALED_MODELS).exists():
-        effects, foretold = arm_effects(
-            day,
-            SealedArms(
-                context.read(catalog.ARM_ATTACKS),
-                context.read(catalog.SEALED_MODELS).models,
-                context.read(catalog.ARM_PREDICTIONS)["predicted"],
-            ),
-            SiteAnswers(measured.repetitions_hz, measured.sigma_hz, true_rates_hz),
+        sealed = SealedArms(
+            context.read(catalog.ARM_ATTACKS),
+            context.read(catalog.SEALED_MODELS).models,
+            context.read(catalog.ARM_PREDICTIONS)["predicted"],
+            context.read(catalog.SEALED_ARM_OBJECTIVES)
+            if context.path(catalog.SEALED_ARM_OBJECTIVES).exists()
+            else None,
         )
-        context.write(catalog.ARM_EFFECTS, effects)
-        context.write(catalog.ARM_FORETOLD, foretold)
+        answers = SiteAnswers(measured.repetitions_hz, measured.sigma_hz, true_rates_hz)
+        for file, table in arm_tables(day, sealed, answers, noiseless_sigma_hz=measured.noiseless_sigma_hz):
+            context.write(file, table)
     context.write(catalog.EVALUATION, report)

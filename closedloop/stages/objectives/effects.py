@@ -13,7 +13,8 @@ from closedloop.analysis.reliability import mean_response
 from closedloop.analysis.repetitions import repetitions_of
 from closedloop.artifacts.day.objectives.tables import OBJECTIVE_EFFECTS
 from closedloop.artifacts.day_responses import DayResponses
-from closedloop.artifacts.day_use import evaluated_clean_rows, objective_rows
+from closedloop.artifacts.day_use import evaluated_clean_rows
+from closedloop.artifacts.protocol.objectives.stated import OBJECTIVE
 from closedloop.artifacts.tables import Columns
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,12 @@ class SealedObjectives:
 
 
 def objective_effects(
-    day: DayResponses, sealed: SealedObjectives, *, sigma_hz: Floats, true_rates_hz: Floats | None
+    day: DayResponses,
+    sealed: SealedObjectives,
+    *,
+    sigma_hz: Floats,
+    true_rates_hz: Floats | None,
+    kind: str = OBJECTIVE,
 ) -> dict[str, Any]:
     """Return the rows of `OBJECTIVE_EFFECTS`.
 
@@ -52,10 +58,12 @@ def objective_effects(
         SD over clean images of each site, (n_sites,).
     true_rates_hz
         Of the hidden cortex, (n_images, n_sites); None in a real experiment.
+    kind
+        Of these images, as the stimulus table has it.
     """
     table = sealed.table
     index = table["image_index"].astype(np.int64)
-    if not np.array_equal(index, objective_rows(day.stimuli)):
+    if not np.isin(index, day.stimuli.rows(kind=kind)).all():
         raise ValueError("what is sealed of objectives is of other images than those of the day")
     beneath = day.stimuli.columns["clean_index"][index].astype(np.int64)
     outputs = np.array([-1 if site.site_index is None else site.site_index for site in day.sites])

@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.protocol.objectives.stated import StatedObjective
 from closedloop.artifacts.tables import Columns
-from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.engine.devices import own_workers
-from closedloop.attacks.lattice import realised_epsilon
 from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.attacks.synthesis.members import MembersSideBySide
 from closedloop.attacks.synthesis.sources import ModelSource, site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.ensemble import DayModel, SiteEnsemble
 from closedloop.models.site_model import SiteModel, predict
+from closedloop.stages.changed.images import ChangedImages, Foretold
 from closedloop.stages.from_protocol.attack import lattice_of
 from closedloop.stages.objectives.aims import AimedItems, NaturalResponses, aims_of, method_of_objective
 from closedloop.stages.objectives.layers import displaced
+from closedloop.stages.objectives.sealed import Responses, sealed_responses
 from closedloop.stages.probes import SearchWork
 
 ImageBytes = NDArray[np.uint8]
@@ -130,26 +129,22 @@ def make_objectives(planned: PlannedObjectives, search: ObjectiveSearch, *, firs
     items = {name: np.asarray(values)[order] for name, values in planned.items.items()}
     made = predict(search.model, images)
     sealed = {name: np.concatenate([part.sealed[name] for part in parts]) for name in parts[0].sealed}
-    rows = _stimulus_rows(planned, items, beneath, images, first_index=first_index)
-    site = rows["site_index"]
-    sealed |= {name: rows[name] for name in ("image_index", "image_id", "site_index", "realised_epsilon")}
-    sealed |= {
-        "predicted_mean": _at(np.tile(natural.mean, (len(site), 1)), site),
-        "predicted_sd": _at(np.tile(natural.sd, (len(site), 1)), site),
-        "predicted_clean": _at(of_clean[beneath], site),
-        "predicted_made": _at(made.astype(np.float64), site),
-    }
+    changed = ChangedImages(images, items, beneath, planned.clean, planned.images)
+    site = items["site_index"].astype(np.int64)
+    sealed |= sealed_responses(
+        AimedItems(site, sealed["target_sd"]),
+        natural,
+        Responses(of_clean[beneath], made.astype(np.float64)),
+        tolerance=sealed.pop("tolerance"),
+    )
     of_site = site >= 0
-    rows["predicted_clean"] = np.where(of_site, sealed["predicted_clean"], np.nan)
-    rows["predicted_attacked"] = np.where(of_site, sealed["predicted_made"], np.nan)
-    rise = sealed["predicted_made"] - sealed["predicted_clean"]
-    rows["predicted_sign"] = np.where(of_site, np.sign(rise), 0).astype(np.int32)
-    missed = np.abs(sealed["predicted_made"] - sealed["predicted_mean"] - sealed["target_sd"] * sealed["predicted_sd"])
-    sealed["is_reached"] = missed <= sealed.pop("tolerance") * sealed["predicted_sd"] * _ROUNDING
+    foretold = Foretold(*(np.where(of_site, sealed[f"predicted_{name}"], np.nan) for name in ("clean", "made")))
+    rows = changed.stimulus_rows(foretold, first_index=first_index)
+    sealed |= {name: rows[name] for name in ("image_index", "image_id", "site_index", "realised_epsilon")}
     return MadeObjectives(
         images,
         rows,
-        _audit_rows(planned, images, rows),
+        changed.audit_rows(foretold, rows),
         sealed,
         {"clean": of_clean[beneath].astype(np.float32), "made": made},
     )
@@ -262,49 +257,7 @@ def _starts(
     return favourite, np.arange(len(rows)), noise
 
 
-def _at(values: Floats, site: Rows) -> Floats:
-    """Return each row's value of its own site, or the mean over all."""
-    own = values[np.arange(len(site)), np.maximum(site, 0)]
-    return np.where(site >= 0, own, values.mean(axis=1))
-
-
-def _stimulus_rows(
-    planned: PlannedObjectives, items: Columns, beneath: Rows, images: ImageBytes, *, first_index: int
-) -> dict[str, Any]:
-    return {
-        "stimulus_id": [stimulus_id(image) for image in images],
-        "image_index": first_index + np.arange(len(images)),
-        "kind": items["kind"],
-        "role": planned.images["role"][beneath],
-        "image_id": planned.images["image_id"][beneath],
-        "category": planned.images["category"][beneath],
-        "item_id": items["item_id"],
-        "clean_index": beneath,
-        "site_index": items["site_index"],
-        "epsilon": items["epsilon"],
-        "realised_epsilon": realised_epsilon(planned.clean[beneath], images),
-        "repetitions": items["repetitions"],
-    }
-
-
-def _audit_rows(planned: PlannedObjectives, images: ImageBytes, rows: dict[str, Any]) -> dict[str, Any]:
-    """Return rows of the audit, counted from the bytes."""
-    nothing = np.full(len(images), np.nan)
-    audit = audit_columns(
-        zip(planned.clean[rows["clean_index"]], images, strict=True),
-        predicted_change_float=nothing,
-        predicted_change=np.asarray(rows["predicted_attacked"] - rows["predicted_clean"]),
-        lattice_bound=nothing,
-    )
-    named = ("stimulus_id", "image_index", "clean_index", "kind", "category", "site_index", "epsilon")
-    return {name: np.asarray(rows[name]) for name in named} | audit
-
-
 def _objective_of(item_id: str) -> str:
     """Return the name of an item's objective (`rows.item_name`)."""
     parts = item_id.split("|")
     return parts[-2] if parts[-1].startswith("target-") else parts[-1]
-
-
-_ROUNDING = 1.001
-"""Batches of another size round otherwise."""

@@ -10,16 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.geometry.plane_fit import fit_plane
-from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.plane import ImagePlanes
 from closedloop.artifacts.tables import Columns
-from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.balls import PAPER_SIDE_PX
 from closedloop.attacks.geometry.axes import PlaneAxes, plane_axes
 from closedloop.attacks.geometry.planes import PlaneImages, plane_images
-from closedloop.attacks.lattice import realised_epsilon
 from closedloop.models.ensemble import DayModel
 from closedloop.models.site_model import predict
+from closedloop.stages.changed.images import ChangedImages, Foretold
 
 ImageBytes = NDArray[np.uint8]
 
@@ -90,7 +88,9 @@ def make_planes(
     before = predict(model, planned.clean[middle]).astype(np.float64)[np.arange(n_planes), sites]
     after = predict(model, images).astype(np.float64)[np.arange(len(images)), site_of]
     places = _place_rows(made, section, middle, first_index=first_index)
-    rows = _stimulus_rows(planned, images, np.repeat(before, n_each), after, first_index=first_index)
+    changed = ChangedImages(images, planned.items, planned.clean_index, planned.clean, planned.images)
+    foretold = Foretold(np.repeat(before, n_each), after)
+    rows = changed.stimulus_rows(foretold, first_index=first_index)
     of_planes = {
         "plane": np.arange(n_planes),
         "site_index": sites,
@@ -103,7 +103,7 @@ def make_planes(
         **_predicted(places, before, after.reshape(n_planes, n_each), extent=section.extent),
     }
     directions = {"gradient": axes.gradient, "principal": axes.principal}
-    return MadePlanes(images, rows, _audit_rows(planned, images, rows), of_planes, places, directions)
+    return MadePlanes(images, rows, changed.audit_rows(foretold, rows), of_planes, places, directions)
 
 
 def _images_of(clean: ImageBytes, axes: PlaneAxes, plane: int, section: ImagePlanes) -> PlaneImages:
@@ -147,44 +147,3 @@ def _predicted(
         if fit is not None:
             found[:, plane] = fit.bend * extent**2 / 2, fit.curvature
     return {"predicted_edge": found[0], "predicted_curvature": found[1]}
-
-
-def _stimulus_rows(
-    planned: PlannedPlanes,
-    images: ImageBytes,
-    before: NDArray[np.float64],
-    after: NDArray[np.float64],
-    *,
-    first_index: int,
-) -> dict[str, Any]:
-    clean = planned.clean[planned.clean_index]
-    return {
-        "stimulus_id": [stimulus_id(image) for image in images],
-        "image_index": first_index + np.arange(len(images)),
-        "kind": planned.items["kind"],
-        "role": planned.items["role"],
-        "image_id": planned.items["image_id"],
-        "category": planned.images["category"][planned.clean_index],
-        "item_id": planned.items["item_id"],
-        "clean_index": planned.clean_index,
-        "site_index": planned.items["site_index"],
-        "epsilon": planned.items["epsilon"],
-        "realised_epsilon": realised_epsilon(clean, images),
-        "predicted_clean": before,
-        "predicted_attacked": after,
-        "predicted_sign": np.sign(after - before).astype(np.int32),
-        "repetitions": planned.items["repetitions"],
-    }
-
-
-def _audit_rows(planned: PlannedPlanes, images: ImageBytes, rows: dict[str, Any]) -> dict[str, Any]:
-    """Return rows of the audit, counted from the bytes."""
-    nothing = np.full(len(images), np.nan)
-    audit = audit_columns(
-        zip(planned.clean[planned.clean_index], images, strict=True),
-        predicted_change_float=nothing,
-        predicted_change=np.asarray(rows["predicted_attacked"] - rows["predicted_clean"]),
-        lattice_bound=nothing,
-    )
-    named = ("stimulus_id", "image_index", "clean_index", "kind", "category", "site_index", "epsilon")
-    return {name: np.asarray(rows[name]) for name in named} | audit

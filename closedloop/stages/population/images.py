@@ -12,19 +12,18 @@ from numpy.typing import NDArray
 
 from closedloop.analysis.decoding.linear import margin_of, strongest_rival
 from closedloop.artifacts.day.population.kinds import POPULATION
-from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.tables import Columns
-from closedloop.attacks.audit import audit_columns
 from closedloop.attacks.engine.devices import own_workers
-from closedloop.attacks.lattice import realised_epsilon, realised_norm, scale_to_norm
+from closedloop.attacks.lattice import realised_norm, scale_to_norm
 from closedloop.attacks.synthesis.decoded import DecodedModel, ReadOut, read_directions, read_margins
 from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.attacks.synthesis.sources import ModelSource, site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.ensemble import DayModel
 from closedloop.models.site_model import predict
+from closedloop.stages.changed.images import ChangedImages, Foretold
 from closedloop.stages.from_protocol.attack import lattice_of, population_method_of
 from closedloop.stages.population.decoder import DayDecoder
 from closedloop.stages.probes import SearchWork
@@ -136,10 +135,12 @@ def make_population(
         work=work,
     )
     images[~attacked] = _noise_beside(planned, images[attacked], noise_seeds)
-    rows = _stimulus_rows(planned, images, first_index=first_index)
+    made = ChangedImages(images, planned.items, planned.clean_index, planned.clean, planned.images)
+    of_no_site = Foretold.nothing(len(images))
+    rows = made.stimulus_rows(of_no_site, first_index=first_index)
     changed = predict(model, images).astype(np.float64)
     return MadePopulation(
-        images, rows, _audit_rows(planned, images, rows), _sealed_rows(decoder, predicted, changed, rows)
+        images, rows, made.audit_rows(of_no_site, rows), _sealed_rows(decoder, predicted, changed, rows)
     )
 
 
@@ -204,41 +205,6 @@ def _noise_beside(planned: PlannedPopulation, attacked: ImageBytes, seeds: Seque
     norm = realised_norm(planned.clean[planned.clean_index[is_attack]], attacked)
     direction = np.stack([gaussian_direction(beside.shape[1:], seed) for seed in seeds])
     return np.asarray(scale_to_norm(beside, direction, norm=norm))
-
-
-def _stimulus_rows(planned: PlannedPopulation, images: ImageBytes, *, first_index: int) -> dict[str, Any]:
-    """Return rows of the stimulus table; no site's sign is foretold in them."""
-    n = len(images)
-    return {
-        "stimulus_id": [stimulus_id(image) for image in images],
-        "image_index": first_index + np.arange(n),
-        "kind": planned.items["kind"],
-        "role": planned.images["role"][planned.clean_index],
-        "image_id": planned.items["image_id"],
-        "category": planned.categories,
-        "item_id": planned.items["item_id"],
-        "clean_index": planned.clean_index,
-        "site_index": np.full(n, -1),
-        "epsilon": planned.items["epsilon"],
-        "realised_epsilon": realised_epsilon(planned.clean[planned.clean_index], images),
-        "predicted_clean": np.full(n, np.nan),
-        "predicted_attacked": np.full(n, np.nan),
-        "predicted_sign": np.zeros(n, dtype=np.int32),
-        "repetitions": planned.items["repetitions"],
-    }
-
-
-def _audit_rows(planned: PlannedPopulation, images: ImageBytes, rows: dict[str, Any]) -> dict[str, Any]:
-    """Return rows of the audit, counted from the bytes; of single sites nothing is predicted."""
-    nothing = np.full(len(images), np.nan)
-    audit = audit_columns(
-        zip(planned.clean[planned.clean_index], images, strict=True),
-        predicted_change_float=nothing,
-        predicted_change=nothing,
-        lattice_bound=nothing,
-    )
-    named = ("stimulus_id", "image_index", "clean_index", "kind", "category", "site_index", "epsilon")
-    return {name: np.asarray(rows[name]) for name in named} | audit
 
 
 def _sealed_rows(

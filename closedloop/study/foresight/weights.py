@@ -64,7 +64,7 @@ def _try_all(protocol: Protocol, source: str, *, near: Path, place: str) -> None
 
 
 def _refuse_random_of_ours(protocol: Protocol, *, place: str) -> None:
-    for choice in (protocol.base_model, *protocol.ensemble, *(one.base_model for one in protocol.arms.models)):
+    for choice in protocol.networks:
         if choice.source == "own" and choice.weights in WITHOUT_FILE:
             raise ProtocolError(
                 f"{place}, weights: expected a shipped name or a file, found {choice.weights}, which networks "

@@ -231,7 +231,9 @@ def _with_objectives(protocol: Protocol, values: Values) -> Values:
     n_sites: int = values.get(("sites", "n_sites"), protocol.sites.n_sites)
     n_anchors: int = values.get(("images", "anchors"), protocol.images.anchors)
     if protocol.arms.arms:
-        values = values | {("arms", "n_pairs"): min(protocol.arms.n_pairs, n_sites * n_anchors)}
+        of_arms = min(protocol.arms.n_sites or n_sites, n_sites)
+        values = values | {("arms", "n_pairs"): min(protocol.arms.n_pairs, of_arms * n_anchors)}
+        values |= {("arms", "n_sites"): of_arms} if protocol.arms.n_sites else {}
     fewer = tuple(_fewer_of_objective(one, n_sites=n_sites, n_anchors=n_anchors) for one in protocol.objectives)
     if fewer == protocol.objectives:
         return values

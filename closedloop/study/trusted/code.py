@@ -77,6 +77,6 @@ def say_trusted(code: Mapping[str, NetworkCode]) -> list[str]:
 
 
 def _factories(protocol: Protocol) -> Iterator[str]:
-    for choice in (protocol.base_model, *protocol.ensemble):
+    for choice in protocol.networks:
         if choice.factory is not None:
             yield choice.factory

@@ -84,9 +84,11 @@ def check_base_model(findings: Findings, paths: StudyPaths, study: StudyDocument
             findings.notes.append(f"{path}: nobody knows what the base model was; model 0 is in {paths.start}.")
         else:
             _check_weights(findings, paths, path, recorded.base_model_sha256)
-        if recorded.member_sha256:
-            members = read_protocol(paths.protocol).ensemble
-            for member, sha256 in zip(members, recorded.member_sha256, strict=False):
+        if recorded.member_sha256 or recorded.arm_model_sha256:
+            protocol = read_protocol(paths.protocol)
+            others = [*zip(protocol.ensemble, recorded.member_sha256, strict=False)]
+            others += [(one.base_model, recorded.arm_model_sha256.get(one.name)) for one in protocol.arms.models]
+            for member, sha256 in others:
                 if sha256 is not None:
                     _check_weights(findings, paths, weights_file(member.weights), sha256)
 

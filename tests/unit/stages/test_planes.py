@@ -81,7 +81,7 @@ def made_planes() -> tuple[MadePlanes, PlannedPlanes]:
         "epsilon": np.full(16, 20.0),
         "repetitions": np.full(16, 7),
     }
-    table = {"image_id": names, "category": np.array(["a", "b"], dtype=object)}
+    table = {"image_id": names, "category": np.array(["a", "b"], dtype=object), "role": np.array(["plane"] * 2)}
     planes = PlannedPlanes(items, table, clean, index)
     return make_planes(planes, model, section, first_index=2, seeds=[1, 2]), planes
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from closedloop.artifacts.day.objectives.tables import OBJECTIVE_EFFECTS, SEALED_OBJECTIVES
 from closedloop.artifacts.documents import Document
 from closedloop.artifacts.layouts import ArrayLayout, Column, Dataset, TableLayout
 
@@ -67,4 +68,19 @@ ARM_FORETOLD = TableLayout(
         "reviewer": Column("string", "", "model that foretells"),
         "foretold": Column("float64", "z", "its sealed change at the attacked site, attacked minus clean"),
     },
+)
+
+
+_NAMED_BY_ARM = {
+    "objective": Column("string", "", "the arm, as in the protocol; with its epsilon where it has several"),
+    "objective_kind": Column("string", "", "level, maximise, controversial or population"),
+}
+
+SEALED_ARM_OBJECTIVES = TableLayout(
+    kind="sealed_arm_objectives", columns={**SEALED_OBJECTIVES.columns, **_NAMED_BY_ARM}
+)
+
+
+ARM_OBJECTIVE_EFFECTS = TableLayout(
+    kind="arm_objective_effects", columns={**OBJECTIVE_EFFECTS.columns, **_NAMED_BY_ARM}
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section
 from closedloop.artifacts.protocol.arms.names import DAY_MODEL, MEMBER, models_of_day
+from closedloop.artifacts.protocol.arms.objective import ArmObjective
 from closedloop.artifacts.protocol.attack import Gradient
 from closedloop.artifacts.protocol.images import BaseModelChoice
 from closedloop.artifacts.protocol.numbers import (
@@ -18,6 +21,7 @@ from closedloop.artifacts.protocol.numbers import (
     RepetitionsOfPairs,
     StepFraction,
 )
+from closedloop.artifacts.protocol.objectives.stated import StatedObjective
 
 ARM = "arm"
 """Kind of an attack that an arm made: in no estimate of all sites, and no model is fitted to it."""
@@ -30,20 +34,11 @@ class ArmModel(Section):
     """A network that is fitted every day beside the day's model, to the same responses, by itself."""
 
     name: ArmName
-    base_model: BaseModelChoice = Field(description="one of ours, or the file of an imported one")
-
-    @model_validator(mode="after")
-    def _is_ours(self) -> ArmModel:
-        if self.base_model.source != "own":
-            raise ValueError(
-                f"base_model.source: expected own, found {self.base_model.source}: what code such a network is, is "
-                "noted for base_model and the ensemble alone. Make it a member of the ensemble"
-            )
-        return self
+    base_model: BaseModelChoice = Field(description="a network of any source, as base_model of the protocol")
 
 
 class Arm(Section):
-    """Who makes attacks: a model, a search and a gradient."""
+    """Who makes images: a model, an objective, a search and a gradient."""
 
     name: ArmName
     model: ArmName = Field(
@@ -58,6 +53,9 @@ class Arm(Section):
     share: Share = Field(
         default=1.0, description="part of arms.n_pairs that it attacks: the first ones, so that arms share them"
     )
+    objective: ArmObjective | None = Field(
+        default=None, description="what its images are to attain; left out: attacks, the largest change of the site"
+    )
 
     @model_validator(mode="after")
     def _values_compare(self) -> Arm:
@@ -66,7 +64,27 @@ class Arm(Section):
                 "search: expected one that does not go back to its best step, found annealed with a random gradient. "
                 "Use cosine, or set shift, scale and noise to 0"
             )
+        if self.objective is not None and self.search != "cosine":
+            raise ValueError(f"search: expected cosine for an objective, found {self.search}. Leave it out")
         return self
+
+    @property
+    def asked(self) -> tuple[float, ...]:
+        """What is asked of every pair of an image and a site, an image each; NaN where that is no level."""
+        return self.objective.asked if self.objective is not None else (math.nan,)
+
+    @property
+    def has_ball(self) -> bool:
+        """Whether epsilon bounds its changes."""
+        return self.objective is None or self.objective.kind != "maximise"
+
+    def stated(self, epsilon: float) -> StatedObjective | None:
+        """Return its objective within a ball, as the section objectives has it; None of attacks."""
+        if self.objective is None:
+            return None
+        return self.objective.stated(
+            self.name, epsilon=epsilon, gradient=self.gradient, steps=self.steps, step_fraction=self.step_fraction
+        )
 
 
 class Arms(Section):
@@ -83,6 +101,9 @@ class Arms(Section):
     n_pairs: CountOrNone = Field(
         default=100, description="pairs of an anchor image and a site that an arm with share 1 attacks a day"
     )
+    n_sites: CountOrNone = Field(
+        default=0, description="sites among these, the most reliable ones of day 0 still attacked; 0: all"
+    )
     epsilons: tuple[Epsilon, ...] = Field(
         default=(10.0,), min_length=1, max_length=100, description="L2 norms on a 224 x 224 x 3 image in [0, 1] pixels"
     )
@@ -93,19 +114,27 @@ class Arms(Section):
         """Return how many pairs an arm attacks on a day."""
         return round(self.n_pairs * arm.share)
 
+    def epsilons_of(self, arm: Arm) -> tuple[float, ...]:
+        """Return in which epsilons an arm makes images; without a ball, the largest as the scale of its steps."""
+        return self.epsilons if arm.has_ball else self.epsilons[-1:]
+
+    def images_of(self, arm: Arm) -> int:
+        """Return how many images an arm makes on a day."""
+        return self.pairs_of(arm) * len(self.epsilons_of(arm)) * len(arm.asked)
+
+    def sites_of(self, sites: Sequence[int]) -> tuple[int, ...]:
+        """Return which sites arms attack, of those that the day does, the most reliable ones of day 0 first."""
+        return tuple(sites[: self.n_sites or None])
+
     def n_made(self, day: int) -> int:
         """Return how many images all arms make on a day."""
-        if day < self.first_day:
-            return 0
-        return len(self.epsilons) * sum(self.pairs_of(arm) for arm in self.arms)
+        return sum(self.images_of(arm) for arm in self.arms) if day >= self.first_day else 0
 
     def gradients_of(self, day: int) -> int:
         """Return how many gradients their searches take on a day, at most: up and down."""
         if day < self.first_day:
             return 0
-        return len(self.epsilons) * sum(
-            2 * self.pairs_of(arm) * arm.steps * max(arm.gradient.samples, 1) for arm in self.arms
-        )
+        return sum(2 * self.images_of(arm) * arm.steps * max(arm.gradient.samples, 1) for arm in self.arms)
 
     def check(self, *, n_anchors: int, n_sites: int, n_members: int) -> None:
         """Refuse arms that the protocol around them has no models or images for.
@@ -124,14 +153,25 @@ class Arms(Section):
         """
         known = models_of_day((one.name for one in self.models), n_members)
         for arm in self.arms:
-            if arm.model not in known:
+            others = [arm.objective.against] if arm.objective is not None and arm.objective.against else []
+            if unknown := [name for name in (arm.model, *others) if name not in known]:
                 raise ValueError(
-                    f"arms.arms: expected a model among {', '.join(known)}, found {arm.model} for {arm.name}. "
+                    f"arms.arms: expected a model among {', '.join(known)}, found {unknown[0]} for {arm.name}. "
                     "Correct it, or name the network under arms.models"
                 )
+            if arm.model in others:
+                raise ValueError(
+                    f"arms.arms: expected another model for {arm.name} to part from, found {arm.model} twice. Correct "
+                    "model or objective.against"
+                )
+        if self.n_sites > n_sites:
+            raise ValueError(
+                f"arms.n_sites: expected at most sites.n_sites ({n_sites}), found {self.n_sites}. Lower it"
+            )
+        n_sites, name = (self.n_sites, "arms.n_sites") if self.n_sites else (n_sites, "sites.n_sites")
         if self.arms and self.n_pairs > n_anchors * n_sites:
             raise ValueError(
-                f"arms.n_pairs: expected at most images.anchors x sites.n_sites ({n_anchors * n_sites}), found "
+                f"arms.n_pairs: expected at most images.anchors x {name} ({n_anchors * n_sites}), found "
                 f"{self.n_pairs}. Lower it, or show more anchors"
             )
         if self.arms and not self.first_day:

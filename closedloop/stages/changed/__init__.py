@@ -1,0 +1,1 @@
+"""Images that were made of clean ones: their rows of the day's tables, whoever made them."""
