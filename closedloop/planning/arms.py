@@ -55,7 +55,8 @@ class ExpectedArms:
 def expect_arms(basis: DayBasis, section: Arms, *, day: int, n_sites: int) -> tuple[ExpectedArms, ...]:
     """Return what a day's arms are expected to show, an entry an epsilon; nothing where it has fewer than two.
 
-    The clean image is the same for both and cancels. Their true changes of a pair are taken to correlate by a half.
+    The clean image is the same for both and cancels. Their true changes of a pair are taken to correlate by a half. Arms
+    with an objective are left out: nothing is known of how far sites follow it.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def expect_arms(basis: DayBasis, section: Arms, *, day: int, n_sites: int) -> tu
     n_sites
         That are attacked.
     """
-    sizes = sorted(section.pairs_of(arm) for arm in section.arms)
+    sizes = sorted(section.pairs_of(arm) for arm in section.arms if arm.objective is None)
     if len(sizes) < 2 or not section.n_made(day):
         return ()
     n_pairs = sizes[-2]  # of the two arms with most pairs

@@ -13,10 +13,9 @@ from closedloop.analysis.intervals import student_95, student_p
 from closedloop.analysis.objectives.followed import Followed, mean_of_images, mean_over_images, slopes_of_images
 from closedloop.analysis.slopes import holm
 from closedloop.artifacts.tables import Columns
+from closedloop.report.arms.numbers import LEVEL
 from closedloop.report.tables import Table
 from closedloop.report.wording import count, number, span
-
-LEVEL = "level"
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,8 @@ class ArmLevels:
         Slope of the measured response on the level of each clean image, within its sites.
     true_by_image
         The same of a simulated subject's hidden rates; empty of a real one.
+    reached_by_image
+        Of the measured response among the levels that are reached.
     foretold
         The same of the arm's own model, the mean over images.
     distance
@@ -42,6 +43,7 @@ class ArmLevels:
     name: str
     by_image: dict[str, float]
     true_by_image: dict[str, float]
+    reached_by_image: dict[str, float]
     foretold: float
     distance: Followed
     n: int
@@ -82,6 +84,8 @@ def level_tables(levels: Columns) -> Iterator[Table]:
             "95 %",
             *(("hidden truth", "95 %") if has_truth else ()),
             "foretold",
+            "reached levels",
+            "95 %",
             "distance (SD)",
             "images made",
             "clean images",
@@ -93,6 +97,7 @@ def level_tables(levels: Columns) -> Iterator[Table]:
                 *_slope(mean_of_images([*arm.by_image.values()])),
                 *(_slope(mean_of_images([*arm.true_by_image.values()])) if has_truth else ()),
                 number(arm.foretold),
+                *_slope(mean_of_images([*arm.reached_by_image.values()])),
                 number(arm.distance.value),
                 count(arm.n),
                 count(len(arm.by_image)),
@@ -102,7 +107,8 @@ def level_tables(levels: Columns) -> Iterator[Table]:
         ),
         caption="Levels of each arm: measured SD for each SD of the level that the arm's own model was brought to, "
         "within pairs of image and site; 1 follows wholly, 0 not at all. Means over clean images, with intervals over "
-        "them. Distance: mean of the response from the level, without its sign.",
+        "them. Reached levels: the measured slope among the images that the arm's own model says are at their level. "
+        "Distance: mean of the response from the level, without its sign.",
     )
     pairs = list(itertools.combinations(arms, 2))
     if pairs:
@@ -156,6 +162,7 @@ def _of_arm(name: str, levels: Columns) -> ArmLevels:
         name,
         slopes[""],
         slopes["true_"],
+        slopes_of_images(np.where(own["is_reached"], own["made"], np.nan), own["target_sd"], image=image, site=site),
         mean_of_images([*slopes["predicted_"].values()]).value,
         mean_over_images(np.abs(own["made"] - own["target_sd"]), image),
         int(np.isfinite(own["made"]).sum()),

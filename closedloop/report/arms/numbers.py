@@ -15,6 +15,9 @@ from closedloop.artifacts.tables import Columns
 ATTACK = "attack"
 """Kind of the images of an arm without an objective."""
 
+LEVEL = "level"
+"""Kind of those that bring sites to stated levels."""
+
 _SEED = 0  # an interval depends on its attacks alone
 
 
@@ -73,7 +76,7 @@ class ComparedArms:
     epsilon
         Which.
     arms
-        The one that moved sites most first.
+        The one that moved sites most first; of levels in the protocol's order.
     differences
         Of every two, on the pairs that both attacked.
     kind
@@ -150,8 +153,9 @@ def _at_epsilon(epsilon: float, kind: str, effects: Columns, foretold: Columns) 
         )
         for name, own in zip(names, changes, strict=True)
     ]
-    order = sorted(found, key=lambda one: -one.change.mean if np.isfinite(one.change.mean) else np.inf)
-    return ComparedArms(epsilon, tuple(order), compare_arms(changes, seed=_SEED), kind)
+    if kind != LEVEL:  # how far an image at a level moved a site is no merit
+        found.sort(key=lambda one: -one.change.mean if np.isfinite(one.change.mean) else np.inf)
+    return ComparedArms(epsilon, tuple(found), compare_arms(changes, seed=_SEED), kind)
 
 
 def _reviews(effects: Columns, foretold: Columns) -> ArmReviews:

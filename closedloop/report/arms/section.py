@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from closedloop.analysis.arms.reviewing import Resampled
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.report.arms.levels import LEVEL, level_tables, levels_of, missed_levels
-from closedloop.report.arms.numbers import ATTACK, ComparedArms, SessionArms, compared_arms
+from closedloop.report.arms.levels import level_tables, levels_of, missed_levels
+from closedloop.report.arms.numbers import ATTACK, LEVEL, ComparedArms, SessionArms, compared_arms
 from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.objectives.figures import followed_levels
 from closedloop.report.reading import DayRecord
@@ -200,7 +200,11 @@ def _explained(one: ComparedArms) -> Table:
 
 
 def _made_by(one: ComparedArms) -> tuple[str, ...]:
-    return tuple(f"{'attacks' if one.kind == ATTACK else 'images'} of {arm.name}" for arm in one.arms)
+    what = "attacks" if one.kind == ATTACK else "images"
+    return tuple(
+        f"{what} of {arm.name}" + ("" if one.kind == ATTACK or arm.name == arm.model else f" ({arm.model})")
+        for arm in one.arms
+    )
 
 
 def _reviewers(one: ComparedArms) -> Table:

@@ -98,7 +98,7 @@ def make_arms(planned: PlannedArms, search: ArmSearch, *, first_index: int) -> M
     n_done = 0
     for arm in search.section.arms:
         rows = np.flatnonzero(planned.arm == arm.name)
-        own = replace(search, work=_from(search.work, arm, n_done))
+        own = replace(search, work=_from(search.work, arm, n_done, len(planned.arm)))
         stated = arm.stated(search.section.epsilons[-1])
         if stated is None or not len(rows):
             found.append(_attacks_of(arm, rows, planned, own))
@@ -125,10 +125,8 @@ def make_arms(planned: PlannedArms, search: ArmSearch, *, first_index: int) -> M
     )
 
 
-def _from(work: SearchWork, arm: Arm, n_done: int) -> SearchWork:
-    return SearchWork(
-        work.workers, work.scratch / arm.name, lambda done, total: work.progress(n_done + done, n_done + total)
-    )
+def _from(work: SearchWork, arm: Arm, n_done: int, n_items: int) -> SearchWork:
+    return SearchWork(work.workers, work.scratch / arm.name, lambda done, _: work.progress(n_done + done, n_items))
 
 
 def _attacks_of(arm: Arm, rows: NDArray[np.int64], planned: PlannedArms, search: ArmSearch) -> SynthesisResult:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from closedloop.analysis.objectives.followed import mean_over_images, slope_over_images
+from closedloop.analysis.objectives.followed import mean_over_images, slope_over_images, slopes_of_images
 
 RNG = np.random.default_rng(3)
 
@@ -42,3 +42,13 @@ def test_a_row_without_a_response_is_left_out_and_an_image_without_any_too() -> 
 
 def test_of_nothing_nothing_is_known() -> None:
     assert np.isnan(mean_over_images(np.array([np.nan]), np.array([0])).value)
+
+
+def test_slopes_of_images_are_what_the_mean_is_of_and_images_at_one_level_have_none() -> None:
+    target, image = np.array([0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 1.0, 1.0]), np.array([*"aaabbbcc"])
+    response, site = np.array([0.0, 1.0, 2.0, 5.0, 8.0, 11.0, 0.0, 9.0]), np.zeros(8)
+
+    found = slopes_of_images(response, target, image=image, site=site)
+
+    assert found == pytest.approx({"a": 1.0, "b": 3.0})
+    assert slope_over_images(response, target, image=image, site=site)[0] == pytest.approx(2.0)

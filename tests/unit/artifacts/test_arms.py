@@ -29,6 +29,34 @@ def with_arms(**section: Any) -> Protocol:
     return Protocol.model_validate(plain | {"arms": {"arms": ARMS, "n_pairs": 20, **section}})
 
 
+def asking(**objective: Any) -> dict[str, Any]:
+    return {"name": "a", "objective": objective}
+
+
+def test_a_network_of_an_arm_may_be_of_any_source() -> None:
+    protocol = with_arms(models=[{"name": "mine", "base_model": FOREIGN}])
+    assert [one.source for one in protocol.networks][-1] == "module"
+    assert protocol.networks[0] == protocol.base_model
+    assert len(protocol.networks) == 2 + len(protocol.ensemble)
+
+
+def test_levels_are_made_of_every_pair_and_without_a_ball_once_whatever_the_epsilons() -> None:
+    levels = asking(kind="level", targets=[-1, 0, 2], unit="sd") | {"steps": 7}
+    most = {"name": "most", "objective": {"kind": "maximise"}, "share": 0.5}
+    section = with_arms(arms=[levels, most], epsilons=[2.5, 10.0]).arms
+    assert [section.images_of(arm) for arm in section.arms] == [20 * 2 * 3, 10]
+    assert section.n_made(1) == 130
+    assert section.gradients_of(1) == 2 * (120 * 7 + 10 * 20)
+    assert section.epsilons_of(section.arms[1]) == (10.0,)
+    assert section.sites_of([5, 3, 1]) == (5, 3, 1)
+    assert section.model_copy(update={"n_sites": 2}).sites_of([5, 3, 1]) == (5, 3)
+
+
+def test_arms_without_an_objective_say_what_they_said_before() -> None:
+    plain = with_arms().arms.model_dump(mode="json", exclude_defaults=True)
+    assert {"objective", "n_sites"}.isdisjoint({*plain, *(key for arm in plain["arms"] for key in arm)})
+
+
 def test_what_a_protocol_without_arms_says_is_what_it_said_before() -> None:
     plain = SMOKE.model_dump(mode="json", exclude={"arms"})
     assert protocol_sha256(Protocol.model_validate(plain)) == protocol_sha256(SMOKE)
@@ -62,7 +90,17 @@ def test_of_a_day_of_rounds_the_last_one_has_them() -> None:
         ({"epsilons": [10.0, 2.5]}, "expected ascending values"),
         ({"arms": [{"name": "a", "share": 1.5}]}, "less than or equal to 1"),
         ({"models": [{"name": "day", "base_model": {"layer": "layer3.0", "weights": "small_plain_robust"}}]}, "Rename"),
-        ({"models": [{"name": "mine", "base_model": FOREIGN}]}, "base_model.source: expected own, found module"),
+        ({"n_sites": 1_000}, r"arms.n_sites: expected at most sites.n_sites \(\d+\), found 1000"),
+        ({"n_sites": 1, "n_pairs": 200}, r"at most images.anchors x arms.n_sites \(\d+\), found 200"),
+        ({"arms": [asking(kind="level")]}, "targets: expected some for arm, found 0"),
+        ({"arms": [asking(kind="maximise", targets=[1])]}, "targets: expected none for arm, found 1"),
+        ({"arms": [asking(kind="level", targets=[1, 1])]}, "expected each value once"),
+        ({"arms": [asking(kind="controversial")]}, "against: expected the name of another model for controversial"),
+        ({"arms": [asking(kind="population", against="day")]}, "against: expected none for population, found 'day'"),
+        ({"arms": [asking(kind="controversial", against="vanilla")]}, "found vanilla for a"),
+        ({"arms": [asking(kind="controversial", against="day")]}, "expected another model for a to part from"),
+        ({"arms": [asking(kind="maximise") | {"search": "paper31"}]}, "search: expected cosine for an objective"),
+        ({"arms": [asking(kind="layer_displacement")]}, "Input should be 'level'"),
     ],
 )
 def test_what_cannot_be_is_refused(section: dict[str, Any], words: str) -> None:

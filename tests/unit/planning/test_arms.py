@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from closedloop.artifacts.protocol.arms.objective import ArmObjective
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.protocol.shipped import shipped_protocols
 from closedloop.planning.arms import ExpectedArms, arm_lines
@@ -49,6 +50,9 @@ def test_an_arm_alone_and_a_day_without_arms_tell_no_difference() -> None:
     first = SHIPPED.arms.model_copy(update={"arms": SHIPPED.arms.arms[:1]})
     alone = SHIPPED.model_copy(update={"arms": first})
     assert plan_of_protocol(alone, day=3, hours=None).arms == ()
+    levels = SHIPPED.arms.arms[1].model_copy(update={"objective": ArmObjective(kind="level", targets=(1.0,))})
+    beside = SHIPPED.arms.model_copy(update={"arms": (SHIPPED.arms.arms[0], levels)})
+    assert plan_of_protocol(SHIPPED.model_copy(update={"arms": beside}), day=3, hours=None).arms == ()
     plan = plan_of_protocol(SHIPPED, day=0, hours=None)
     assert plan.arms == ()
     assert "arms" not in plan.as_json()

@@ -20,6 +20,8 @@ def test_a_matrix_made_by_hand_is_right() -> None:
     assert [review.n for review in found.reviews] == [4, 4, 4]
     assert [review.r.value for review in found.reviews] == pytest.approx([1.0, -1.0, 2 / np.sqrt(5)])
     assert [review.slope.value for review in found.reviews] == pytest.approx([2.0, -1.0, 2.0])
+    # the residuals are (.5, 1, 1.5, 2), (-3, -1, 1, 3) and (0, 1, 1, 2), the measured ones' squares about their mean 5
+    assert [review.r2.value for review in found.reviews] == pytest.approx([1 - 7.5 / 5, 1 - 20 / 5, 1 - 6 / 5])
     assert [one.difference.value for one in found.differences] == pytest.approx(
         [2.0, 1 - 2 / np.sqrt(5), -1 - 2 / np.sqrt(5)]
     )

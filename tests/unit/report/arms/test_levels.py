@@ -1,0 +1,113 @@
+"""Arms that bring sites to levels, on a case made by hand: slopes, differences, what is missed, who foretold what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from closedloop.report.arms.levels import level_tables, levels_of, missed_levels
+from closedloop.report.arms.numbers import SessionArms, compared_arms
+
+IMAGES, TARGETS, ARMS = ("a", "b", "c"), (0.0, 1.0, 2.0), ("follows", "half")
+N = len(IMAGES) * len(TARGETS)
+LEVEL = np.tile(TARGETS, len(IMAGES))
+
+
+def objectives() -> dict[str, Any]:
+    """Return two arms at three levels of three images: one site follows wholly, the other by half, .1 more on c."""
+    slope = np.repeat([0.5, 0.5, 0.6], len(TARGETS))
+    is_reached = np.ones(2 * N, dtype=bool)
+    is_reached[[2, 5]] = False
+    return {
+        "image_index": np.arange(10, 10 + 2 * N),
+        "objective": np.repeat(ARMS, N).astype(object),
+        "objective_kind": np.full(2 * N, "level", dtype=object),
+        "image_id": np.tile(np.repeat(IMAGES, len(TARGETS)), 2).astype(object),
+        "site_index": np.zeros(2 * N, dtype=int),
+        "neuroid_id": np.full(2 * N, "array1-000", dtype=object),
+        "target": np.tile(LEVEL, 2),
+        "target_sd": np.tile(LEVEL, 2),
+        "made": np.r_[LEVEL + 3, slope * LEVEL],
+        "true_made": np.r_[LEVEL, 0.5 * LEVEL],
+        "predicted_made": np.tile(LEVEL, 2),
+        "is_reached": is_reached,
+    }
+
+
+def session() -> SessionArms:
+    """Return the same with an arm that attacks; of its models one foretells what comes, the other its opposite."""
+    asked, n = objectives(), 2 * N + 3
+    change = np.r_[asked["made"], 1.0, 2.0, 4.0]
+    effects = {
+        "arm": np.r_[asked["objective"], ["attacks"] * 3].astype(object),
+        "model": np.full(n, "day", dtype=object),
+        "image_index": np.arange(10, 10 + n),
+        "image_id": np.r_[asked["image_id"], IMAGES].astype(object),
+        "neuroid_id": np.full(n, "array1-000", dtype=object),
+        "epsilon": np.full(n, 10.0),
+        "predicted_sign": np.ones(n, dtype=int),
+        "change": change,
+        "first_half": change,
+        "second_half": change,
+        "true_change": np.full(n, np.nan),
+    }
+    foretold = {
+        "image_index": np.tile(effects["image_index"], 2),
+        "arm": np.tile(effects["arm"], 2),
+        "reviewer": np.repeat(["day", "turned"], n).astype(object),
+        "foretold": np.r_[change, -change],
+    }
+    return SessionArms(effects, foretold, asked)
+
+
+def test_slopes_of_arms_and_their_difference_are_those_of_the_images() -> None:
+    levels = levels_of([objectives()])
+    assert levels is not None
+    of_arms, differences = level_tables(levels)
+    rows = {row[0]: row[1:] for row in of_arms.rows}
+    assert [float(rows[name][0]) for name in ARMS] == pytest.approx([1.0, 0.533], abs=5e-4)
+    assert [float(rows[name][2]) for name in ARMS] == pytest.approx([1.0, 0.5])
+    assert [float(rows[name][5]) for name in ARMS] == pytest.approx([1.0, 0.533], abs=5e-4)
+    assert [float(rows[name][7]) for name in ARMS] == pytest.approx([3.0, (0.5 + 0.5 + 0.4) / 3], abs=5e-4)
+    assert [rows[name][8:] for name in ARMS] == [("9", "3", "7"), ("9", "3", "9")]
+    [row] = differences.rows
+    assert row[0] == "follows − half"
+    assert float(row[1]) == pytest.approx(1 - 1.6 / 3, abs=5e-4)
+
+
+def test_levels_that_are_not_reached_are_named_with_their_site() -> None:
+    levels = levels_of([objectives()])
+    assert levels is not None
+    missed = missed_levels(levels)
+    assert missed is not None
+    assert missed.rows == (("follows", "array1-000", "2.000", "2.000", "2", "3"),)
+    levels["is_reached"][:] = True
+    assert missed_levels(levels) is None
+
+
+def test_sessions_without_levels_have_no_table() -> None:
+    other = objectives() | {"objective_kind": np.full(2 * N, "maximise", dtype=object)}
+    assert levels_of([other]) is None
+    assert levels_of([]) is None
+
+
+def test_each_level_of_a_pair_is_compared_with_the_same_level_and_attacks_stand_alone() -> None:
+    attacks, levels = compared_arms([session()])
+    assert (attacks.kind, [arm.name for arm in attacks.arms]) == ("attack", ["attacks"])
+    assert (levels.kind, {arm.name for arm in levels.arms}) == ("level", set(ARMS))
+    [difference] = levels.differences
+    assert difference.difference.n_pairs == N
+    assert difference.difference.mean == pytest.approx((LEVEL + 3).mean() - (1.6 / 3 * LEVEL).mean())
+
+
+def test_the_cross_prediction_of_a_case_made_by_hand_is_right() -> None:
+    _, levels = compared_arms([session()])
+    for arm in levels.arms:
+        reviews = {review.reviewer: review for review in arm.reviews.reviews}
+        assert reviews["day"].n == N
+        assert [reviews[name].r.value for name in ("day", "turned")] == pytest.approx([1.0, -1.0])
+        assert [reviews[name].slope.value for name in ("day", "turned")] == pytest.approx([1.0, -1.0])
+        assert reviews["day"].r2.value == pytest.approx(1.0)
+        assert arm.reviews.ceiling == pytest.approx(1.0)
