@@ -15,7 +15,7 @@ class StudyArms(StudyDocuments):
     """What a `Study` has of ways of driving sites that were compared on the same images."""
 
     def arms(self, *, truth: bool = False) -> pd.DataFrame:
-        """Return what every arm's attacks did at their sites, of all days.
+        """Return what every arm's images did at their sites, of all days.
 
         Parameters
         ----------
@@ -25,8 +25,9 @@ class StudyArms(StudyDocuments):
         Returns
         -------
         DataFrame
-            A row an attack: ``arm``, the measured ``change`` in sigma and the sealed ``predicted_sign``; no row where
-            the protocol lists no ``arms``. All: docs/columns.md.
+            A row an image: ``arm``, the measured ``change`` in sigma and the sealed ``predicted_sign``; of arms with an
+            objective its ``objective_kind`` (else attack) and, of levels, ``target``, ``target_sd`` and whether the
+            bytes reach it. No row where the protocol lists no ``arms``. All: docs/columns.md.
 
         Examples
         --------

@@ -102,7 +102,7 @@ DATA_FRAMES: Mapping[str, tuple[Mapping[str, Column], str]] = {
         POPULATION,
         "A row an image that was to mislead a decoder, or noise beside it; columns `true_` only with `truth=True`.",
     ),
-    "arms": (ARMS, "A row an attack of an arm; the column `true_change` only with `truth=True`."),
+    "arms": (ARMS, "A row an image of an arm; the column `true_change` only with `truth=True`."),
     "foretold": (FORETOLD, "A row an attack of an arm and a model, as it was sealed."),
     "objectives": (
         OBJECTIVES,

@@ -55,8 +55,8 @@ class ExpectedArms:
 def expect_arms(basis: DayBasis, section: Arms, *, day: int, n_sites: int) -> tuple[ExpectedArms, ...]:
     """Return what a day's arms are expected to show, an entry an epsilon; nothing where it has fewer than two.
 
-    The clean image is the same for both and cancels. Their true changes of a pair are taken to correlate by a half. Arms
-    with an objective are left out: nothing is known of how far sites follow it.
+    The clean image is the same for both and cancels. Their true changes of a pair are taken to correlate by a half.
+    Arms with an objective are left out: nothing is known of how far sites follow it.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from closedloop.models.site_model import predict
 from closedloop.stages.arms.models import ArmFiles
 from closedloop.stages.from_protocol.attack import lattice_of
 from closedloop.stages.objectives.aims import AimedItems, NaturalResponses, aims_of, method_of_objective
-from closedloop.stages.objectives.sealed import Responses, sealed_responses
+from closedloop.stages.objectives.sealed import ModelResponses, sealed_responses
 from closedloop.stages.probes import SearchWork
 
 ImageBytes = NDArray[np.uint8]
@@ -116,7 +116,7 @@ def asked_images(
     responses = sealed_responses(
         asked,
         natural,
-        Responses(of_clean[planned.beneath], made),
+        ModelResponses(of_clean[planned.beneath], made),
         tolerance=np.full(len(site), stated.tolerance),
     )
     sealed = {

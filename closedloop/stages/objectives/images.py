@@ -24,7 +24,7 @@ from closedloop.stages.changed.images import ChangedImages, Foretold
 from closedloop.stages.from_protocol.attack import lattice_of
 from closedloop.stages.objectives.aims import AimedItems, NaturalResponses, aims_of, method_of_objective
 from closedloop.stages.objectives.layers import displaced
-from closedloop.stages.objectives.sealed import Responses, sealed_responses
+from closedloop.stages.objectives.sealed import ModelResponses, sealed_responses
 from closedloop.stages.probes import SearchWork
 
 ImageBytes = NDArray[np.uint8]
@@ -134,7 +134,7 @@ def make_objectives(planned: PlannedObjectives, search: ObjectiveSearch, *, firs
     sealed |= sealed_responses(
         AimedItems(site, sealed["target_sd"]),
         natural,
-        Responses(of_clean[beneath], made.astype(np.float64)),
+        ModelResponses(of_clean[beneath], made.astype(np.float64)),
         tolerance=sealed.pop("tolerance"),
     )
     of_site = site >= 0

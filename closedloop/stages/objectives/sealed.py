@@ -17,7 +17,7 @@ _ROUNDING = 1.001
 
 
 @dataclass(frozen=True)
-class Responses:
+class ModelResponses:
     """A model's responses of all its outputs to the clean image beneath each item, and to what was made of it.
 
     Attributes
@@ -31,7 +31,7 @@ class Responses:
 
 
 def sealed_responses(
-    items: AimedItems, natural: NaturalResponses, responses: Responses, *, tolerance: Floats
+    items: AimedItems, natural: NaturalResponses, responses: ModelResponses, *, tolerance: Floats
 ) -> dict[str, NDArray[Any]]:
     """Return the columns that say what a model foretells, and whether that is within the tolerance of the level.
 
