@@ -9,6 +9,7 @@ from importlib import import_module
 NAMES = {
     "first_light": "the six-day dry run, timed, and what it must show (the default)",
     "arms": "whether a study's arms rank as the hidden truth ranks them, three simulated subjects (half an hour)",
+    "allocation": "arms whose shares earlier days decide: coverage, bias, false alarms, over simulated experiments",
     "attack_speed": "attacks against foolbox, torchattacks and robustness: the same gradients, the same gain",
     "attack_gain": "what each search gains for its gradients, on float images and on bytes",
     "calibrations": "what the calibrations of valve and light recover of a known truth, with noise",

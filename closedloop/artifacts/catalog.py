@@ -6,6 +6,7 @@ is written from this table (`tools.study_tree`).
 
 from __future__ import annotations
 
+from closedloop.artifacts.day.arms.tables import ARM_ALLOCATION as ARM_ALLOCATION_LAYOUT
 from closedloop.artifacts.day.arms.tables import ARM_ATTACKS as ARM_ATTACKS_LAYOUT
 from closedloop.artifacts.day.arms.tables import ARM_EFFECTS as ARM_EFFECTS_LAYOUT
 from closedloop.artifacts.day.arms.tables import ARM_FORETOLD as ARM_FORETOLD_LAYOUT
@@ -98,6 +99,13 @@ PLANNED_ARMS = TableFile(
     holds="which arm makes which attack",
     optional=True,  # where a protocol has none, and before their first day
     layout=PLANNED_ARMS_LAYOUT,
+)
+ARM_ALLOCATION = TableFile(
+    "plan",
+    "allocation.parquet",
+    holds="how many pairs each arm attacks, and by which earlier numbers",
+    optional=True,  # where earlier days decide it
+    layout=ARM_ALLOCATION_LAYOUT,
 )
 
 STIMULI = TableFile("synthesize", "stimuli.parquet", holds="every image, with the sealed signs", layout=STIMULI_LAYOUT)

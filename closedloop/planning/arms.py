@@ -5,8 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from closedloop.analysis.expected.allocation import AllocationDesign, SimulatedAllocation, simulate_allocation
 from closedloop.analysis.expected.power import power_of_mean, smallest_effect
+from closedloop.artifacts.protocol.arms.adaptive import n_movable
 from closedloop.artifacts.protocol.arms.section import Arms
+from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.planning import assumed
 from closedloop.planning.basis import DayBasis
 
 A_FIFTH = 0.2
@@ -16,6 +22,7 @@ PROMISED = 0.8
 """Power from which on a difference is promised to be told."""
 
 _ALIKE = 0.5  # assumed correlation of two arms' true changes of the same pairs
+_LAST_GROWN = 5  # day up to which changes grow in the paper
 
 
 @dataclass(frozen=True)
@@ -117,3 +124,97 @@ def _line(one: ExpectedArms) -> str:
         return f"{found}."
     needed = f"; for four fifths it would take some {one.needed:,.0f} pairs" if math.isfinite(one.needed) else ""
     return f"{found}: that is no promise{needed}, over several days, too."
+
+
+@dataclass(frozen=True)
+class ExpectedAllocation:
+    """What adaptive shares are expected to do over a study in which one arm is better than the others by a fifth.
+
+    Attributes
+    ----------
+    epsilon
+        Whose attacks decide: the largest.
+    days
+        Of the study, that have arms.
+    simulated
+        Of many such studies; None where nothing can be promised, so that no number is told.
+    """
+
+    epsilon: float
+    days: tuple[int, ...]
+    simulated: SimulatedAllocation | None
+
+
+def expect_allocation(basis: DayBasis, protocol: Protocol, *, day: int, n_days: int) -> ExpectedAllocation | None:
+    """Return what adaptive shares are expected to do over the study; None where shares are fixed.
+
+    Parameters
+    ----------
+    basis
+        What it rests on.
+    protocol
+        Of the session.
+    day
+        That is planned: its noise and spread are those of all days, and its size grows as in the paper.
+    n_days
+        Of the study.
+    """
+    section, n_sites, images = protocol.arms, protocol.sites.n_sites, protocol.images
+    days = tuple(range(section.first_day, n_days))
+    if section.adaptive is None or not section.n_made(day) or not any(section.is_adaptive_on(one) for one in days):
+        return None
+    epsilon, own = max(section.epsilons), np.array([section.pairs_of(arm) for arm in section.arms])
+    variance, size = basis.law.variance_at(epsilon), basis.law.size_at(epsilon)
+    grown = np.array([assumed.grown(min(one, _LAST_GROWN) - min(day, _LAST_GROWN)) for one in days])
+    noise = variance.changed / (section.repetitions * basis.used)
+    effects = (size * grown)[:, None] * np.array([1 + A_FIFTH, *[1.0] * (len(own) - 1)])
+    if not size > 0 or not own.all():
+        return ExpectedAllocation(epsilon, days, None)
+    found = simulate_allocation(
+        AllocationDesign(
+            own_pairs=own,
+            movable=np.array(n_movable(section.adaptive, own.tolist())),
+            most=images.anchors * n_sites,
+            n_fixed=sum(not section.is_adaptive_on(one) for one in days),
+            effects=effects,
+            own_variance=noise + (1 - _ALIKE) * variance.spread,
+            shared_variance=variance.clean / (images.anchor_repetitions * basis.used) + _ALIKE * variance.spread,
+            degrees=min(images.anchors, n_sites) - 1,
+            n_images=images.anchors,
+        )
+    )
+    return ExpectedAllocation(epsilon, days, found if found.most >= PROMISED else None)
+
+
+def allocation_lines(expected: ExpectedAllocation | None) -> list[str]:
+    """Say what adaptive shares will do, or that they promise nothing; no line where shares are fixed.
+
+    Parameters
+    ----------
+    expected
+        Of the study.
+    """
+    if expected is None:
+        return []
+    one = expected.simulated
+    if one is None:
+        return [
+            f"Adaptive arms: no promise. By the noise at epsilon {expected.epsilon:g} this study would too often move "
+            "attacks to the worse one of two arms that differ by a fifth. Leave arms.adaptive out, or show more pairs, "
+            "more days or a larger epsilon."
+        ]
+    shares = ", ".join(f"{100 * share:.0f}" for share in one.shares)
+    adaptive, fixed = one.adaptive, one.fixed
+    return [
+        f"Adaptive arms, should one be better by a fifth at epsilon {expected.epsilon:g} and changes grow as in the "
+        f"paper: on days {expected.days[0]} to {expected.days[-1]} it makes {shares} % of the arms' attacks, and on "
+        f"the last one most of them in {_percent(one.most)} of such studies. Against fixed shares, over all days: it "
+        f"is told from another in {_percent(adaptive.power)} in place of {_percent(fixed.power)}; the 95 % "
+        f"interval of the difference is {adaptive.width:.3f} sigma wide in place of {fixed.width:.3f}, that of its "
+        f"own mean {adaptive.mean_width:.3f} in place of {fixed.mean_width:.3f}."
+    ]
+
+
+def _percent(part: float) -> str:
+    """Return a part of simulated studies as text: of some hundreds all are no certainty."""
+    return "over 99 %" if part > 0.99 else f"{100 * part:.0f} %"

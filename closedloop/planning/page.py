@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from closedloop import __version__
-from closedloop.planning.arms import arm_lines
+from closedloop.planning.arms import allocation_lines, arm_lines
 from closedloop.planning.assumed import GROWTH
 from closedloop.planning.expectation import Contrast
 from closedloop.planning.plan import Plan, PlannedAlternative
@@ -286,7 +286,7 @@ def _arms(plan: Plan) -> Iterator[PageSection]:
         for one in plan.arms
     )
     columns = ("", "shared pairs", "SE (σ)", "told from (σ)", "power at a fifth")
-    table = Table(columns, rows, " ".join(arm_lines(plan.arms)))
+    table = Table(columns, rows, " ".join([*arm_lines(plan.arms), *allocation_lines(plan.allocation)]))
     yield PageSection("arms", "Arms beside each other", tables=(table,))
 
 

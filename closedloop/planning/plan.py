@@ -11,7 +11,7 @@ from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.rounds import protocol_of_session, rounds_of_day
 from closedloop.artifacts.records.sequence import Block
 from closedloop.planning.alternatives import NewValues, alternatives
-from closedloop.planning.arms import ExpectedArms, expect_arms
+from closedloop.planning.arms import ExpectedAllocation, ExpectedArms, expect_allocation, expect_arms
 from closedloop.planning.assumed import RELIABILITY, AssumedReliability
 from closedloop.planning.basis import DayBasis
 from closedloop.planning.decided import ToldDecisions
@@ -118,6 +118,8 @@ class Plan:
         What the day's planes of images are expected to tell; None where it shows none.
     arms
         What the day tells of the difference of two arms, epsilon by epsilon; empty where it has no two.
+    allocation
+        What adaptive shares of arms do over the study; None where shares are fixed.
     """
 
     protocol: str
@@ -144,6 +146,7 @@ class Plan:
     waits_by: str = ""
     planes: ExpectedPlanes | None = None
     arms: tuple[ExpectedArms, ...] = ()
+    allocation: ExpectedAllocation | None = None
 
     @property
     def session(self) -> Block:
@@ -173,6 +176,8 @@ class Plan:
             del values["planes"]
         if not self.arms:
             del values["arms"]
+        if self.allocation is None:
+            del values["allocation"]
         told: dict[str, Any] = _without_nan(values)
         return told
 
@@ -276,6 +281,7 @@ def make_plan(
         rounds=rounds,
         planes=expect_planes(basis, own, day=day),
         arms=expect_arms(basis, own.arms, day=day, n_sites=own.sites.n_sites),
+        allocation=expect_allocation(basis, own, day=day, n_days=protocol.days),
     )
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from closedloop.planning.arms import arm_lines
+from closedloop.planning.arms import allocation_lines, arm_lines
 from closedloop.planning.expectation import Contrast, ExpectedEpsilon
 from closedloop.planning.plan import Plan, PlannedAlternative
 from closedloop.report.wording import DASH
@@ -37,7 +37,7 @@ def plan_lines(plan: Plan, *, to_amend: str = "") -> list[str]:
     lines = [_title(plan), *cost_lines(plan), *decided_lines(plan)]
     lines += [*(f"Assumed: {line}" for line in plan.assumptions), "", *_table(plan)]
     lines += ["", TESTS, *_growth_lines(plan)] if plan.epsilons else []
-    lines += [*plane_lines(plan), *arm_lines(plan.arms)]
+    lines += [*plane_lines(plan), *arm_lines(plan.arms), *allocation_lines(plan.allocation)]
     lines += _hours_lines(plan)
     if to_amend and any(one.fits for one in plan.alternatives):
         lines.append(to_take_one(plan, to_amend))
@@ -116,6 +116,7 @@ def protocol_lines(plan: Plan) -> list[str]:
         smallest = ", ".join(f"epsilon {one.epsilon:g}: {_number(one.growth.smallest)}" for one in growth if one.growth)
         lines.append(f"Growth from one day to another that is seen in four of five experiments: {smallest}.")
     lines += [*round_lines(plan), *_growth_lines(plan), *plane_lines(plan), *arm_lines(plan.arms)]
+    lines += allocation_lines(plan.allocation)
     return [*lines, *(f"Assumed: {line}" for line in plan.assumptions)]
 
 

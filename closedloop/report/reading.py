@@ -87,8 +87,9 @@ class DayRecord:
         evaluated.
     image_curves
         Columns of `day.evaluation.IMAGE_CURVES`; None of a day that shows no image many times.
-    arms, arms_foretold, arm_objectives
-        Columns of `day.arms.tables.ARM_EFFECTS`, `ARM_FORETOLD` and `ARM_OBJECTIVE_EFFECTS`; None of a day without any.
+    arms, arms_foretold, arm_objectives, arm_allocation
+        Columns of `day.arms.tables.ARM_EFFECTS`, `ARM_FORETOLD`, `ARM_OBJECTIVE_EFFECTS` and `ARM_ALLOCATION`; None of
+        a day without any.
     stimuli
         Columns of `day.stimuli.STIMULI`; None before *synthesize*.
     objectives, objective_estimates
@@ -125,6 +126,7 @@ class DayRecord:
     arms: Columns | None = None
     arms_foretold: Columns | None = None
     arm_objectives: Columns | None = None
+    arm_allocation: Columns | None = None
 
     @property
     def session(self) -> Block:
@@ -240,6 +242,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         arms=day.table(catalog.ARM_EFFECTS),
         arms_foretold=day.table(catalog.ARM_FORETOLD),
         arm_objectives=day.table(catalog.ARM_OBJECTIVE_EFFECTS),
+        arm_allocation=day.table(catalog.ARM_ALLOCATION),
         stimuli=day.table(catalog.STIMULI) if catalog.STIMULI.published(paths, number).exists() else None,
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import Exclusion, from_text, said_of_all
+from closedloop.artifacts.day.arms.tables import ARM_ALLOCATION
 from closedloop.artifacts.day.plan import (
     PLANNED_ARMS,
     PLANNED_IMAGES,
@@ -30,6 +31,7 @@ from closedloop.artifacts.protocol.protocol import Protocol, session_hours
 from closedloop.artifacts.protocol.rounds import protocol_of_session
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
+from closedloop.stages.arms.allocation import allocate, pairs_by_arm
 from closedloop.stages.arms.rows import arm_items
 from closedloop.stages.context import StageContext
 from closedloop.stages.objectives.rows import objective_rows
@@ -84,7 +86,10 @@ class PlannedRows:
 
 
 def run(context: StageContext) -> None:
-    """Write plan.json, images.parquet and items.parquet; probes.parquet and arms.parquet where there are any."""
+    """Write plan.json, images.parquet and items.parquet; probes.parquet and arms.parquet where there are any.
+
+    Where earlier days decide how much each arm attacks, allocation.parquet, too.
+    """
     block = context.block
     is_measured = context.paths.sequence.measures(block)
     protocol = protocol_of_session(context.protocol, day=block.day, number=block.number, is_measured=is_measured)
@@ -97,7 +102,18 @@ def run(context: StageContext) -> None:
     )
     before = context.paths.sequence.of_day_before(context.block) if protocol.controls.yesterday else ()
     yesterday = yesterdays_attacks({block: context.at(block).read(catalog.STIMULI) for block in before})
-    rows = plan_rows(queue, protocol, sites=sites, seed_of=context.seed, was_shown=yesterday.__contains__)
+    deciding = [context.at(one) for one in context.so_far if protocol.arms.decides(one.day, of=block.day)]
+    effects = [one.read(catalog.ARM_EFFECTS) for one in deciding if one.path(catalog.ARM_EFFECTS).exists()]
+    n_there = len(queue.anchors) * len(protocol.arms.sites_of(sites))
+    allocation = allocate(effects, protocol.arms, day=block.day, most=n_there)
+    rows = plan_rows(
+        queue,
+        protocol,
+        sites=sites,
+        seed_of=context.seed,
+        was_shown=yesterday.__contains__,
+        pairs_of_arms=pairs_by_arm(allocation),
+    )
     budget = Budget(
         n_presentations=rows.n_presentations,
         n_images=rows.n_images,
@@ -111,6 +127,8 @@ def run(context: StageContext) -> None:
     if rows.arms:
         of_arms = [{"item_id": item["item_id"], "arm": arm.name} for arm, item in rows.arms]
         context.write(catalog.PLANNED_ARMS, as_columns(of_arms, PLANNED_ARMS))
+    if allocation:
+        context.write(catalog.ARM_ALLOCATION, as_columns(allocation, ARM_ALLOCATION))
     context.write(
         catalog.DAY_PLAN,
         DayPlan(
@@ -144,6 +162,7 @@ def plan_rows(
     sites: Sequence[int],
     seed_of: Callable[..., int],
     was_shown: Callable[[AttackName], bool],
+    pairs_of_arms: Mapping[str, int] | None = None,
 ) -> PlannedRows:
     """Plan a session: which images, attacks and controls, how often.
 
@@ -160,6 +179,8 @@ def plan_rows(
         Gives a seed by names, as `StageContext.seed` does.
     was_shown
         Whether the day before showed an attack on an anchor.
+    pairs_of_arms
+        See `arm_items`.
     """
     attacked = queue.day >= protocol.attack.first_day
     controlled = queue.anchors[: protocol.controls.n_images if attacked else 0]
@@ -186,7 +207,7 @@ def plan_rows(
         raised=planned_attacks(chosen, preference, epsilons=protocol.attack.epsilons),
         planes=plane_items(queue, protocol.plane, sites=sites),
         objectives=objective_rows(queue, protocol.objectives, sites=sites),
-        arms=arm_items(queue, protocol.arms, sites=sites, seed=seed_of("pairs of arms")),
+        arms=arm_items(queue, protocol.arms, sites=sites, seed=seed_of("pairs of arms"), n_pairs=pairs_of_arms),
     )
 
 

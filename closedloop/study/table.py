@@ -257,6 +257,13 @@ def _yesterdays_attacks(protocol: Protocol, paths: StudyPaths, day: int) -> list
     return [paths.at(block).folder("synthesize", block.day) for block in before]
 
 
+def _before_planning(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]:
+    """Return what is shown again of the day before, and what decides how much each arm attacks."""
+    deciding = [one for one in paths.sequence.until(paths.block(day)) if protocol.arms.decides(one.day, of=day)]
+    evaluations = [paths.at(one).folder("evaluate", one.day) for one in deciding]
+    return [*_yesterdays_attacks(protocol, paths, day), *evaluations]
+
+
 def _earlier_days(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]:
     """Return what is shown again of the day before, and what a decoder of the days before is fitted to."""
     folders = _yesterdays_attacks(protocol, paths, day)
@@ -316,7 +323,7 @@ _DAY: tuple[Stage, ...] = (
         _plan,
         _BEFORE,
         decisions=("not_attacked", "anchors_taken_over"),
-        asked_inputs=_yesterdays_attacks,
+        asked_inputs=_before_planning,
     ),
     Stage(
         "synthesize",

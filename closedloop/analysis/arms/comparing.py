@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from closedloop.analysis.bootstrap import bootstrap_mean
+from closedloop.analysis.arms.by_session import mean_of_sessions
 from closedloop.analysis.estimate import Estimate, Floats, Indices
 from closedloop.analysis.intervals import student_p
 from closedloop.analysis.slopes import holm
@@ -43,9 +43,24 @@ class ArmChanges:
             zip(*(column.tolist() for column in (self.image_index, self.site_index, self.session)), strict=True)
         )
 
-    def mean(self, *, seed: int) -> Estimate:
-        """Return the mean change with its interval over images and sites."""
-        return bootstrap_mean(self.change, image_index=self.image_index, site_index=self.site_index, seed=seed)
+    def mean(self, *, seed: int, weights: Mapping[int, float] | None = None) -> Estimate:
+        """Return the mean change with its interval over images and sites.
+
+        Parameters
+        ----------
+        seed
+            Decides the resamples.
+        weights
+            Of the sessions, where earlier ones decided how much an arm attacks; None: pairs are pooled.
+        """
+        return mean_of_sessions(
+            self.change,
+            image_index=self.image_index,
+            site_index=self.site_index,
+            session=self.session,
+            weights=weights,
+            seed=seed,
+        )
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,9 @@ class ArmDifference:
     corrected_p: float
 
 
-def compare_arms(arms: Sequence[ArmChanges], *, seed: int) -> tuple[ArmDifference, ...]:
+def compare_arms(
+    arms: Sequence[ArmChanges], *, seed: int, weights: Mapping[int, float] | None = None
+) -> tuple[ArmDifference, ...]:
     """Compare every two arms on the pairs of image and site that both attacked.
 
     Parameters
@@ -80,6 +97,8 @@ def compare_arms(arms: Sequence[ArmChanges], *, seed: int) -> tuple[ArmDifferenc
         With names that differ; each has a pair of image and site in a session at most once.
     seed
         Decides the resamples.
+    weights
+        Of the sessions, where earlier ones decided how much an arm attacks; None: pairs are pooled.
 
     Examples
     --------
@@ -92,19 +111,25 @@ def compare_arms(arms: Sequence[ArmChanges], *, seed: int) -> tuple[ArmDifferenc
     >>> found.first, found.second, round(found.difference.mean), found.corrected_p < 0.001
     ('weak', 'strong', -1, True)
     """
-    found = [_difference(first, second, seed=seed) for first, second in itertools.combinations(arms, 2)]
+    found = [
+        _difference(first, second, seed=seed, weights=weights) for first, second in itertools.combinations(arms, 2)
+    ]
     corrected = holm(np.array([one.p for one in found]))
     return tuple(replace(one, corrected_p=float(p)) for one, p in zip(found, corrected, strict=True))
 
 
-def _difference(first: ArmChanges, second: ArmChanges, *, seed: int) -> ArmDifference:
+def _difference(
+    first: ArmChanges, second: ArmChanges, *, seed: int, weights: Mapping[int, float] | None
+) -> ArmDifference:
     of_second = {key: row for row, key in enumerate(second.keys)}
     rows = [(row, of_second[key]) for row, key in enumerate(first.keys) if key in of_second]
     own, others = np.array(rows, dtype=np.int64).reshape(-1, 2).T
-    difference = bootstrap_mean(
+    difference = mean_of_sessions(
         first.change[own] - second.change[others],
         image_index=first.image_index[own],
         site_index=first.site_index[own],
+        session=first.session[own],
+        weights=weights,
         seed=seed,
     )
     t = difference.mean / difference.standard_error if difference.standard_error > 0 else np.nan

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from closedloop.analysis.arms.by_session import true_mean_of_sessions
 from closedloop.analysis.arms.comparing import ArmChanges, ArmDifference, compare_arms
 from closedloop.analysis.arms.reviewing import ArmReviews, review_arm
 from closedloop.analysis.estimate import Estimate
@@ -23,11 +24,22 @@ _SEED = 0  # an interval depends on its attacks alone
 
 @dataclass(frozen=True)
 class SessionArms:
-    """Of one session `ARM_EFFECTS` and `ARM_FORETOLD`; `ARM_OBJECTIVE_EFFECTS` where arms have an objective."""
+    """Tables of one session.
+
+    Attributes
+    ----------
+    effects, foretold
+        `ARM_EFFECTS` and `ARM_FORETOLD`.
+    objectives
+        `ARM_OBJECTIVE_EFFECTS`; None where no arm has an objective.
+    allocation
+        `ARM_ALLOCATION`; None where earlier days decided nothing.
+    """
 
     effects: Columns
     foretold: Columns
     objectives: Columns | None = None
+    allocation: Columns | None = None
 
     @property
     def whole(self) -> Columns:
@@ -81,12 +93,15 @@ class ComparedArms:
         Of every two, on the pairs that both attacked.
     kind
         What their images were to attain; `ATTACK`: the largest change.
+    is_adaptive
+        Whether earlier days decided how much an arm attacked, so that means are taken session by session.
     """
 
     epsilon: float
     arms: tuple[ArmResult, ...]
     differences: tuple[ArmDifference, ...]
     kind: str = ATTACK
+    is_adaptive: bool = False
 
     @property
     def reviewers(self) -> tuple[str, ...]:
@@ -97,7 +112,9 @@ class ComparedArms:
 def compared_arms(sessions: Sequence[SessionArms]) -> tuple[ComparedArms, ...]:
     """Return the arms of some sessions together, an entry an epsilon and kind of objective.
 
-    An image that several sessions attacked is one image: what its attacks did on several days is not independent.
+    An image that several sessions attacked is one image: what its attacks did on several days is not independent. Where
+    earlier days decided how much each arm attacked, means and differences are taken session by session, and a session
+    weighs by how many attacks of all arms were measured: the protocol says how many are made, and no result changes it.
 
     Parameters
     ----------
@@ -108,13 +125,20 @@ def compared_arms(sessions: Sequence[SessionArms]) -> tuple[ComparedArms, ...]:
     foretold = _joined([_numbered(one.foretold, number) for number, one in enumerate(sessions)])
     if not len(effects.get("epsilon", ())):
         return ()
+    is_adaptive = any(one.allocation is not None for one in sessions)
     kinds = dict.fromkeys(effects["objective_kind"].tolist())
     return tuple(
-        _at_epsilon(float(epsilon), str(kind), _rows(own, own["epsilon"] == epsilon), foretold)
+        _at_epsilon(float(epsilon), str(kind), _rows(own, own["epsilon"] == epsilon), foretold, is_adaptive=is_adaptive)
         for kind in sorted(kinds, key=lambda kind: kind != ATTACK)
         for own in [_rows(effects, effects["objective_kind"] == kind)]
         for epsilon in np.unique(own["epsilon"])
     )
+
+
+def _weights(effects: Columns) -> dict[int, float]:
+    """Return how many attacks of all arms each session measured."""
+    sessions, measured = np.unique(effects["session"][np.isfinite(effects["change"])], return_counts=True)
+    return dict(zip(sessions.tolist(), measured.astype(float).tolist(), strict=True))
 
 
 def _numbered(columns: Columns, session: int) -> Columns:
@@ -130,7 +154,8 @@ def _rows(columns: Columns, keep: np.ndarray[tuple[int, ...], np.dtype[np.bool_]
     return {name: column[keep] for name, column in columns.items()}
 
 
-def _at_epsilon(epsilon: float, kind: str, effects: Columns, foretold: Columns) -> ComparedArms:
+def _at_epsilon(epsilon: float, kind: str, effects: Columns, foretold: Columns, *, is_adaptive: bool) -> ComparedArms:
+    weights = _weights(effects) if is_adaptive else None
     _, image = np.unique(effects["image_id"].astype(np.str_), return_inverse=True)
     _, site = np.unique(effects["neuroid_id"].astype(np.str_), return_inverse=True)
     asked = np.stack([effects["session"], np.nan_to_num(effects["target"])])  # each level of a pair is compared alone
@@ -146,16 +171,17 @@ def _at_epsilon(epsilon: float, kind: str, effects: Columns, foretold: Columns) 
     found = [
         ArmResult(
             name,
-            str(effects["model"][effects["arm"] == name][0]),
-            own.mean(seed=_SEED),
-            float(np.nanmean(true[effects["arm"] == name])) if np.isfinite(true).any() else float("nan"),
-            _reviews(_rows({**effects, "image": image}, effects["arm"] == name), foretold),
+            str(effects["model"][rows][0]),
+            own.mean(seed=_SEED, weights=weights),
+            true_mean_of_sessions(true[rows], session=own.session, weights=weights),
+            _reviews(_rows({**effects, "image": image}, rows), foretold),
         )
-        for name, own in zip(names, changes, strict=True)
+        for name, own, rows in zip(names, changes, is_own, strict=True)
     ]
     if kind != LEVEL:  # how far an image at a level moved a site is no merit
         found.sort(key=lambda one: -one.change.mean if np.isfinite(one.change.mean) else np.inf)
-    return ComparedArms(epsilon, tuple(found), compare_arms(changes, seed=_SEED), kind)
+    compared = compare_arms(changes, seed=_SEED, weights=weights)
+    return ComparedArms(epsilon, tuple(found), compared, kind, is_adaptive)
 
 
 def _reviews(effects: Columns, foretold: Columns) -> ArmReviews:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from closedloop.analysis.arms.reviewing import Resampled
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
+from closedloop.report.arms.allocation import CORRECTED, allocation_tables
 from closedloop.report.arms.levels import level_tables, levels_of, missed_levels
 from closedloop.report.arms.numbers import ATTACK, LEVEL, ComparedArms, SessionArms, compared_arms
 from closedloop.report.layout import PageSection, Plate, plate
@@ -31,7 +32,7 @@ def arms_of(days: Sequence[DayRecord]) -> PageSection | None:
         Which; of one alone the section has its own name.
     """
     sessions = [
-        SessionArms(day.arms, day.arms_foretold, day.arm_objectives)
+        SessionArms(day.arms, day.arms_foretold, day.arm_objectives, day.arm_allocation)
         for day in days
         if day.arms is not None and day.arms_foretold is not None
     ]
@@ -45,12 +46,13 @@ def arms_of(days: Sequence[DayRecord]) -> PageSection | None:
         "arms" if len(days) > 1 else f"arms-{days[0].day}",
         "Arms beside each other" + (", all days" if len(days) > 1 else ""),
         "Every arm attacked the same pairs of an image and a site, shown mixed among all others; what each model says "
-        "of every image was sealed before any was shown.",
+        "of every image was sealed before any was shown." + (f" {CORRECTED}" if compared[0].is_adaptive else ""),
         plates=(
             *([_ranking(ranked)] if ranked else []),
             *([_levels(levels)] if levels is not None else []),
         ),
         tables=(
+            *allocation_tables(days),
             *(table for one in ranked for table in (*_tables(one), _cross_prediction(one))),
             *(level_tables(levels) if levels is not None else ()),
             *(_cross_prediction(one) for one in compared if one.kind == LEVEL),

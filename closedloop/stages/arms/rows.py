@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,7 +13,14 @@ from closedloop.artifacts.protocol.arms.section import ARM, Arm, Arms
 Item = dict[str, str | int | float]
 
 
-def arm_items(queue: ImageQueue, section: Arms, *, sites: Sequence[int], seed: int) -> list[tuple[Arm, Item]]:
+def arm_items(
+    queue: ImageQueue,
+    section: Arms,
+    *,
+    sites: Sequence[int],
+    seed: int,
+    n_pairs: Mapping[str, int] | None = None,
+) -> list[tuple[Arm, Item]]:
     """Plan the attacks of all arms, arm by arm, each on the first of the day's pairs of an anchor and a site.
 
     Parameters
@@ -26,6 +33,8 @@ def arm_items(queue: ImageQueue, section: Arms, *, sites: Sequence[int], seed: i
         Outputs of the model that are attacked.
     seed
         Of the order of pairs.
+    n_pairs
+        Of each arm by its name, where earlier days decided; None: what its own share gives it.
     """
     if queue.day < section.first_day or not section.arms:
         return []
@@ -45,7 +54,7 @@ def arm_items(queue: ImageQueue, section: Arms, *, sites: Sequence[int], seed: i
             },
         )
         for arm in section.arms
-        for image, site in pairs[: section.pairs_of(arm)]
+        for image, site in pairs[: section.pairs_of(arm) if n_pairs is None else n_pairs[arm.name]]
         for epsilon in section.epsilons_of(arm)
         for target in arm.asked
     ]

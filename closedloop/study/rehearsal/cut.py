@@ -232,7 +232,8 @@ def _with_objectives(protocol: Protocol, values: Values) -> Values:
     n_anchors: int = values.get(("images", "anchors"), protocol.images.anchors)
     if protocol.arms.arms:
         of_arms = min(protocol.arms.n_sites or n_sites, n_sites)
-        values = values | {("arms", "n_pairs"): min(protocol.arms.n_pairs, of_arms * n_anchors)}
+        most = of_arms * n_anchors - (protocol.arms.adaptive is not None)  # adaptive arms are to have a pair to move to
+        values = values | {("arms", "n_pairs"): min(protocol.arms.n_pairs, most)}
         values |= {("arms", "n_sites"): of_arms} if protocol.arms.n_sites else {}
     fewer = tuple(_fewer_of_objective(one, n_sites=n_sites, n_anchors=n_anchors) for one in protocol.objectives)
     if fewer == protocol.objectives:

@@ -73,6 +73,20 @@ def test_shares_are_of_the_first_pairs_and_all_showings_are_counted() -> None:
     assert protocol.arms.gradients_of(1) == 2 * 2 * (20 * 40 + 10 * 20)
 
 
+def test_what_moves_changes_no_number_of_a_day_and_is_written_only_where_it_is_asked_for() -> None:
+    fixed, adaptive = with_arms(), with_arms(adaptive={"moved": 0.8})
+    assert [protocol.arms.n_made(2) for protocol in (fixed, adaptive)] == [30, 30]
+    assert presentations_of(adaptive, 2) == presentations_of(fixed, 2)
+    assert "adaptive" not in fixed.model_dump(mode="json")["arms"]
+    assert adaptive.arms.gradients_of(1) == fixed.arms.gradients_of(1)
+    # Of 20 pairs of 40 steps 16 may move, of 10 of 20 steps 8: all of these could go to the dearer arm.
+    assert adaptive.arms.gradients_of(2) == fixed.arms.gradients_of(2) + 2 * 8 * (40 - 20)
+    assert adaptive.arms.adaptive is not None
+    assert [adaptive.arms.adaptive.kept_of(n) for n in (20, 10, 1)] == [4, 2, 1]
+    assert [adaptive.arms.decides(day, of=3) for day in range(4)] == [False, True, True, False]
+    assert not fixed.arms.decides(1, of=3)
+
+
 def test_of_a_day_of_rounds_the_last_one_has_them() -> None:
     protocol = with_arms().model_copy(update={"rounds": 2})
     made = [protocol_of_session(protocol, day=1, number=number).arms.n_made(1) for number in (1, 2)]
@@ -88,10 +102,15 @@ def test_of_a_day_of_rounds_the_last_one_has_them() -> None:
         ({"n_pairs": 10_000}, r"at most images.anchors x sites.n_sites \(\d+\), found 10000"),
         ({"first_day": 0}, "arms.first_day: expected 1 or later"),
         ({"epsilons": [10.0, 2.5]}, "expected ascending values"),
+        ({"adaptive": {"moved": 0.9}}, "less than or equal to 0.8"),
+        ({"adaptive": {}, "arms": ARMS[:1]}, "arms.adaptive: expected two arms or more, found 1"),
+        ({"adaptive": {"first_day": 1}}, r"expected a day after arms.first_day \(1\).*found 1"),
+        ({"adaptive": {}, "n_pairs": 1764}, r"expected fewer than images.anchors x sites.n_sites \(1764\)"),
         ({"arms": [{"name": "a", "share": 1.5}]}, "less than or equal to 1"),
         ({"models": [{"name": "day", "base_model": {"layer": "layer3.0", "weights": "small_plain_robust"}}]}, "Rename"),
         ({"n_sites": 1_000}, r"arms.n_sites: expected at most sites.n_sites \(\d+\), found 1000"),
         ({"n_sites": 1, "n_pairs": 200}, r"at most images.anchors x arms.n_sites \(\d+\), found 200"),
+        ({"adaptive": {}, "arms": [ARMS[0], asking(kind="maximise")]}, "expected arms that all attack.*objective of a"),
         ({"arms": [asking(kind="level")]}, "targets: expected some for arm, found 0"),
         ({"arms": [asking(kind="maximise", targets=[1])]}, "targets: expected none for arm, found 1"),
         ({"arms": [asking(kind="level", targets=[1, 1])]}, "expected each value once"),

@@ -6,12 +6,14 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from closedloop.artifacts.protocol.arms.adaptive import Adaptive
 from closedloop.artifacts.protocol.arms.objective import ArmObjective
-from closedloop.artifacts.protocol.protocol import read_protocol
+from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.protocol.shipped import shipped_protocols
-from closedloop.planning.arms import ExpectedArms, arm_lines
-from closedloop.planning.plan import plan_of_protocol
+from closedloop.planning.arms import ExpectedArms, allocation_lines, arm_lines
+from closedloop.planning.plan import Plan, plan_of_protocol
 from closedloop.planning.telling import protocol_lines
 
 SHIPPED = read_protocol(shipped_protocols()["arms"])
@@ -71,3 +73,60 @@ def test_the_error_is_that_of_drawn_pairs() -> None:
     measured = true + math.sqrt(noise / 2) * random.normal(size=true.shape)
     differences = (measured[..., 0] - measured[..., 1]).mean(axis=1)
     assert differences.std() == pytest.approx(one.standard_error, rel=0.05)
+
+
+def plan_of(epsilon: float, *, n_pairs: int = 252, n_days: int = 6, adaptive: bool = True) -> Plan:
+    changed = {"epsilons": (epsilon,), "n_pairs": n_pairs, "adaptive": Adaptive() if adaptive else None}
+    arms = SHIPPED.arms.model_copy(update=changed)
+    own: Protocol = SHIPPED.model_copy(update={"arms": arms, "days": n_days})
+    return plan_of_protocol(own, day=3, hours=None)
+
+
+def test_at_a_small_epsilon_with_hundreds_of_images_adaptive_shares_promise_nothing_and_no_number() -> None:
+    plan = plan_of(2.5)
+    assert plan.allocation is not None
+    assert plan.allocation.simulated is None
+    [line] = allocation_lines(plan.allocation)
+    assert line.startswith("Adaptive arms: no promise. By the noise at epsilon 2.5 ")
+    assert [one for one in line.replace("2.5", "") if one.isdigit()] == []
+    assert line in protocol_lines(plan)
+    assert plan.as_json()["allocation"]["simulated"] is None
+
+
+def test_where_the_better_arm_will_be_found_its_shares_rise_and_what_that_costs_is_told() -> None:
+    plan = plan_of(10.0)
+    assert plan.allocation is not None
+    found = plan.allocation.simulated
+    assert found is not None
+    assert plan.allocation.days == (1, 2, 3, 4, 5)
+    assert found.shares[0] == pytest.approx(1 / 3)
+    assert list(found.shares) == sorted(found.shares)
+    assert found.most > 0.99
+    assert found.adaptive.mean_width < found.fixed.mean_width  # more images by the better arm
+    assert found.adaptive.width > found.fixed.width  # fewer pairs that two arms share
+    assert found.adaptive.power < found.fixed.power
+    [line] = allocation_lines(plan.allocation)
+    assert "most of them in over 99 % of such studies" in line
+    assert f"told from another in {100 * found.adaptive.power:.0f} % in place of" in line
+
+
+def test_the_simulated_widths_and_power_with_fixed_shares_are_those_of_the_formula() -> None:
+    """Days of one size: the error of a day over the root of the number of days, as told of a day by itself."""
+    plan = plan_of(10.0, n_days=6)
+    assert plan.allocation is not None
+    assert plan.allocation.simulated is not None
+    [of_day], fixed = plan.arms, plan.allocation.simulated.fixed
+    grown = [2.7 ** ((day - 3) / 4) for day in range(1, 6)]
+    error = of_day.standard_error / math.sqrt(5)
+    limit = stats.t.ppf(0.975, 20)
+    assert fixed.width == pytest.approx(2 * limit * error, rel=0.01)
+    shift = 0.2 * of_day.size * np.mean(grown) / error
+    assert fixed.power == pytest.approx(stats.norm.sf(limit - shift), abs=0.04)
+
+
+def test_fixed_shares_have_no_allocation() -> None:
+    plan = plan_of(10.0, adaptive=False)
+    assert plan.allocation is None
+    assert "allocation" not in plan.as_json()
+    assert allocation_lines(None) == []
+    assert plan_of(10.0, n_days=2).allocation is None  # there is no day from which on

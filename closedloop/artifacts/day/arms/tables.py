@@ -34,6 +34,27 @@ ARM_ATTACKS = TableLayout(
 )
 
 
+ARM_ALLOCATION = TableLayout(
+    kind="arm_allocation",
+    columns={
+        "arm": Column("string", "", "whose share it is"),
+        "own_pairs": Column("int32", "", "pairs that it attacks by its own share"),
+        "kept": Column("int32", "", "of these, what it keeps on every day"),
+        "n_pairs": Column("int32", "", "pairs that it attacks on this day"),
+        "share": Column("float64", "", "of all pairs that arms attack on this day"),
+        "mean": Column(
+            "float64", "sigma", "measured change in the sealed direction; NaN where no earlier day tells any"
+        ),
+        "difference": Column("float64", "sigma", "of it from the mean of all arms, on the same pairs"),
+        "standard_error": Column("float64", "sigma", "of the difference, clustered by image"),
+        "best": Column("float64", "", "chance that the arm is the best one"),
+        "epsilon": Column("float64", "224-px L2", "of the attacks that decide: the largest"),
+        "n_shared": Column("int32", "", "pairs of earlier days that all arms attacked and that count"),
+        "n_sessions": Column("int32", "", "earlier sessions with such a pair"),
+    },
+)
+
+
 ARM_PREDICTIONS = ArrayLayout(
     kind="sealed_predictions_of_models",
     datasets={"predicted": Dataset("float32", ("model", "stimulus", "site"), "z")},

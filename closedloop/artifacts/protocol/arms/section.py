@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section
+from closedloop.artifacts.protocol.arms.adaptive import Adaptive, n_movable
 from closedloop.artifacts.protocol.arms.names import DAY_MODEL, MEMBER, models_of_day
 from closedloop.artifacts.protocol.arms.objective import ArmObjective
 from closedloop.artifacts.protocol.attack import Gradient
@@ -109,9 +111,28 @@ class Arms(Section):
     )
     repetitions: RepetitionsOfPairs = Field(default=2, description="showings of each image")
     first_day: DayNumber = Field(default=1, description="day from which on there are any")
+    adaptive: Adaptive | None = Field(
+        default=None,
+        exclude_if=operator.not_,
+        description="a part of each day's attacks goes to arms that earlier days favour",
+    )
+
+    def is_adaptive_on(self, day: int) -> bool:
+        """Return whether a day's attacks are dealt out by what earlier days measured."""
+        return self.adaptive is not None and bool(self.arms) and day >= self.adaptive.first_day
+
+    def decides(self, day: int, *, of: int) -> bool:
+        """Return whether what a day measures decides how the attacks of another one are dealt out.
+
+        Parameters
+        ----------
+        day, of
+            The earlier day, and the one that is planned.
+        """
+        return self.is_adaptive_on(of) and self.first_day <= day < of
 
     def pairs_of(self, arm: Arm) -> int:
-        """Return how many pairs an arm attacks on a day."""
+        """Return how many pairs an arm attacks on a day by its own share."""
         return round(self.n_pairs * arm.share)
 
     def epsilons_of(self, arm: Arm) -> tuple[float, ...]:
@@ -134,7 +155,16 @@ class Arms(Section):
         """Return how many gradients their searches take on a day, at most: up and down."""
         if day < self.first_day:
             return 0
-        return sum(2 * self.images_of(arm) * arm.steps * max(arm.gradient.samples, 1) for arm in self.arms)
+        each = [
+            2 * len(self.epsilons_of(arm)) * len(arm.asked) * arm.steps * max(arm.gradient.samples, 1)
+            for arm in self.arms
+        ]
+        n_pairs = [self.pairs_of(arm) for arm in self.arms]
+        own = sum(cost * n for cost, n in zip(each, n_pairs, strict=True))
+        if self.adaptive is not None and self.is_adaptive_on(day):  # should all go to the dearest
+            moves = n_movable(self.adaptive, n_pairs)
+            own += sum((max(each) - cost) * n for cost, n in zip(each, moves, strict=True))
+        return own
 
     def check(self, *, n_anchors: int, n_sites: int, n_members: int) -> None:
         """Refuse arms that the protocol around them has no models or images for.
@@ -177,6 +207,15 @@ class Arms(Section):
         if self.arms and not self.first_day:
             raise ValueError(
                 "arms.first_day: expected 1 or later, as day 0's model has learned nothing, found 0. Raise it"
+            )
+        if self.adaptive is not None:
+            if asking := [arm.name for arm in self.arms if arm.objective is not None]:
+                raise ValueError(
+                    f"arms.adaptive: expected arms that all attack, as attacks move by how far they moved sites, found "
+                    f"an objective of {asking[0]}. Leave one of them out"
+                )
+            self.adaptive.check(
+                n_arms=len(self.arms), first_day=self.first_day, n_pairs=self.n_pairs, n_there=n_anchors * n_sites
             )
 
     @model_validator(mode="after")
