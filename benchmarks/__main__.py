@@ -15,6 +15,7 @@ NAMES = {
     "calibrations": "what the calibrations of valve and light recover of a known truth, with noise",
     "detection": "threshold crossings of 192 channels against SpikeInterface, neo and scipy",
     "display_uploads": "what an image costs on its way to the screen, beside plain PsychoPy loops (needs an X server)",
+    "evolution": "whether images evolved by counts go above natural ones in truth, three simulated subjects (an hour)",
     "gates": "what gates say of faults made for them, and of simulated days without one (--studies: finished ones)",
     "gates_paper_day": "how long each gate takes on a day of the paper's size, made up",
     "lattice": "what whole grey levels cost an attack, and what steps there gain back (--trained: a ResNet-50 too)",

@@ -1,4 +1,4 @@
-"""Arms of days, as a study's users see them."""
+"""Arms of days, and images that evolve without a model, as a study's users see them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from closedloop.access.documents import StudyDocuments
 
 @dataclass(frozen=True, repr=False)
 class StudyArms(StudyDocuments):
-    """What a `Study` has of ways of driving sites that were compared on the same images."""
+    """What a `Study` has of ways of driving sites: compared on the same images, or by their own responses alone."""
 
     def arms(self, *, truth: bool = False) -> pd.DataFrame:
         """Return what every arm's images did at their sites, of all days.
@@ -50,3 +50,46 @@ class StudyArms(StudyDocuments):
         0
         """
         return frames.foretold_frame(self._files)
+
+    def evolution(self, *, truth: bool = False) -> pd.DataFrame:
+        """Return what sites answered to images that evolved by their own responses, of all sessions.
+
+        Parameters
+        ----------
+        truth
+            Also ``true_hz``, what the hidden cortex of a simulation answers without noise.
+
+        Returns
+        -------
+        DataFrame
+            A row an image: its ``generation`` and ``kind`` (evolved; evolved_mean, at the mean of the distribution that
+            the generation is drawn from; evolved_natural, the natural image beside it), ``response_hz``; no row where
+            the protocol has no section ``evolution``. All: docs/columns.md.
+
+        Examples
+        --------
+        >>> len(study.evolution())
+        0
+        """
+        return frames.evolution_frame(self._files, truth=truth)
+
+    def evolution_gains(self, *, truth: bool = False) -> pd.DataFrame:
+        """Return whether evolution went above the natural image that the same counts choose, at the end of each day.
+
+        Parameters
+        ----------
+        truth
+            Also ``true_difference``, that of the hidden cortex of a simulation.
+
+        Returns
+        -------
+        DataFrame
+            A row a site, and one for all with an empty ``neuroid_id``: ``difference`` with its 95 % interval in SD of
+            the site's responses to natural images.
+
+        Examples
+        --------
+        >>> len(study.evolution_gains())
+        0
+        """
+        return frames.evolution_gains_frame(self._files, truth=truth)

@@ -9,6 +9,8 @@ from closedloop.artifacts.day.arms.tables import ARM_FORETOLD as FORETOLD_FILE
 from closedloop.artifacts.day.arms.tables import ARM_OBJECTIVE_EFFECTS as ARM_OBJECTIVES_FILE
 from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_FILE
 from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_FILE
+from closedloop.artifacts.day.evolution.tables import EVOLUTION_EFFECTS as EVOLUTION_FILE
+from closedloop.artifacts.day.evolution.tables import EVOLUTION_GAINS as GAINS_FILE
 from closedloop.artifacts.day.objectives.tables import OBJECTIVE_EFFECTS as OBJECTIVES_FILE
 from closedloop.artifacts.day.population.sealed import POPULATION_EFFECTS as POPULATION_FILE
 from closedloop.artifacts.day.responses import RESPONSES as RESPONSES_FILE
@@ -85,6 +87,12 @@ ARMS: Mapping[str, Column] = {
 FORETOLD: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **FORETOLD_FILE.columns}
 """`Study.foretold`."""
 
+EVOLUTION: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **EVOLUTION_FILE.columns}
+"""`Study.evolution`; ``true_hz`` only where it is asked for."""
+
+EVOLUTION_GAINS: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **GAINS_FILE.columns}
+"""`Study.evolution_gains`; ``true_difference`` only where it is asked for."""
+
 OBJECTIVES: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **OBJECTIVES_FILE.columns}
 """`Study.objectives`; the columns that begin with ``true_`` only where they are asked for."""
 
@@ -104,6 +112,11 @@ DATA_FRAMES: Mapping[str, tuple[Mapping[str, Column], str]] = {
     ),
     "arms": (ARMS, "A row an image of an arm; the column `true_change` only with `truth=True`."),
     "foretold": (FORETOLD, "A row an attack of an arm and a model, as it was sealed."),
+    "evolution": (EVOLUTION, "A row an image that evolved; the column `true_hz` only with `truth=True`."),
+    "evolution_gains": (
+        EVOLUTION_GAINS,
+        "A row a site, then one for all, in a day's last session; the column `true_difference` only with `truth=True`.",
+    ),
     "objectives": (
         OBJECTIVES,
         "A row an image that was to attain an objective; columns `true_` only with `truth=True`.",

@@ -135,6 +135,34 @@ def foretold_frame(files: PublishedFiles) -> pd.DataFrame:
     return _marked(_of_sessions(files, catalog.ARM_FORETOLD), files)
 
 
+def evolution_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
+    """Return what sites answered to images that evolved, of all sessions that have any; no row where none has.
+
+    Parameters
+    ----------
+    files
+        The study.
+    truth
+        Whether to keep what the hidden cortex did.
+    """
+    frame = _of_sessions(files, catalog.EVOLUTION_EFFECTS)
+    return _marked(frame if truth else frame.drop(columns="true_hz"), files)
+
+
+def evolution_gains_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
+    """Return whether evolution went above natural images, of all days that compare them; no row where none does.
+
+    Parameters
+    ----------
+    files
+        The study.
+    truth
+        Whether to keep what the hidden cortex did.
+    """
+    frame = _of_sessions(files, catalog.EVOLUTION_GAINS)
+    return _marked(frame if truth else frame.drop(columns="true_difference"), files)
+
+
 def planes_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     """Return how responses bend over planes of images, of all days that show any; no row where no day does.
 

@@ -6,68 +6,33 @@ is written from this table (`tools.study_tree`).
 
 from __future__ import annotations
 
-from closedloop.artifacts.day.arms.tables import ARM_ALLOCATION as ARM_ALLOCATION_LAYOUT
-from closedloop.artifacts.day.arms.tables import ARM_ATTACKS as ARM_ATTACKS_LAYOUT
-from closedloop.artifacts.day.arms.tables import ARM_EFFECTS as ARM_EFFECTS_LAYOUT
-from closedloop.artifacts.day.arms.tables import ARM_FORETOLD as ARM_FORETOLD_LAYOUT
-from closedloop.artifacts.day.arms.tables import ARM_OBJECTIVE_EFFECTS as ARM_OBJECTIVE_EFFECTS_LAYOUT
-from closedloop.artifacts.day.arms.tables import ARM_PREDICTIONS as ARM_PREDICTIONS_LAYOUT
-from closedloop.artifacts.day.arms.tables import SEALED_ARM_OBJECTIVES as SEALED_ARM_OBJECTIVES_LAYOUT
-from closedloop.artifacts.day.arms.tables import SealedModels
-from closedloop.artifacts.day.evaluation import IMAGE_CURVES as IMAGE_CURVES_LAYOUT
-from closedloop.artifacts.day.evaluation import INTERVALS as INTERVALS_LAYOUT
-from closedloop.artifacts.day.evaluation import PAIRS as PAIRS_LAYOUT
-from closedloop.artifacts.day.evaluation import PLANE_CURVATURES as PLANE_CURVATURES_LAYOUT
-from closedloop.artifacts.day.evaluation import SENSITIVITY as SENSITIVITY_LAYOUT
-from closedloop.artifacts.day.evaluation import SLOPES as SLOPES_LAYOUT
-from closedloop.artifacts.day.evaluation import EvaluationReport
+from closedloop.artifacts.day import evaluation, plan, responses, stimuli
+from closedloop.artifacts.day.arms import tables as arms
+from closedloop.artifacts.day.evolution import tables as evolution
 from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import SessionSummary
-from closedloop.artifacts.day.objectives.tables import OBJECTIVE_EFFECTS as OBJECTIVE_EFFECTS_LAYOUT
-from closedloop.artifacts.day.objectives.tables import OBJECTIVE_ESTIMATES as OBJECTIVE_ESTIMATES_LAYOUT
-from closedloop.artifacts.day.objectives.tables import OBJECTIVE_PREDICTIONS as OBJECTIVE_PREDICTIONS_LAYOUT
-from closedloop.artifacts.day.objectives.tables import SEALED_OBJECTIVES as SEALED_OBJECTIVES_LAYOUT
-from closedloop.artifacts.day.plan import PLANNED_ARMS as PLANNED_ARMS_LAYOUT
-from closedloop.artifacts.day.plan import PLANNED_IMAGES as PLANNED_IMAGES_LAYOUT
-from closedloop.artifacts.day.plan import PLANNED_ITEMS as PLANNED_ITEMS_LAYOUT
-from closedloop.artifacts.day.plan import PLANNED_PROBES as PLANNED_PROBES_LAYOUT
-from closedloop.artifacts.day.plan import DayPlan
-from closedloop.artifacts.day.population.sealed import DECODER as DECODER_LAYOUT
-from closedloop.artifacts.day.population.sealed import POPULATION_EFFECTS as POPULATION_EFFECTS_LAYOUT
-from closedloop.artifacts.day.population.sealed import SEALED_POPULATION as SEALED_POPULATION_LAYOUT
-from closedloop.artifacts.day.population.sealed import SealedDecoder
+from closedloop.artifacts.day.objectives import tables as objectives
+from closedloop.artifacts.day.population import sealed as population
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.day.queue import USES as USES_LAYOUT
 from closedloop.artifacts.day.queue import ImageQueue
-from closedloop.artifacts.day.responses import ONSETS as ONSETS_LAYOUT
-from closedloop.artifacts.day.responses import RESPONSE_COUNTS, SiteTable
-from closedloop.artifacts.day.responses import RESPONSES as RESPONSES_LAYOUT
-from closedloop.artifacts.day.responses import SPIKES as SPIKES_LAYOUT
-from closedloop.artifacts.day.responses import WAVEFORMS as WAVEFORMS_LAYOUT
 from closedloop.artifacts.day.session import PRESENTATIONS as PRESENTATIONS_LAYOUT
 from closedloop.artifacts.day.session import SessionDocument
-from closedloop.artifacts.day.stimuli import MEMBER_PREDICTIONS as MEMBER_PREDICTIONS_LAYOUT
-from closedloop.artifacts.day.stimuli import PLANE_AXES as PLANE_AXES_LAYOUT
-from closedloop.artifacts.day.stimuli import PLANE_PLACES as PLANE_PLACES_LAYOUT
-from closedloop.artifacts.day.stimuli import PLANES as PLANES_LAYOUT
-from closedloop.artifacts.day.stimuli import PREDICTIONS as PREDICTIONS_LAYOUT
-from closedloop.artifacts.day.stimuli import STIMULI as STIMULI_LAYOUT
-from closedloop.artifacts.day.stimuli import STIMULUS_AUDIT, STIMULUS_IMAGES
 from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, GazeFile, JournalFile, StudyFile, TableFile
-from closedloop.artifacts.records.inputs import ADDED_IMAGES as ADDED_IMAGES_LAYOUT
-from closedloop.artifacts.records.inputs import IMAGE_LIST as IMAGE_LIST_LAYOUT
-from closedloop.artifacts.records.inputs import StudyInputs
+from closedloop.artifacts.records import inputs
 from closedloop.artifacts.records.pages import PagesRecord
 from closedloop.artifacts.study import INPUTS, REPORT_PAGES
 
-STUDY_INPUTS = DocumentFile(INPUTS, "inputs.json", holds="images and base model, by content", document=StudyInputs)
+STUDY_INPUTS = DocumentFile(
+    INPUTS, "inputs.json", holds="images and base model, by content", document=inputs.StudyInputs
+)
 IMAGE_LIST = TableFile(
     INPUTS,
     "pool.parquet",
     holds="every image of the folder, by hash",
     optional=True,  # where images are computed
-    layout=IMAGE_LIST_LAYOUT,
+    layout=inputs.IMAGE_LIST,
 )
 
 ADDED_IMAGES = TableFile(
@@ -75,7 +40,7 @@ ADDED_IMAGES = TableFile(
     "added.parquet",
     holds="images that were added later, by hash",
     optional=True,  # where nobody added any
-    layout=ADDED_IMAGES_LAYOUT,
+    layout=inputs.ADDED_IMAGES,
 )
 
 QUEUE = DocumentFile(
@@ -83,105 +48,105 @@ QUEUE = DocumentFile(
 )
 MODEL = StudyFile("refit", "model.safetensors", holds="weights of model t + 1", handed_on=True)
 
-DAY_PLAN = DocumentFile("plan", "plan.json", holds="the day's numbers and its cost in hours", document=DayPlan)
-PLANNED_IMAGES = TableFile("plan", "images.parquet", holds="clean images and repetitions", layout=PLANNED_IMAGES_LAYOUT)
-PLANNED_ITEMS = TableFile("plan", "items.parquet", holds="attacks and controls to make", layout=PLANNED_ITEMS_LAYOUT)
+DAY_PLAN = DocumentFile("plan", "plan.json", holds="the day's numbers and its cost in hours", document=plan.DayPlan)
+PLANNED_IMAGES = TableFile("plan", "images.parquet", holds="clean images and repetitions", layout=plan.PLANNED_IMAGES)
+PLANNED_ITEMS = TableFile("plan", "items.parquet", holds="attacks and controls to make", layout=plan.PLANNED_ITEMS)
 PLANNED_PROBES = TableFile(
     "plan",
     "probes.parquet",
     holds="probes to make",
     optional=True,  # where a protocol has none, and on day 0
-    layout=PLANNED_PROBES_LAYOUT,
+    layout=plan.PLANNED_PROBES,
 )
 PLANNED_ARMS = TableFile(
     "plan",
     "arms.parquet",
     holds="which arm makes which attack",
     optional=True,  # where a protocol has none, and before their first day
-    layout=PLANNED_ARMS_LAYOUT,
+    layout=plan.PLANNED_ARMS,
 )
 ARM_ALLOCATION = TableFile(
     "plan",
     "allocation.parquet",
     holds="how many pairs each arm attacks, and by which earlier numbers",
     optional=True,  # where earlier days decide it
-    layout=ARM_ALLOCATION_LAYOUT,
+    layout=arms.ARM_ALLOCATION,
 )
 
-STIMULI = TableFile("synthesize", "stimuli.parquet", holds="every image, with the sealed signs", layout=STIMULI_LAYOUT)
+STIMULI = TableFile("synthesize", "stimuli.parquet", holds="every image, with the sealed signs", layout=stimuli.STIMULI)
 AUDIT = TableFile(
     "synthesize",
     "audit.parquet",
     holds="what changed, counted from the bytes",
     optional=True,  # version 0.1 before October 2026 wrote none
-    layout=STIMULUS_AUDIT,
+    layout=stimuli.STIMULUS_AUDIT,
 )
-IMAGES = ArrayFile("synthesize", "images.h5", holds="the images' bytes", layout=STIMULUS_IMAGES)
+IMAGES = ArrayFile("synthesize", "images.h5", holds="the images' bytes", layout=stimuli.STIMULUS_IMAGES)
 PREDICTIONS = ArrayFile(
-    "synthesize", "predictions.h5", holds="model t's sealed responses to clean images", layout=PREDICTIONS_LAYOUT
+    "synthesize", "predictions.h5", holds="model t's sealed responses to clean images", layout=stimuli.PREDICTIONS
 )
 MEMBER_PREDICTIONS = ArrayFile(
     "synthesize",
     "members.h5",
     holds="each member's sealed responses to every image",
     optional=True,  # where the model is one, and there are no probes
-    layout=MEMBER_PREDICTIONS_LAYOUT,
+    layout=stimuli.MEMBER_PREDICTIONS,
 )
 DECODER = DocumentFile(
     "synthesize",
     "decoder.json",
     holds="the decoder of category that population attacks are to mislead",
     optional=True,  # where a protocol has none of them, and before their first day
-    document=SealedDecoder,
+    document=population.SealedDecoder,
 )
-DECODER_WEIGHTS = ArrayFile("synthesize", "decoder.h5", holds="its weights", optional=True, layout=DECODER_LAYOUT)
+DECODER_WEIGHTS = ArrayFile("synthesize", "decoder.h5", holds="its weights", optional=True, layout=population.DECODER)
 SEALED_POPULATION = TableFile(
     "synthesize",
     "population.parquet",
     holds="what it reads from the model's responses to them, sealed",
     optional=True,
-    layout=SEALED_POPULATION_LAYOUT,
+    layout=population.SEALED_POPULATION,
 )
 PLANES = TableFile(
     "synthesize",
     "planes.parquet",
     holds="planes of images, and how the model says they bend, sealed",
     optional=True,  # where the session has none
-    layout=PLANES_LAYOUT,
+    layout=stimuli.PLANES,
 )
 PLANE_PLACES = TableFile(
     "synthesize",
     "plane_places.parquet",
     holds="where on its plane each image lies",
     optional=True,
-    layout=PLANE_PLACES_LAYOUT,
+    layout=stimuli.PLANE_PLACES,
 )
 PLANE_AXES = ArrayFile(
-    "synthesize", "plane_axes.h5", holds="the directions of each plane", optional=True, layout=PLANE_AXES_LAYOUT
+    "synthesize", "plane_axes.h5", holds="the directions of each plane", optional=True, layout=stimuli.PLANE_AXES
 )
 SEALED_MODELS = DocumentFile(
     "synthesize",
     "arms.json",
     holds="the models that foretell what the arms' attacks do",
     optional=True,  # where the session has no arms
-    document=SealedModels,
+    document=arms.SealedModels,
 )
 ARM_ATTACKS = TableFile(
-    "synthesize", "arms.parquet", holds="which arm made which image", optional=True, layout=ARM_ATTACKS_LAYOUT
+    "synthesize", "arms.parquet", holds="which arm made which image", optional=True, layout=arms.ARM_ATTACKS
 )
 ARM_PREDICTIONS = ArrayFile(
     "synthesize",
     "arms.h5",
     holds="every model's sealed responses to every image",
     optional=True,
-    layout=ARM_PREDICTIONS_LAYOUT,
+    layout=arms.ARM_PREDICTIONS,
 )
 SEALED_ARM_OBJECTIVES = TableFile(
     "synthesize",
     "arm_objectives.parquet",
     holds="what arms with an objective are to attain, and what their own models say of it, sealed",
     optional=True,  # where no arm of the session has one
-    layout=SEALED_ARM_OBJECTIVES_LAYOUT,
+    layout=arms.SEALED_ARM_OBJECTIVES,
 )
 
 SEALED_OBJECTIVES = TableFile(
@@ -189,14 +154,28 @@ SEALED_OBJECTIVES = TableFile(
     "objectives.parquet",
     holds="images of objectives, and what the model says of them, sealed",
     optional=True,  # where the session has none
-    layout=SEALED_OBJECTIVES_LAYOUT,
+    layout=objectives.SEALED_OBJECTIVES,
 )
 OBJECTIVE_PREDICTIONS = ArrayFile(
     "synthesize",
     "objectives.h5",
     holds="its responses of all sites to them, sealed",
     optional=True,
-    layout=OBJECTIVE_PREDICTIONS_LAYOUT,
+    layout=objectives.OBJECTIVE_PREDICTIONS,
+)
+
+EVOLVED_IMAGES = TableFile(
+    "synthesize", "evolution.parquet", holds="images that evolved", optional=True, layout=evolution.EVOLVED_IMAGES
+)
+EVOLVED_CODES = ArrayFile(
+    "synthesize", "evolution.h5", holds="their codes", optional=True, layout=evolution.EVOLVED_CODES
+)
+IMAGE_CODE = ArrayFile(
+    "synthesize",
+    "evolution_code.h5",
+    holds="what codes stand for",
+    optional=True,  # of the first session with such images: later ones read it
+    layout=evolution.IMAGE_CODE,
 )
 
 SESSION = DocumentFile("schedule", "session.json", holds="timing, screen, codes", document=SessionDocument)
@@ -224,17 +203,17 @@ VOLTAGE = StudyFile(
 ARRAY_MAP = StudyFile("recording", "array1.cmp", holds="where each electrode is on its array", optional=True)
 
 RESPONSES = TableFile(
-    "ingest", "responses.parquet", holds="presentations, used or set aside and why", layout=RESPONSES_LAYOUT
+    "ingest", "responses.parquet", holds="presentations, used or set aside and why", layout=responses.RESPONSES
 )
-COUNTS = ArrayFile("ingest", "responses.h5", holds="spike counts", layout=RESPONSE_COUNTS)
+COUNTS = ArrayFile("ingest", "responses.h5", holds="spike counts", layout=responses.RESPONSE_COUNTS)
 ONSETS = ArrayFile(
     "ingest",
     "onsets.h5",
     holds="onsets on each processor's clock",
     optional=True,  # version 0.1 wrote none while it knew one processor
-    layout=ONSETS_LAYOUT,
+    layout=responses.ONSETS,
 )
-SITES = DocumentFile("ingest", "sites.json", holds="electrodes, and which are sites", document=SiteTable)
+SITES = DocumentFile("ingest", "sites.json", holds="electrodes, and which are sites", document=responses.SiteTable)
 IDENTITY = DocumentFile(
     "ingest",
     "identity.json",
@@ -247,7 +226,7 @@ WAVEFORMS = ArrayFile(
     "waveforms.h5",
     holds="mean spike waveforms, by a sample of the recorder's",
     optional=True,  # where a recorder stores none, and of versions before December 2026
-    layout=WAVEFORMS_LAYOUT,
+    layout=responses.WAVEFORMS,
 )
 QUALITY = DocumentFile(
     "ingest", "quality.json", holds="what was found in journal and recording", document=IngestQuality
@@ -256,57 +235,71 @@ QUALITY = DocumentFile(
 FIT = DocumentFile("refit", "fit.json", holds="what was fitted, and how well it predicts", document=FitReport)
 
 SENSITIVITY = TableFile(
-    "evaluate", "sensitivity.parquet", holds="sensitivity, a row an estimate", layout=SENSITIVITY_LAYOUT
+    "evaluate", "sensitivity.parquet", holds="sensitivity, a row an estimate", layout=evaluation.SENSITIVITY
 )
-PAIRS = TableFile("evaluate", "pairs.parquet", holds="each change beside its clean image", layout=PAIRS_LAYOUT)
+PAIRS = TableFile("evaluate", "pairs.parquet", holds="each change beside its clean image", layout=evaluation.PAIRS)
 INTERVALS = TableFile(
     "evaluate",
     "intervals.parquet",
     holds="sensitivity in other units, with intervals over images and sites",
     optional=True,  # versions before December 2026 wrote none
-    layout=INTERVALS_LAYOUT,
+    layout=evaluation.INTERVALS,
 )
 SLOPES = TableFile(
     "evaluate",
     "slopes.parquet",
     holds="growth with epsilon, by site and by image, tested",
     optional=True,  # versions before December 2026 wrote none
-    layout=SLOPES_LAYOUT,
+    layout=evaluation.SLOPES,
 )
 PLANE_CURVATURES = TableFile(
     "evaluate",
     "plane_curvatures.parquet",
     holds="how responses bend over planes of images",
     optional=True,  # where the session has none
-    layout=PLANE_CURVATURES_LAYOUT,
+    layout=evaluation.PLANE_CURVATURES,
 )
 IMAGE_CURVES = TableFile(
     "evaluate",
     "image_curves.parquet",
     holds="single images of a few sites, shown many times",
     optional=True,  # where a day shows none
-    layout=IMAGE_CURVES_LAYOUT,
+    layout=evaluation.IMAGE_CURVES,
 )
 ARM_EFFECTS = TableFile(
     "evaluate",
     "arms.parquet",
     holds="what each arm's attacks did",
     optional=True,  # where the session has no arms
-    layout=ARM_EFFECTS_LAYOUT,
+    layout=arms.ARM_EFFECTS,
 )
 ARM_FORETOLD = TableFile(
     "evaluate",
     "arms_foretold.parquet",
     holds="what every model foretold of them",
     optional=True,
-    layout=ARM_FORETOLD_LAYOUT,
+    layout=arms.ARM_FORETOLD,
+)
+EVOLUTION_EFFECTS = TableFile(
+    "evaluate",
+    "evolution.parquet",
+    holds="what sites answered to images that evolved",
+    optional=True,
+    layout=evolution.EVOLUTION_EFFECTS,
+)
+EVOLUTION_GAINS = TableFile(
+    "evaluate",
+    "evolution_gains.parquet",
+    holds="whether evolution went above natural images",
+    optional=True,  # in a day's last session
+    layout=evolution.EVOLUTION_GAINS,
 )
 ARM_OBJECTIVE_EFFECTS = TableFile(
     "evaluate",
     "arm_objectives.parquet",
     holds="what sites answered to images of arms with an objective",
     optional=True,
-    layout=ARM_OBJECTIVE_EFFECTS_LAYOUT,
+    layout=arms.ARM_OBJECTIVE_EFFECTS,
 )
 OF_THE_DAY_SO_FAR = (SENSITIVITY, PAIRS, INTERVALS, SLOPES, IMAGE_CURVES)
 """What `evaluate` estimates over a day's sessions up to its own: of a whole day the last one's are read."""
@@ -315,23 +308,25 @@ POPULATION_EFFECTS = TableFile(
     "population.parquet",
     holds="what population attacks did to decoding",
     optional=True,  # where the day has none
-    layout=POPULATION_EFFECTS_LAYOUT,
+    layout=population.POPULATION_EFFECTS,
 )
 OBJECTIVE_EFFECTS = TableFile(
     "evaluate",
     "objectives.parquet",
     holds="what sites answered to images of objectives",
     optional=True,  # where the session has none
-    layout=OBJECTIVE_EFFECTS_LAYOUT,
+    layout=objectives.OBJECTIVE_EFFECTS,
 )
 OBJECTIVE_ESTIMATES = TableFile(
     "evaluate",
     "objective_estimates.parquet",
     holds="how far sites followed each objective",
     optional=True,
-    layout=OBJECTIVE_ESTIMATES_LAYOUT,
+    layout=objectives.OBJECTIVE_ESTIMATES,
 )
-EVALUATION = DocumentFile("evaluate", "evaluation.json", holds="the day's other numbers", document=EvaluationReport)
+EVALUATION = DocumentFile(
+    "evaluate", "evaluation.json", holds="the day's other numbers", document=evaluation.EvaluationReport
+)
 
 USES = TableFile("queue", "uses.parquet", holds="which image was used when, and for what", layout=USES_LAYOUT)
 
@@ -372,7 +367,7 @@ def spikes(processor: int) -> ArrayFile:
         "spikes.h5" if first else f"spikes-{processor}.h5",
         holds="spikes of the model's sites" if first else f"those on processor {processor}",
         optional=not first,
-        layout=SPIKES_LAYOUT,
+        layout=responses.SPIKES,
     )
 
 

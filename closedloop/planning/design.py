@@ -156,6 +156,8 @@ def design_day(
         presentations["objectives"] = sum(int(row["repetitions"]) for row in rows.objectives)
     if rows.arms:
         presentations["arms"] = sum(int(row["repetitions"]) for row in rows.of_arms)
+    if rows.evolution:
+        presentations["evolving images"] = sum(int(row["repetitions"]) for row in rows.evolution)
     return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows, counted)
 
 

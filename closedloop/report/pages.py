@@ -23,6 +23,7 @@ from closedloop.report.audit.page import AuditRecord, audit_page
 from closedloop.report.beside.section import beside_the_paper
 from closedloop.report.controls.alarms import alarms
 from closedloop.report.controls.interval_tables import write_intervals_csv
+from closedloop.report.evolution.section import evolution_until
 from closedloop.report.gaze.section import gaze_of_day
 from closedloop.report.identity.section import identity_over_days
 from closedloop.report.layout import Card, Link, Page, PageSection, render
@@ -102,6 +103,7 @@ def _day_sections(record: StudyRecord, day: DayRecord) -> tuple[PageSection | No
         single_images_of_day(day, origin=origin),
         objectives_of_day(day),
         arms_of([day]),
+        evolution_until([one for one in record.days if one.session <= day.session]),
         perturbations_of_day(day),
         sections.pictures(day),
         sections.rasters(record, day),
@@ -305,6 +307,7 @@ def _planned(day: DayRecord) -> str:
         + (f", {count(plan.n_plane)} images of planes around a clean one, for a few sites" if plan.n_plane else "")
         + (f", {count(plan.n_objective)} images of other objectives" if plan.n_objective else "")
         + (f", {count(plan.n_arms)} by arms" if plan.n_arms else "")
+        + (f", {count(plan.n_evolving)} images that evolve" if plan.n_evolving else "")
         + (f", {count(plan.n_probes)} probes" if plan.n_probes else "")
         + (
             f", for category preference {count(plan.n_preference)} clean and {count(plan.n_raised)} attacked images."

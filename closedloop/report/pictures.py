@@ -133,6 +133,21 @@ def shown(examples: Sequence[RasterExample], images: Path, recording: Recording)
     return [Shown(_picture(image, alt=caption), caption) for caption, image in zip(captions, pixels, strict=True)]
 
 
+def captioned(images: Path, rows: Sequence[int], captions: Sequence[str]) -> list[Shown]:
+    """Read some of a session's images, each with words of its own.
+
+    Parameters
+    ----------
+    images
+        The session's images.h5.
+    rows, captions
+        Which, and what is said of each.
+    """
+    pixels = read_rows(images, STIMULUS_IMAGES, name="images", rows=list(rows))
+    pairs = zip(captions, pixels, strict=True)
+    return [Shown(_picture(image, alt=caption), caption) for caption, image in pairs]
+
+
 def _rate_hz(example: RasterExample, recording: Recording) -> float | None:
     """Return the mean rate over an example's presentations, from its spikes in the window."""
     start_ms, stop_ms = recording.window_start_ms, recording.window_stop_ms

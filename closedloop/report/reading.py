@@ -94,6 +94,8 @@ class DayRecord:
         Columns of `day.stimuli.STIMULI`; None before *synthesize*.
     objectives, objective_estimates
         Columns of `day.objectives.tables.OBJECTIVE_EFFECTS` and `OBJECTIVE_ESTIMATES`; None of a day without any.
+    evolution, evolution_gains
+        Columns of `day.evolution.tables.EVOLUTION_EFFECTS` and `EVOLUTION_GAINS`; None of a session without any.
     decided
         That the day was skipped or the session added, by whom and why; empty where nobody decided that.
     is_skipped
@@ -123,6 +125,8 @@ class DayRecord:
     stimuli: Columns | None = None
     objectives: Columns | None = None
     objective_estimates: Columns | None = None
+    evolution: Columns | None = None
+    evolution_gains: Columns | None = None
     arms: Columns | None = None
     arms_foretold: Columns | None = None
     arm_objectives: Columns | None = None
@@ -239,6 +243,8 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         image_curves=day.table(catalog.IMAGE_CURVES),
         objectives=day.table(catalog.OBJECTIVE_EFFECTS),
         objective_estimates=day.table(catalog.OBJECTIVE_ESTIMATES),
+        evolution=day.table(catalog.EVOLUTION_EFFECTS),
+        evolution_gains=day.table(catalog.EVOLUTION_GAINS),
         arms=day.table(catalog.ARM_EFFECTS),
         arms_foretold=day.table(catalog.ARM_FORETOLD),
         arm_objectives=day.table(catalog.ARM_OBJECTIVE_EFFECTS),

@@ -34,6 +34,7 @@ from closedloop.artifacts.tables import as_columns
 from closedloop.stages.arms.allocation import allocate, pairs_by_arm
 from closedloop.stages.arms.rows import arm_items
 from closedloop.stages.context import StageContext
+from closedloop.stages.evolution.rows import evolution_items
 from closedloop.stages.objectives.rows import objective_rows
 from closedloop.stages.planes.rows import middle_images, plane_items
 from closedloop.stages.population.rows import population_rows
@@ -49,7 +50,7 @@ class PlannedRows:
     """The rows of a day's tables: what is shown as often as each says, and probes, once.
 
     `raised` are the attacks on images of least preferred categories, `planes` the images around clean ones,
-    `objectives` those that are to attain something else.
+    `objectives` those that are to attain something else, `evolution` those that sites' responses decide.
     """
 
     images: list[Item]
@@ -61,6 +62,7 @@ class PlannedRows:
     planes: list[Item]
     objectives: list[Item]
     arms: list[tuple[Arm, Item]]
+    evolution: list[Item]
 
     @property
     def n_presentations(self) -> int:
@@ -77,7 +79,7 @@ class PlannedRows:
     def items(self) -> list[Item]:
         """All changed images but probes, in the order of the table of items."""
         own = [*self.attacks, *self.raised, *self.controls, *self.population, *self.planes]
-        return [*own, *self.objectives, *self.of_arms]
+        return [*own, *self.objectives, *self.of_arms, *self.evolution]
 
     @property
     def of_arms(self) -> list[Item]:
@@ -147,6 +149,7 @@ def run(context: StageContext) -> None:
             n_plane=len(rows.planes),
             n_objective=len(rows.objectives),
             n_arms=len(rows.arms),
+            n_evolving=len(rows.evolution),
             n_preference=sum(row["role"] == PREFERENCE for row in rows.images),
             n_raised=len(rows.raised),
             left_out=said_of_all(not_attacked),
@@ -171,8 +174,8 @@ def plan_rows(
     queue
         Its clean images.
     protocol
-        Its sections images, attack, controls, population, probes, preference, ensemble, plane, objectives and
-        image_sensitivity decide, with the numbers of the session (`protocol_of_session`).
+        Its sections images, attack, controls, population, probes, preference, ensemble, plane, objectives, evolution
+        and image_sensitivity decide, with the numbers of the session (`protocol_of_session`).
     sites
         Outputs of the model that are attacked.
     seed_of
@@ -208,6 +211,7 @@ def plan_rows(
         planes=plane_items(queue, protocol.plane, sites=sites),
         objectives=objective_rows(queue, protocol.objectives, sites=sites),
         arms=arm_items(queue, protocol.arms, sites=sites, seed=seed_of("pairs of arms"), n_pairs=pairs_of_arms),
+        evolution=evolution_items(queue.day, protocol.evolution, sites=sites),
     )
 
 

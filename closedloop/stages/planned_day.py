@@ -1,15 +1,18 @@
-"""A day's planned tables with the pixels of its clean images, and which of its items are made how."""
+"""A day's planned tables with the pixels of its clean images, which of its items are made how, and what is made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+from typing import Protocol as Port
 
 import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.day.population.kinds import POPULATION_KINDS
 from closedloop.artifacts.day_use import PREFERENCE
+from closedloop.artifacts.files.kinds import Writable
 from closedloop.artifacts.protocol.arms.section import ARM
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS, CONTROL_KINDS, MODEL_FREE_KINDS
 from closedloop.artifacts.protocol.objectives.stated import OBJECTIVE
@@ -77,6 +80,10 @@ class PlannedDay:
         sites = dict.fromkeys(int(site) for site in self.items["site_index"] if site >= 0)
         return PlannedObjectives(self._items(rows), self.images, self.clean, self.clean_index(rows), tuple(sites))
 
+    def items_of_kinds(self, *kinds: str) -> Columns:
+        """Return the part of the item table with these kinds."""
+        return self._items(self.items_of(*kinds))
+
     def _items(self, rows: NDArray[np.int64]) -> Columns:
         return {name: column[rows] for name, column in self.items.items()}
 
@@ -104,3 +111,44 @@ class PlannedDay:
     def yesterday(self) -> NDArray[np.int64]:
         """Those of them that are attacks of the day before."""
         return self.items_of("yesterday")
+
+
+class MadeImages(Port):
+    """What makes images of a kind leaves of a session."""
+
+    @property
+    def rows(self) -> dict[str, Any]:
+        """Of the stimulus table."""
+
+    @property
+    def audit(self) -> dict[str, Any] | None:
+        """Rows of the audit; None of what changes no clean image."""
+
+    @property
+    def images(self) -> ImageBytes:
+        """The pixels."""
+
+
+@dataclass(frozen=True)
+class StimuliSoFar:
+    """The day's stimulus table, its audit and its images, as far as they are made, and what is written beside them."""
+
+    columns: dict[str, Any]
+    audit: dict[str, Any]
+    images: ImageBytes
+    files: tuple[tuple[Writable[Any], Any], ...] = ()
+
+    def followed_by(self, made: MadeImages, *files: tuple[Writable[Any], Any]) -> StimuliSoFar:
+        """Return them with more as their last, and with what is sealed of these."""
+        audit = self.audit if made.audit is None else followed_by(self.audit, made.audit)
+        images = np.concatenate([self.images, made.images])
+        return StimuliSoFar(followed_by(self.columns, made.rows), audit, images, (*self.files, *files))
+
+    def with_files(self, *files: tuple[Writable[Any], Any]) -> StimuliSoFar:
+        """Return them with what is sealed of all of them."""
+        return replace(self, files=(*self.files, *files))
+
+
+def followed_by(columns: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return a table with more rows as its last."""
+    return {name: np.concatenate([np.asarray(values), np.asarray(more[name])]) for name, values in columns.items()}

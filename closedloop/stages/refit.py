@@ -1,7 +1,8 @@
 """Refit: model t+1 from the clean images of all days and the attacks on them, end to end (section 3.1, Figure 4 box 3).
 
 What is fitted, and what never is, stands in `artifacts.day_use`. Where nothing is left to be fitted because people left
-it out or ended a session early, the model stays the one that the day was shown with.
+it out or ended a session early, the model stays the one that the day was shown with; and so it does after a round that
+the protocol lets wait for the day's last one.
 """
 
 from __future__ import annotations
@@ -51,13 +52,14 @@ def run(context: StageContext) -> None:
     days, left_out = _without_left_out(whole, context.decided.get("left_out_of_fit", ""), sessions=sessions)
     days, not_fitted = _without_too_short(days, context.decided.get("closed_until", ""), sessions=sessions)
     model = load_site_model(context.path(catalog.MODEL))
-    fitted = [_fitted(day, only_usable=bool(context.decided)) for day in days]
+    is_due = fit.in_rounds == "each" or context.paths.sequence.measures(context.block)
+    fitted = [_fitted(day, only_usable=bool(context.decided), is_due=is_due) for day in days]
     train = _concatenate(fitted, n_outputs=model.spec.n_sites)
     asked = _with_anchors(days)
     held_out = _concatenate([_anchors(day) for day in asked], n_outputs=model.spec.n_sites)
     held_out_probes = _concatenate([_probes(day) for day in days], n_outputs=model.spec.n_sites)
     is_fitted = bool((np.isfinite(train.responses) & (train.weights > 0)).any())
-    if not (is_fitted or context.decided):
+    if is_due and not (is_fitted or context.decided):
         raise StudyError(
             f"{context.path(catalog.COUNTS)}: expected responses that differ among the images by which days are put on "
             "one scale, found none on any site and day. Check these recordings; nothing can be fitted to them."
@@ -70,7 +72,7 @@ def run(context: StageContext) -> None:
         for member in (*members, *beside.values()):
             start_readout(member, train.images, train.responses, ridge=fit.ridge)
     make_folder(context.scratch)
-    recipe = recipe_of(fit, n_images=len(train.images), is_first=is_first)
+    recipe = recipe_of(fit, n_images=max(len(train.images), 1), is_first=is_first)
     reports = list[RefitReport]()
     if is_fitted:
         reports = refit_members(
@@ -223,9 +225,19 @@ def _is_fitted(part: Responses) -> bool:
     return bool((np.isfinite(part.responses) & (part.weights > 0)).any())
 
 
-def _fitted(day: DayResponses, *, only_usable: bool) -> Responses:
-    """Return what of a day is fitted; without the images that have no response where people decided something."""
-    rows = fitted_rows(day.stimuli)
+def _fitted(day: DayResponses, *, only_usable: bool, is_due: bool) -> Responses:
+    """Return what of a day is fitted; without the images that have no response where people decided something.
+
+    Parameters
+    ----------
+    day
+        What the sites answered.
+    only_usable
+        Whether people did.
+    is_due
+        Whether anything is fitted after this session.
+    """
+    rows = fitted_rows(day.stimuli)[: None if is_due else 0]
     return _responses(day, rows[_usable(day)[rows].any(axis=1)] if only_usable else rows)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import PREFERENCE, PROBE
-from closedloop.artifacts.files.kinds import Writable
-from closedloop.artifacts.naming import stimulus_id
+from closedloop.artifacts.naming import derive_seed, stimulus_id
+from closedloop.artifacts.protocol.evolution.section import EVOLUTION, EVOLUTION_KINDS
 from closedloop.artifacts.protocol.objectives.stated import objectives_on
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.protocol.protocol import Protocol
@@ -32,11 +33,13 @@ from closedloop.stages.arms.images import make_arms, predict_all
 from closedloop.stages.arms.models import ArmFiles
 from closedloop.stages.context import StageContext
 from closedloop.stages.controls import make_controls
+from closedloop.stages.evolution.images import make_evolution
+from closedloop.stages.evolution.told import read_told
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stages.objectives.images import ObjectiveSearch, make_objectives
 from closedloop.stages.planes.images import make_planes
-from closedloop.stages.planned_day import ImageBytes, PlannedDay
+from closedloop.stages.planned_day import ImageBytes, PlannedDay, StimuliSoFar, followed_by
 from closedloop.stages.population.decoder import fit_day_decoder, labelled_responses
 from closedloop.stages.population.images import make_population
 from closedloop.stages.preference.raised import joined, raise_sites
@@ -50,8 +53,9 @@ def run(context: StageContext) -> None:
 
     Where a decoder is attacked, decoder.json, decoder.h5 and population.parquet too; where planes are shown,
     planes.parquet, plane_places.parquet and plane_axes.h5; where objectives are asked, objectives.parquet and
-    objectives.h5; where arms attack, arms.json, arms.parquet and arms.h5; where some have an
-    objective, arm_objectives.parquet.
+    objectives.h5; where arms attack, arms.json, arms.parquet and arms.h5; where some have an objective,
+    arm_objectives.parquet; where images evolve, evolution.parquet and evolution.h5, and in the study's first session
+    with any evolution_code.h5.
     """
     planned, items = context.read(catalog.PLANNED_IMAGES), context.read(catalog.PLANNED_ITEMS)
     recorded = context.read(catalog.STUDY_INPUTS)
@@ -62,8 +66,10 @@ def run(context: StageContext) -> None:
         if recorded.n_images and context.path(catalog.ADDED_IMAGES).exists()
         else None,
     )
-    probes = context.read(catalog.PLANNED_PROBES) if context.path(catalog.PLANNED_PROBES).exists() else None
-    who = context.read(catalog.PLANNED_ARMS) if context.path(catalog.PLANNED_ARMS).exists() else None
+    probes, who = (
+        context.read(one) if context.path(one).exists() else None
+        for one in (catalog.PLANNED_PROBES, catalog.PLANNED_ARMS)
+    )
     plan = PlannedDay(planned, items, load_images(pool, tuple(planned["image_id"])), probes, who)
     model_file = context.path(catalog.MODEL)
     model = load_site_model(model_file)
@@ -93,8 +99,7 @@ def run(context: StageContext) -> None:
         of_members = np.stack([predict(member, images) for member in members])
         context.write(catalog.MEMBER_PREDICTIONS, {"predicted": of_members})
         columns = _with_probes(columns, plan, images, predicted=of_members.mean(axis=0))
-    stimuli = _StimuliSoFar(columns, _audit_columns(columns, images, attacks, probed), images)
-    also = list[tuple[Writable[Any], Any]]()
+    stimuli = StimuliSoFar(columns, _audit_columns(columns, images, attacks, probed), images)
     if len((population := plan.population).items["kind"]):
         until_today = [one for one in context.so_far if one.day < context.day]
         sessions = [  # z-scores are the same in whatever window spikes were counted
@@ -115,15 +120,13 @@ def run(context: StageContext) -> None:
             noise_seeds=[context.seed(item_id) for item_id in population.noise_items],
             work=SearchWork(context.workers, context.scratch / "population", context.progress),
         )
-        stimuli = stimuli.followed_by(misled.rows, misled.audit, misled.images)
-        also += [
-            (
-                catalog.DECODER,
-                decoder.document(simulated=context.simulated, day=context.day, days=[one.day for one in until_today]),
-            ),
+        document = decoder.document(simulated=context.simulated, day=context.day, days=[one.day for one in until_today])
+        stimuli = stimuli.followed_by(
+            misled,
+            (catalog.DECODER, document),
             (catalog.DECODER_WEIGHTS, decoder.arrays()),
             (catalog.SEALED_POPULATION, misled.sealed),
-        ]
+        )
     if n_planes := (planes := plan.planes).n_planes(section := context.protocol.plane):
         made_planes = make_planes(
             planes,
@@ -132,12 +135,12 @@ def run(context: StageContext) -> None:
             first_index=len(stimuli.images),
             seeds=[context.seed(PLANE, number) for number in range(n_planes)],
         )
-        stimuli = stimuli.followed_by(made_planes.rows, made_planes.audit, made_planes.images)
-        also += [
+        stimuli = stimuli.followed_by(
+            made_planes,
             (catalog.PLANES, made_planes.planes),
             (catalog.PLANE_PLACES, made_planes.places),
             (catalog.PLANE_AXES, made_planes.axes),
-        ]
+        )
     if len((stated := plan.objectives).items["kind"]):
         made = make_objectives(
             stated,
@@ -151,9 +154,24 @@ def run(context: StageContext) -> None:
             ),
             first_index=len(stimuli.images),
         )
-        stimuli = stimuli.followed_by(made.rows, made.audit, made.images)
-        also += [(catalog.SEALED_OBJECTIVES, made.sealed), (catalog.OBJECTIVE_PREDICTIONS, made.predictions)]
-    if who is not None:
+        stimuli = stimuli.followed_by(
+            made, (catalog.SEALED_OBJECTIVES, made.sealed), (catalog.OBJECTIVE_PREDICTIONS, made.predictions)
+        )
+    if len((evolving := plan.items_of_kinds(*EVOLUTION_KINDS))["kind"]):
+        sessions_before = [context.at(one) for one in context.so_far[:-1]]
+        evolved = make_evolution(
+            evolving,
+            context.protocol.evolution,
+            read_told(
+                [(one.block, one.read) for one in sessions_before],
+                first_day=context.protocol.evolution.first_day,
+                with_images=[one.block for one in sessions_before if one.path(catalog.EVOLVED_IMAGES).exists()],
+            ),
+            first_index=len(stimuli.images),
+            seed_of=partial(derive_seed, context.protocol.seed, context.study.subject, EVOLUTION),
+        )
+        stimuli = stimuli.followed_by(evolved, *evolved.files)
+    if who is not None:  # last: what its models say is sealed of every image
         names = [one.name for one in context.protocol.arms.models]
         files = ArmFiles(model_file, {name: context.path(catalog.model_of_arms(name)) for name in names})
         made_arms = make_arms(
@@ -168,36 +186,21 @@ def run(context: StageContext) -> None:
             ),
             first_index=len(stimuli.images),
         )
-        stimuli = stimuli.followed_by(made_arms.rows, made_arms.audit, made_arms.images)
-        also += [
+        stimuli = stimuli.followed_by(made_arms)
+        stimuli = stimuli.with_files(
             (catalog.ARM_ATTACKS, made_arms.attacks),
             (catalog.ARM_PREDICTIONS, {"predicted": predict_all(models, stimuli.images)}),
             (catalog.SEALED_MODELS, files.sealed(len(members), day=context.day, simulated=context.simulated)),
             *([(catalog.SEALED_ARM_OBJECTIVES, made_arms.objectives)] if made_arms.objectives else []),
-        ]
-    also += [
+        )
+    for file, content in (
+        *stimuli.files,
         (catalog.IMAGES, {"images": stimuli.images}),
         (catalog.STIMULI, stimuli.columns),
         (catalog.AUDIT, stimuli.audit),
         (catalog.PREDICTIONS, {"predicted": predict(model, plan.clean)}),
-    ]
-    for file, content in also:
+    ):
         context.write(file, content)
-
-
-@dataclass(frozen=True)
-class _StimuliSoFar:
-    """The day's stimulus table, its audit and its images, as far as they are made."""
-
-    columns: dict[str, Any]
-    audit: dict[str, Any]
-    images: ImageBytes
-
-    def followed_by(self, rows: dict[str, Any], audit: dict[str, Any], images: ImageBytes) -> _StimuliSoFar:
-        """Return them with more as their last."""
-        return _StimuliSoFar(
-            followed_by(self.columns, rows), followed_by(self.audit, audit), np.concatenate([self.images, images])
-        )
 
 
 @dataclass(frozen=True)
@@ -351,11 +354,6 @@ def _with_probes(
         "repetitions": np.ones(len(places), dtype=np.int32),
     }
     return followed_by(columns, own)
-
-
-def followed_by(columns: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """Return a table with more rows as its last."""
-    return {name: np.concatenate([np.asarray(values), np.asarray(more[name])]) for name, values in columns.items()}
 
 
 def _audit_columns(

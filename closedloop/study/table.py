@@ -265,10 +265,12 @@ def _before_planning(protocol: Protocol, paths: StudyPaths, day: int) -> list[Pa
 
 
 def _earlier_days(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]:
-    """Return what is shown again of the day before, and what a decoder of the days before is fitted to."""
+    """Return what is shown again of the day before, what a decoder is fitted to, and what images evolve by."""
     folders = _yesterdays_attacks(protocol, paths, day)
-    if protocol.population.n_made(day):
-        before = [block for block in paths.sequence.until(paths.block(day)) if block.day < day]
+    evolves = bool(protocol.evolution.n_shown(day))
+    if protocol.population.n_made(day) or evolves:
+        until = paths.sequence.until(paths.block(day))[:-1]
+        before = [block for block in until if evolves or block.day < day]
         folders += [folder for one in before for folder in _today("synthesize", "ingest")(paths.at(one), one.day)]
     return list(dict.fromkeys(folders))
 
@@ -319,6 +321,7 @@ _DAY: tuple[Stage, ...] = (
             "preference",
             "objectives",
             "arms",
+            "evolution",
         ),
         _plan,
         _BEFORE,
@@ -328,7 +331,7 @@ _DAY: tuple[Stage, ...] = (
     Stage(
         "synthesize",
         work_of("closedloop.stages.synthesize"),
-        ("attack", "population", "probes", "plane", "objectives", "arms"),
+        ("attack", "population", "probes", "plane", "objectives", "arms", "evolution"),
         _synthesize,
         _BEFORE,
         opens_inputs=True,

@@ -112,6 +112,7 @@ LIBRARIES = (
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
     "Xlib": ("rig.display.x11",),
     "PIL": ("closedloop.commands.attack", "closedloop.report", "closedloop.stimuli", "rig.training"),
+    "cma": ("closedloop.stimuli.evolution.search",),
     "dask": ("closedloop.execution.dask",),
     "dask_jobqueue": ("closedloop.execution.dask",),
     "distributed": ("closedloop.execution.dask",),

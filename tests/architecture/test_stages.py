@@ -15,6 +15,7 @@ SHARED = {
     "changed",
     "context",
     "controls",
+    "evolution",
     "from_protocol",
     "objectives",
     "planes",

@@ -63,6 +63,9 @@ class DayPlan(Document):
     n_arms: int = Field(
         default=0, exclude_if=operator.not_, description="attacks that the day's arms make; not among n_attacked"
     )
+    n_evolving: int = Field(
+        default=0, exclude_if=operator.not_, description="images that evolve by sites' own responses"
+    )
     left_out: tuple[str, ...] = Field(
         default=(), exclude_if=operator.not_, description="sites that are attacked no longer, as people decided"
     )
@@ -90,10 +93,12 @@ PLANNED_ITEMS = TableLayout(
             "string",
             "",
             "attacked, repeated, preference, gaussian, linear, yesterday, sham, plane, objective, population, "
-            "population_noise or arm",
+            "population_noise, arm, evolved, evolved_mean or evolved_natural",
         ),
-        "image_id": Column("string", "", "the clean image that is changed"),
-        "role": Column("string", "", "anchor, clean, repeated, plane or preference: what the changed image is"),
+        "image_id": Column("string", "", "the clean image that is changed; empty where none is"),
+        "role": Column(
+            "string", "", "anchor, clean, repeated, plane or preference: what the changed image is; evolution: none is"
+        ),
         "other_image_id": Column("string", "", "target of a linear interpolation, else empty"),
         "site_index": Column("int32", "", "site that is attacked, or was yesterday; -1 for other kinds"),
         "epsilon": Column("float64", "224-px L2", "budget"),

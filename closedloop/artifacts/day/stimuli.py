@@ -13,17 +13,18 @@ STIMULI = TableLayout(
             "string",
             "",
             "clean, attacked, repeated, preference, probe, gaussian, linear, yesterday, sham, plane, objective, "
-            "population, population_noise or arm",
+            "population, population_noise, arm, evolved, evolved_mean or evolved_natural",
         ),
         "role": Column(
             "string",
             "",
-            "clean, single, repeated, plane, preference, anchor or normalizer: what the underlying image is",
+            "clean, single, repeated, plane, preference, anchor or normalizer: what the underlying image is; "
+            "evolution: none lies beneath",
         ),
-        "image_id": Column("string", "", "underlying image's name in the pool"),
-        "category": Column("string", "", "underlying image's category"),
+        "image_id": Column("string", "", "underlying image's name in the pool; empty of images that evolved"),
+        "category": Column("string", "", "underlying image's category; likewise"),
         "item_id": Column("string", "", "planned item; empty for clean images"),
-        "clean_index": Column("int32", "", "row of the clean image in images.h5"),
+        "clean_index": Column("int32", "", "row of the clean image in images.h5; its own where none lies beneath"),
         "site_index": Column("int32", "", "site attacked, yesterday's too, or that a probe is for; -1 elsewhere"),
         "epsilon": Column(
             "float64",

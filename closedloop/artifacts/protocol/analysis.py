@@ -55,6 +55,11 @@ class Fit(Section):
         "epoch: a cortex whose animal moves its eyes hardly notices, and its model learns that",
     )
     ridge: Regularization = Field(description="of the closed-form start")
+    in_rounds: Literal["each", "last"] = Field(
+        default="each",
+        description="of a day of rounds: after each, or after the last alone, to all of them; until then the model is "
+        "handed on as it is, and the animal waits the less",
+    )
 
 
 class Evaluation(Section):

@@ -14,6 +14,7 @@ from closedloop.artifacts.documents import Section, validate
 from closedloop.artifacts.protocol.analysis import Evaluation, Fit, Simulation
 from closedloop.artifacts.protocol.arms.section import Arms
 from closedloop.artifacts.protocol.attack import MODEL_FREE_KINDS, Attack, Controls
+from closedloop.artifacts.protocol.evolution.section import Evolution
 from closedloop.artifacts.protocol.gates import Gates
 from closedloop.artifacts.protocol.image_sensitivity import ImageSensitivity
 from closedloop.artifacts.protocol.images import BaseModelChoice, Images, Procedural, Sites
@@ -76,6 +77,9 @@ class Protocol(Section):
         description="images that are to attain something else than an attack: levels, patterns, members that part",
     )
     arms: Arms = Field(default=Arms(), description="ways of driving sites that are compared on the same images")
+    evolution: Evolution = Field(
+        default=Evolution(), description="images that evolve by a site's own responses, without a model"
+    )
     rounds: Rounds = Field(
         default=1,
         description="sessions that each day after day 0 is cut into; the model is refitted, and the next one's attacks "
@@ -199,6 +203,7 @@ class Protocol(Section):
     def _arms_have_models_and_pairs(self) -> Protocol:
         images, n_members = self.images, 1 + len(self.ensemble)
         self.arms.check(n_anchors=images.anchors, n_sites=self.sites.n_sites, n_members=n_members)
+        self.evolution.check(n_sites=self.sites.n_sites, n_clean=images.clean_per_day)
         return self
 
     @model_validator(mode="after")
@@ -349,6 +354,7 @@ def presentations_of(protocol: Protocol, day: int) -> int:
         day, epsilons=protocol.attack.epsilons, n_sites=protocol.sites.n_sites
     )
     changed += protocol.arms.n_made(day) * protocol.arms.repetitions
+    changed += protocol.evolution.presentations_of(day, rounds=protocol.rounds)
     return clean + changed + (probes.n_made if day else 0) + repeated + protocol.plane.presentations_of(day)
 
 

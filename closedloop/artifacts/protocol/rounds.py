@@ -132,7 +132,7 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
     Parameters
     ----------
     protocol
-        Of the day: its sections images, attack, controls, probes, preference, plane, objectives, arms and
+        Of the day: its sections images, attack, controls, probes, preference, plane, objectives, arms, evolution and
         image_sensitivity, and its rounds.
     day, number
         Which session, from 1.
@@ -186,6 +186,7 @@ def protocol_of_session(protocol: Protocol, *, day: int, number: int, is_measure
             "image_sensitivity": protocol.image_sensitivity if is_measured else ImageSensitivity(),
             "plane": protocol.plane if is_measured else ImagePlanes(),
             "objectives": protocol.objectives if is_measured else (),
+            "evolution": protocol.evolution if is_measured else protocol.evolution.model_copy(update={"compared": 0}),
             "arms": protocol.arms if is_measured else protocol.arms.model_copy(update={"arms": ()}),
             "preference": protocol.preference.model_copy(
                 update={"images_per_site": protocol.preference.images_per_site if is_measured else 0}

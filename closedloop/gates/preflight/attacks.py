@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from closedloop.artifacts.catalog import AUDIT, SESSION, STIMULI
 from closedloop.artifacts.gates.report import GateFinding
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS
+from closedloop.artifacts.protocol.evolution.section import EVOLUTION_KINDS
 from closedloop.artifacts.protocol.gates import AtMost
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.tables import Columns
@@ -26,7 +27,8 @@ _AGAIN = "and make the day again: move its synthesize and schedule folders aside
 def attack_budget(context: GateContext) -> GateFinding:
     """Compare the realised norm of every changed image, controls too, with the epsilon that it is evaluated at."""
     stimuli = context.read(STIMULI)
-    is_changed = ~np.isin(stimuli["kind"], ("clean", "sham", PLANE))  # a plane's places are told by the bytes
+    unbounded = ("clean", "sham", PLANE, *EVOLUTION_KINDS)  # a plane's places are told by the bytes
+    is_changed = ~np.isin(stimuli["kind"], unbounded)
     part = _rounded(stimuli["realised_epsilon"][is_changed] / stimuli["epsilon"][is_changed])
     largest = float(part.max()) if len(part) else 0.0
     limit = context.protocol.gates.attack_budget

@@ -9,6 +9,7 @@ from closedloop.artifacts.amended.closing import closed_days
 from closedloop.artifacts.catalog import RESPONSES, STIMULI
 from closedloop.artifacts.day_use import FITTED_ROLES
 from closedloop.artifacts.gates.report import GateFinding
+from closedloop.artifacts.protocol.evolution.section import EVOLUTION
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.tables import Columns
 from closedloop.gates.context import GateContext
@@ -31,7 +32,10 @@ def image_reuse(context: GateContext) -> GateFinding:
         if one.has(STIMULI)
     ]
     fitted = {name for day in (today, *before) for name in _shown_as(day, _is_fitted(day))}
-    claimed = set(_shown_as(today, ~_is_fitted(today)))
+    of_no_model = (
+        today["role"] == EVOLUTION
+    )  # natural images are shown again there: no model foretells anything of them
+    claimed = set(_shown_as(today, ~_is_fitted(today) & ~of_no_model))
     n_claimed = len(claimed & fitted)
     new = _shown_as(today, _is_new(today))
     shown = {name for past in before for name in _shown_as(past, _is_new(past))}

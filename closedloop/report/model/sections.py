@@ -78,7 +78,9 @@ def model_of_day(day: DayRecord) -> PageSection | None:
     if day.fit is not None:
         fit, medians = day.fit, [_median(r) for r in (day.fit.r_fitted, day.fit.r_heldout)]
         caption = (
-            "Mean squared error on the z-scored responses to the images that are fitted, weighted by repetitions, "
+            f"Not refitted after this round: the model is handed on as it was until the day's last. {_more_of_fit(fit)}"
+            if not fit.n_stimuli
+            else "Mean squared error on the z-scored responses to the images that are fitted, weighted by repetitions, "
             f"while the weights moved: no held-out error. {fit.n_stimuli:,} images of "
             f"{_sessions_of_fit(day, fit)} with {fit.n_presentations:,} presentations; readout on day 0: "
             f"{fit.readout_start.replace('_', ' ')}. Correlation afterwards, median over outputs: {number(medians[0])} "

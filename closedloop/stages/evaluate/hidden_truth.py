@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.day_responses import DayResponses
 from closedloop.attacks.synthesis.sources import InMemory
@@ -32,7 +34,13 @@ class HiddenTruth:
 
 
 def read_hidden_truth(
-    cortex: HiddenCortex, day: DayResponses, *, recording_day: int, n_processors: int, name: str
+    cortex: HiddenCortex,
+    day: DayResponses,
+    *,
+    recording_day: int,
+    n_processors: int,
+    name: str,
+    without: tuple[str, ...] = (),
 ) -> HiddenTruth:
     """Ask the hidden cortex what it does on a day.
 
@@ -48,9 +56,13 @@ def read_hidden_truth(
         Of the recorder, which share the electrodes.
     name
         Identifies the cortex of this day among attacked models.
+    without
+        Kinds of stimuli that nobody asks about: they have NaN.
     """
     columns = _columns(day.sites, n_electrodes=cortex.n_electrodes, n_processors=n_processors)
-    rates_hz = cortex.rates_hz(day.stimuli.images, day=recording_day)[:, columns]
+    asked = ~np.isin(day.stimuli.columns["kind"], without)
+    rates_hz = np.full((day.n_images, len(columns)), np.nan)
+    rates_hz[asked] = cortex.rates_hz(day.stimuli.images[asked], day=recording_day)[:, columns]
     model = freeze_for_attack(model_of_electrodes(cortex.response_model(recording_day), columns))
     return HiddenTruth(rates_hz, InMemory(model, name))
 

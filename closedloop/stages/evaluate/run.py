@@ -13,6 +13,7 @@ from closedloop.artifacts.day.evaluation import IMAGE_CURVES, INTERVALS, SENSITI
 from closedloop.artifacts.day.objectives.tables import OBJECTIVE_ESTIMATES
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import leave_out
+from closedloop.artifacts.protocol.evolution.section import EVOLUTION_KINDS
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
@@ -30,6 +31,7 @@ from closedloop.stages.evaluate.slopes import slope_rows
 from closedloop.stages.evaluate.summary import evaluation_report
 from closedloop.stages.evaluate.units import NETWORKS, SMALL_SIDE_PX, unit_rows, unit_rows_of_day_0
 from closedloop.stages.evaluate.white_box import WHITE_BOX, AttackWork, attack_cortex
+from closedloop.stages.evolution.effects import evolution_tables
 from closedloop.stages.from_protocol.attack import white_box_search_of
 from closedloop.stages.from_protocol.recording import response_window_s
 from closedloop.stages.objectives.effects import SealedObjectives, objective_effects, objective_estimates
@@ -73,7 +75,10 @@ def run(context: StageContext) -> None:
             name=f"hidden cortex {context.seed()}",
         )
         truth = truth_of(day)
-        true_rates_hz, true_before = truth.rates_hz, [truth_of(one).rates_hz for one in before]
+        true_rates_hz, true_before = (
+            truth.rates_hz,
+            [truth_of(one, without=EVOLUTION_KINDS).rates_hz for one in before],  # which are in no pair
+        )
         if context.paths.sequence.measures(context.block):  # of a day of rounds its last one stands for the day
             white_box = attack_cortex(
                 truth.source,
@@ -138,24 +143,28 @@ def run(context: StageContext) -> None:
             context.write(file, as_columns([{"day": context.day, **row} for row in found], layout))
     context.write(catalog.PAIRS, so_far.table())
     if context.path(catalog.DECODER).exists():
-        effects = population_effects(
-            day,
-            SealedPopulationOfDay(
-                context.read(catalog.DECODER),
-                predictions=context.read(catalog.SEALED_POPULATION),
-                **context.read(catalog.DECODER_WEIGHTS),
+        context.write(
+            catalog.POPULATION_EFFECTS,
+            population_effects(
+                day,
+                SealedPopulationOfDay(
+                    context.read(catalog.DECODER),
+                    predictions=context.read(catalog.SEALED_POPULATION),
+                    **context.read(catalog.DECODER_WEIGHTS),
+                ),
+                true_rates_hz=true_rates_hz,
             ),
-            true_rates_hz=true_rates_hz,
         )
-        context.write(catalog.POPULATION_EFFECTS, effects)
     if context.path(catalog.PLANES).exists():
-        curvatures = plane_curvatures(
-            day,
-            SealedPlanes(context.read(catalog.PLANES), context.read(catalog.PLANE_PLACES)),
-            sigma_hz=measured.sigma_hz,
-            true_rates_hz=true_rates_hz,
+        context.write(
+            catalog.PLANE_CURVATURES,
+            plane_curvatures(
+                day,
+                SealedPlanes(context.read(catalog.PLANES), context.read(catalog.PLANE_PLACES)),
+                sigma_hz=measured.sigma_hz,
+                true_rates_hz=true_rates_hz,
+            ),
         )
-        context.write(catalog.PLANE_CURVATURES, curvatures)
     if context.path(catalog.SEALED_OBJECTIVES).exists():
         effects = objective_effects(
             day,
@@ -177,4 +186,7 @@ def run(context: StageContext) -> None:
         answers = SiteAnswers(measured.repetitions_hz, measured.sigma_hz, true_rates_hz)
         for file, table in arm_tables(day, sealed, answers, noiseless_sigma_hz=measured.noiseless_sigma_hz):
             context.write(file, table)
+    evolved = context.read(catalog.EVOLVED_IMAGES) if context.path(catalog.EVOLVED_IMAGES).exists() else None
+    for file, table in evolution_tables(day, evolved, window_s=window_s, true_rates_hz=true_rates_hz):
+        context.write(file, table)
     context.write(catalog.EVALUATION, report)

@@ -33,6 +33,7 @@ _WHY_NOT: Final = {
     "probes": "probes of all days are searched alike",
     "objectives": "days on which something else is asked do not compare",
     "arms": "arms of all days are compared together",
+    "evolution": "a generation is made from all before it",
     "preference": "what a day shows is drawn by the day before, for all days alike",
     "attack": "days of another search do not compare",
     "presentation": "responses to another presentation do not compare",

@@ -72,6 +72,7 @@ def day_budget(protocol: Protocol, *, n_arrays: int, nsx: Sequence[str]) -> DayB
     n_made += protocol.population.n_shown(protocol.days - 1)
     n_made += objective_images_of(protocol.objectives, protocol.days - 1, n_sites=protocol.sites.n_sites)
     n_made += protocol.arms.n_made(protocol.days - 1)
+    n_made += protocol.evolution.n_shown(protocol.days - 1)
     n_images = fresh + at_first + n_made
     hours = session_hours(protocol)
     return DayBudget(

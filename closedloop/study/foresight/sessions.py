@@ -193,4 +193,5 @@ def _presented(rows: PlannedRows) -> tuple[list[int], list[int]]:
     changed = [*rows.attacks, *rows.raised, *rows.controls, *rows.probes, *rows.population, *rows.objectives]
     changed += rows.of_arms
     clean_index = [*range(len(rows.images)), *(place[str(row["image_id"])] for row in changed)]
-    return clean_index, [int(row.get("repetitions", 1)) for row in [*rows.images, *changed]]
+    clean_index += range(len(clean_index), len(clean_index) + len(rows.evolution))  # no clean image lies beneath
+    return clean_index, [int(row.get("repetitions", 1)) for row in [*rows.images, *changed, *rows.evolution]]

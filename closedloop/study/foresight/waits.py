@@ -21,7 +21,7 @@ from closedloop.artifacts.protocol.protocol import (
     presentations_of,
     raised_of,
 )
-from closedloop.artifacts.protocol.rounds import protocol_of_session, rounds_of_day
+from closedloop.artifacts.protocol.rounds import measures, protocol_of_session, rounds_of_day
 from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.plain_text.printed import in_words
@@ -43,11 +43,14 @@ class SessionWork:
         Searched for.
     n_fitted
         Images that the model is fitted to after it, of all sessions so far.
+    is_refitted
+        Whether the model is fitted after it; not, where the protocol lets it wait for the day's last round.
     """
 
     n_presentations: int
     n_attacks: int
     n_fitted: int
+    is_refitted: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def work_of_session(
     single, n_raised = own.image_sensitivity, raised_of(own, block.day)
     n_never_fitted = single.images_of(block.day) + own.plane.planes_of(block.day)
     n_fitted = fresh_images_of(own, block.day) - n_never_fitted + n_fresh + n_probes + n_raised
+    is_last = measures(protocol.rounds, day=block.day, number=block.number) if is_measured is None else is_measured
     n_repeated = single.attacks_of(block.day, epsilons=own.attack.epsilons, n_sites=n_sites)
     return SessionWork(
         presentations_of(own, block.day),
@@ -97,6 +101,7 @@ def work_of_session(
         + n_held_out
         + n_raised,
         n_fitted_before + n_fitted,
+        is_last or own.fit.in_rounds == "each",
     )
 
 
@@ -119,7 +124,7 @@ def wait_s(measured: MeasuredWork, shown: SessionWork, following: SessionWork) -
     """
     then, took = measured.work, measured.seconds
     after = (took["ingest"] + took["evaluate"]) * _part(shown.n_presentations, then.n_presentations)
-    after += took["refit"] * _part(shown.n_fitted, then.n_fitted)
+    after += took["refit"] * _part(shown.n_fitted, then.n_fitted) if shown.is_refitted else 0.0
     before = (took["plan"] + took["schedule"]) * _part(following.n_presentations, then.n_presentations)
     return after + before + took["synthesize"] * _part(following.n_attacks, then.n_attacks) + took.get("queue", 0.0)
 
@@ -257,7 +262,7 @@ def timed_waits(protocol: Protocol, base_model: str, *, place: Path, day: int) -
         n_fitted = works[block].n_fitted
     timed = time_session(protocol, base_model, place=place)
     waits = {
-        number: timed.fit_s * works[Block(day, number)].n_fitted
+        number: (timed.fit_s * works[Block(day, number)].n_fitted if works[Block(day, number)].is_refitted else 0.0)
         + timed.attack_s * works[Block(day, number + 1)].n_attacks
         for number in range(1, rounds)
     }

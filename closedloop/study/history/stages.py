@@ -122,6 +122,7 @@ def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
         repeated += f", {plan.n_plane:,} of planes" if plan.n_plane else ""
         repeated += f", {plan.n_objective:,} of objectives" if plan.n_objective else ""
         repeated += f", {plan.n_arms:,} by arms" if plan.n_arms else ""
+        repeated += f", {plan.n_evolving:,} evolving" if plan.n_evolving else ""
         raised = f", {plan.n_raised:,} for category preference" if plan.n_raised else ""
         budget = plan.budget
         attacked = f"{plan.n_attacked:,} attacked{repeated}{raised}{probes}"
@@ -138,7 +139,8 @@ def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
         known = [r for r in fit.r_heldout if r is not None]
         members = f" by {len(fit.members)} members" if fit.members else ""
         r = f"; r {median(known):.2f} on held-out clean images (median over sites)" if known else ""
-        yield f"{fit.n_stimuli:,} images fitted{members}{r}"
+        fitted = f"{fit.n_stimuli:,} images fitted{members}" if fit.n_stimuli else "not refitted: handed on as it was"
+        yield f"{fitted}{r}"
     elif stage == "evaluate" and (place := EVALUATION.published(paths, day)).is_file():
         EVALUATION.read(place)
 

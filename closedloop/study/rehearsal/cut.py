@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from closedloop.artifacts.protocol.evolution.section import LEAST_IMAGES
 from closedloop.artifacts.protocol.objectives.stated import StatedObjective
 from closedloop.artifacts.protocol.population import Population
 from closedloop.artifacts.protocol.probes import Probes
@@ -191,7 +192,7 @@ def _least_fresh(protocol: Protocol) -> int:
 def _fewer_images(protocol: Protocol, total: int) -> Values:
     """Return a day of so many clean images, and in proportion as many attacks and controls of them."""
     images, attack, share = protocol.images, protocol.attack, total / _n_clean(protocol)
-    n_preference = protocol.preference.images_per_site
+    n_preference, evolves = protocol.preference.images_per_site, protocol.evolution.n_sites > 0
 
     def part(number: int, *, least: int = 1) -> int:
         return min(number, max(least, round(share * number)))
@@ -211,6 +212,8 @@ def _fewer_images(protocol: Protocol, total: int) -> Values:
         **_fewer_probes(protocol.probes, part),
         **_fewer_of_population(protocol.population, part, most=anchors if of_anchors else clean // protocol.rounds),
         **({("preference", "images_per_site"): part(n_preference)} if n_preference else {}),
+        **({("evolution", "images"): part(protocol.evolution.images, least=LEAST_IMAGES)} if evolves else {}),
+        **({("evolution", "compared"): part(protocol.evolution.compared)} if evolves else {}),
     }
 
 
@@ -230,6 +233,12 @@ def _with_objectives(protocol: Protocol, values: Values) -> Values:
     """Return cuts with objectives and arms that ask no more anchors and sites than they leave."""
     n_sites: int = values.get(("sites", "n_sites"), protocol.sites.n_sites)
     n_anchors: int = values.get(("images", "anchors"), protocol.images.anchors)
+    if protocol.evolution.n_sites:
+        n_clean: int = values.get(("images", "clean_per_day"), protocol.images.clean_per_day)
+        values = values | {
+            ("evolution", "n_sites"): min(protocol.evolution.n_sites, n_sites),
+            ("evolution", "parents"): min(protocol.evolution.parents, n_clean),
+        }
     if protocol.arms.arms:
         of_arms = min(protocol.arms.n_sites or n_sites, n_sites)
         most = of_arms * n_anchors - (protocol.arms.adaptive is not None)  # adaptive arms are to have a pair to move to

@@ -100,6 +100,7 @@ def test_every_column_is_described_and_no_other(study: Study) -> None:
     tables["population"] = study.population(truth=True)
     tables["objectives"] = study.objectives(truth=True)
     tables |= {"arms": study.arms(truth=True), "foretold": study.foretold()}
+    tables |= {"evolution": study.evolution(truth=True), "evolution_gains": study.evolution_gains(truth=True)}
     assert {name: set(table.columns) for name, table in tables.items()} == {
         name: set(columns) for name, (columns, _) in DATA_FRAMES.items()
     }

@@ -65,6 +65,7 @@ DECIDES = {
     "image_sensitivity": {"plan", "queue"},
     "plane": {"plan", "synthesize", "queue"},
     "objectives": {"plan", "synthesize"},
+    "evolution": {"plan", "synthesize"},
     "arms": {"start", "plan", "synthesize", "refit"},
     "probes": {"start", "plan", "synthesize", "queue"},
     "population": {"plan", "synthesize"},

@@ -37,6 +37,15 @@ def test_each_stage_takes_longer_with_the_work_it_has(stage: str, seconds: float
     assert wait_s(measured, shown, following) == seconds
 
 
+def test_where_the_model_waits_for_the_last_round_the_animal_waits_for_no_refit() -> None:
+    measured = MeasuredWork(Block(1), BEFORE, NOTHING | {"refit": 100.0, "ingest": 10.0})
+    later = CUT.model_copy(update={"fit": CUT.fit.model_copy(update={"in_rounds": "last"})})
+    works = [work_of_session(later, Block(1, number), n_sites=20, n_fitted_before=600) for number in (1, 2)]
+    assert [one.is_refitted for one in works] == [False, True]
+    shown = SessionWork(n_presentations=1000, n_attacks=0, n_fitted=600, is_refitted=False)
+    assert wait_s(measured, shown, BEFORE) == 10.0
+
+
 def test_the_work_of_a_round_is_counted_from_the_protocol() -> None:
     first = work_of_session(CUT, Block(1), n_sites=20, n_fitted_before=552)
     probes = CUT.probes.n_made // 2

@@ -1,0 +1,1 @@
+"""What evolving images leave: their codes, sealed with them, and what sites answered."""

@@ -1,0 +1,1 @@
+"""Images that evolve by sites' own responses, as pages show them."""
