@@ -17,6 +17,9 @@ LOAD ?= 6
 # The index that torch comes from; empty for pip's own. On Linux pip's own may bring the CUDA build.
 TORCH_INDEX ?=
 TORCH_VERSION ?= 2.13.0
+# Libraries of architectures, which the tests of networks from elsewhere need; empty leaves them out, and these tests skip.
+# torchvision pairs with torch, and has a release for each of its own.
+ZOO ?= torchvision==0.28.0 timm==1.0.31
 FUZZ_INPUTS ?= 50000
 FUZZ_SEED ?= 0
 KILLS ?= 60
@@ -89,13 +92,15 @@ $(SETUP): pyproject.toml
 installed:
 	@[ $(SETUP) -nt pyproject.toml ] || $(MAKE) --no-print-directory install
 
-# torch by pip first: uv does not look where the CPU build lies, and a bare requirement brings gigabytes of CUDA.
+# torch by pip first: uv does not look where the CPU build lies, and a bare requirement brings gigabytes of CUDA. So do
+# torchvision and timm, which ask for it: they come alone (42 MB, and nothing else that they import is missing).
 install:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip uv
 	$(BIN)/python -c "import torch" 2>/dev/null || \
 	  $(BIN)/pip install --quiet torch==$(TORCH_VERSION) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[lab,rig,service]' --group dev
+	$(if $(ZOO),$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps $(ZOO))
 	touch $(SETUP)
 
 # What PsychoPy needs to draw without a screen. Installed where that is possible, else said exactly.

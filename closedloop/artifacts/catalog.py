@@ -6,7 +6,7 @@ is written from this table (`tools.study_tree`).
 
 from __future__ import annotations
 
-from closedloop.artifacts.day import evaluation, plan, responses, stimuli
+from closedloop.artifacts.day import evaluation, plan, queue, responses, session, stimuli
 from closedloop.artifacts.day.arms import tables as arms
 from closedloop.artifacts.day.evolution import tables as evolution
 from closedloop.artifacts.day.fit import FitReport
@@ -15,14 +15,11 @@ from closedloop.artifacts.day.journal import SessionSummary
 from closedloop.artifacts.day.objectives import tables as objectives
 from closedloop.artifacts.day.population import sealed as population
 from closedloop.artifacts.day.quality import IngestQuality
-from closedloop.artifacts.day.queue import USES as USES_LAYOUT
-from closedloop.artifacts.day.queue import ImageQueue
-from closedloop.artifacts.day.session import PRESENTATIONS as PRESENTATIONS_LAYOUT
-from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.files.kinds import ArrayFile, DocumentFile, GazeFile, JournalFile, StudyFile, TableFile
+from closedloop.artifacts.imported import documents as imported
 from closedloop.artifacts.records import inputs
 from closedloop.artifacts.records.pages import PagesRecord
-from closedloop.artifacts.study import INPUTS, REPORT_PAGES
+from closedloop.artifacts.study import IMPORTED, INPUTS, REPORT_PAGES
 
 STUDY_INPUTS = DocumentFile(
     INPUTS, "inputs.json", holds="images and base model, by content", document=inputs.StudyInputs
@@ -43,8 +40,14 @@ ADDED_IMAGES = TableFile(
     layout=inputs.ADDED_IMAGES,
 )
 
+IMPORTED_RESPONSES = DocumentFile(
+    IMPORTED, "imported.json", holds="where responses recorded elsewhere come from", document=imported.ImportedResponses
+)
+IMPORTED_RATES = ArrayFile(IMPORTED, "responses.h5", holds="these responses", layout=imported.IMPORTED_RATES)
+IMPORTED_IMAGES = ArrayFile(IMPORTED, "images.h5", holds="the images they are to", layout=imported.IMPORTED_IMAGES)
+
 QUEUE = DocumentFile(
-    "queue", "queue.json", holds="clean images to show on the day after", handed_on=True, document=ImageQueue
+    "queue", "queue.json", holds="clean images to show on the day after", handed_on=True, document=queue.ImageQueue
 )
 MODEL = StudyFile("refit", "model.safetensors", holds="weights of model t + 1", handed_on=True)
 
@@ -178,9 +181,9 @@ IMAGE_CODE = ArrayFile(
     layout=evolution.IMAGE_CODE,
 )
 
-SESSION = DocumentFile("schedule", "session.json", holds="timing, screen, codes", document=SessionDocument)
+SESSION = DocumentFile("schedule", "session.json", holds="timing, screen, codes", document=session.SessionDocument)
 PRESENTATIONS = TableFile(
-    "schedule", "presentations.parquet", holds="the order to show in", layout=PRESENTATIONS_LAYOUT
+    "schedule", "presentations.parquet", holds="the order to show in", layout=session.PRESENTATIONS
 )
 SESSION_IMAGES = StudyFile("schedule", "images.npy", holds="the same bytes, to be memory-mapped by the rig")
 
@@ -328,7 +331,7 @@ EVALUATION = DocumentFile(
     "evaluate", "evaluation.json", holds="the day's other numbers", document=evaluation.EvaluationReport
 )
 
-USES = TableFile("queue", "uses.parquet", holds="which image was used when, and for what", layout=USES_LAYOUT)
+USES = TableFile("queue", "uses.parquet", holds="which image was used when, and for what", layout=queue.USES)
 
 REPORT = StudyFile(REPORT_PAGES, "index.html", holds="the study's page")
 REPORT_DAY = StudyFile(REPORT_PAGES, "day-00.html", holds="a day's page")

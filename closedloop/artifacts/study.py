@@ -37,6 +37,9 @@ START = "start"
 INPUTS = "inputs"
 """The folder of what the study is made from and does not hold; no stage, it is there before the first one."""
 
+IMPORTED = "imported"
+"""The folder of responses that were recorded elsewhere; no stage, and only where there are any."""
+
 REPORT_PAGES = "report"
 """Folder of the pages, drawn from the documents."""
 
@@ -221,6 +224,11 @@ class StudyPaths:
     def inputs(self) -> Path:
         """The list of images and the base model's hash: what the study is made from and does not hold."""
         return self.root / INPUTS
+
+    @property
+    def imported(self) -> Path:
+        """Responses that were recorded elsewhere, which the study's model begins fitted to; only where there are."""
+        return self.root / IMPORTED
 
     def day(self, day: int) -> DayPaths:
         """Return the folders of a day's session."""

@@ -1,4 +1,4 @@
-"""Tables of responses as a laboratory writes them, in CSV: an image, a repetition, and a number for each site."""
+"""Tables of responses as a laboratory writes them, in CSV: wide, with a number for each site, or long, one a line."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from closedloop.errors import DocumentError
 from closedloop.storage import read_bytes
 
 _FIRST_COLUMNS = ["image", "repetition"]
+_IMAGE, _RESPONSE, _SITES, _TRIALS = "image", "response", ("site", "neuroid_id"), ("repetition", "trial")
+_AVERAGE = "0"  # stands for the repetition where a table has none
 
 _Row = tuple[int, Sequence[str]]  # the line on which it ends, and its fields
 
@@ -56,7 +58,12 @@ def read_response_table(path: Path, *, name_of: Callable[[str], str] = os.path.n
         It is none.
     """
     header, *body = _rows_of(path) or [(1, [])]
-    names = header[1]
+    return _wide_table(path, header[1], body, name_of=name_of)
+
+
+def _wide_table(
+    path: Path, names: Sequence[str], body: Sequence[_Row], *, name_of: Callable[[str], str]
+) -> ResponseTable:
     _check_columns(path, names)
     if not body:
         raise DocumentError(
@@ -83,6 +90,112 @@ def read_response_table(path: Path, *, name_of: Callable[[str], str] = os.path.n
     )
 
 
+def read_any_response_table(path: Path, *, name_of: Callable[[str], str] = os.path.normpath) -> ResponseTable:
+    """Read a CSV table of responses: wide as `read_response_table` has it, or without repetitions, or long.
+
+    A long one has the columns image, site (or neuroid_id), response, and repetition (or trial) where there are any, in
+    any order. Without repetitions each image has one row: an average.
+
+    Parameters
+    ----------
+    path
+        The table.
+    name_of
+        As for `read_response_table`.
+
+    Raises
+    ------
+    DocumentError
+        It is none of these.
+    """
+    header, *body = _rows_of(path) or [(1, [])]
+    names = header[1]
+    if names[:2] == _FIRST_COLUMNS:
+        return read_response_table(path, name_of=name_of)
+    if _RESPONSE in names:
+        return _long_table(path, names, body, name_of=name_of)
+    if names[:1] == [_IMAGE]:
+        with_repetition = [(line, [row[0], _AVERAGE, *row[1:]]) for line, row in body]
+        return _wide_table(path, [_IMAGE, _FIRST_COLUMNS[1], *names[1:]], with_repetition, name_of=name_of)
+    raise DocumentError(
+        f"{path}: expected the columns image and one for each site (with repetition between them where there are any), "
+        f"or image, site, repetition and response, found {', '.join(names)[:120] or 'none'}. Name the columns so."
+    )
+
+
+def read_pairs(path: Path, *, columns: tuple[str, str]) -> dict[str, str]:
+    """Read a CSV table of two columns as what the second says of each name in the first.
+
+    Parameters
+    ----------
+    path
+        The table.
+    columns
+        Their names.
+
+    Raises
+    ------
+    DocumentError
+        It has other columns, or a name twice.
+    """
+    header, *body = _rows_of(path) or [(1, [])]
+    if tuple(header[1]) != columns:
+        raise DocumentError(
+            f"{path}: expected the columns {columns[0]} and {columns[1]}, found "
+            f"{', '.join(header[1])[:120] or 'none'}. "
+            "Name the columns so."
+        )
+    pairs = dict[str, str]()
+    for line, row in body:
+        if len(row) != len(columns) or not all(row) or row[0] in pairs:
+            raise DocumentError(
+                f"{path}, line {line}: expected a {columns[0]}, each once, and its {columns[1]}, found "
+                f"{', '.join(row)[:80]}. Correct it."
+            )
+        pairs[row[0]] = row[1]
+    return pairs
+
+
+def _long_table(
+    path: Path, names: Sequence[str], body: Sequence[_Row], *, name_of: Callable[[str], str]
+) -> ResponseTable:
+    """Read a row for each response, and lay them side by side, sites in the order in which they come first."""
+    site = next((name for name in _SITES if name in names), None)
+    trial = next((name for name in _TRIALS if name in names), None)
+    known = [name for name in (_IMAGE, site, trial, _RESPONSE) if name is not None]
+    if site is None or sorted(names) != sorted(known):
+        raise DocumentError(
+            f"{path}: expected the columns image, site, response and perhaps repetition, found "
+            f"{', '.join(names)[:120]}. Name the columns so, and take out the others."
+        )
+    at = {name: names.index(name) for name in known}
+    responses, first = dict[tuple[str, str], dict[str, float]](), dict[tuple[str, str], int]()
+    for line, row in body:
+        if len(row) != len(names) or not all(row[at[name]] for name in known if name != _RESPONSE):
+            raise DocumentError(
+                f"{path}, line {line}: expected {len(names)} values, found "
+                f"{len([one for one in row if one])}. Correct it."
+            )
+        shown = name_of(row[at[_IMAGE]]), row[at[trial]] if trial else _AVERAGE
+        of_sites = responses.setdefault(shown, {})
+        first.setdefault(shown, line)
+        if row[at[site]] in of_sites:
+            raise DocumentError(
+                f"{path}, line {line}: expected each response of a site once, found {row[at[site]]} to {shown[0]} "
+                "again. Number the repetitions in a column repetition."
+            )
+        of_sites[row[at[site]]] = _value(path, line, row[at[_RESPONSE]])
+    sites = tuple(dict.fromkeys(name for of_sites in responses.values() for name in of_sites))
+    if not responses:
+        raise DocumentError(f"{path}: expected a line for each response, found none below the columns. Add them.")
+    return ResponseTable(
+        tuple(image for image, _ in responses),
+        tuple(first.values()),
+        sites,
+        tuple(tuple(of_sites.get(name, math.nan) for name in sites) for of_sites in responses.values()),
+    )
+
+
 def _rows_of(path: Path) -> list[_Row]:
     """Return what is no blank line."""
     try:
@@ -99,7 +212,7 @@ def _check_columns(path: Path, names: Sequence[str]) -> None:
             f"{path}: expected a name for every column, found none for column {names.index('') + 1}. Name it, or take "
             "out the comma that makes it."
         )
-    if names[:2] != _FIRST_COLUMNS or len(names) < 3 or len(set(names)) < len(names):
+    if list(names[:2]) != _FIRST_COLUMNS or len(names) < 3 or len(set(names)) < len(names):
         raise DocumentError(
             f"{path}: expected the columns image, repetition and one for each site, in this order and each once, found "
             f"{', '.join(names)[:120] or 'none'}. Name and order the columns so."

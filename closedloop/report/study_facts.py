@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from closedloop import __version__
+from closedloop.artifacts.amended.imported import is_imported
+from closedloop.artifacts.catalog import IMPORTED_RESPONSES
 from closedloop.artifacts.protocol.attack import Attack
 from closedloop.artifacts.protocol.objectives.stated import StatedObjective
 from closedloop.artifacts.protocol.population import Population
@@ -29,6 +31,7 @@ def facts(record: StudyRecord) -> tuple[tuple[str, str], ...]:
         ("Arrays", ", ".join(_arrays(record)) or "as will be recorded"),
         ("Images", images),
         ("Base model" if not record.protocol.ensemble else "Base models", _base_models(record)),
+        *_imported(record),
         *_probes(record.protocol.probes),
         *_population(record.protocol.population),
         *_objectives(record.protocol.objectives),
@@ -50,6 +53,19 @@ def _kind_of_subject(record: StudyRecord) -> str:
 def _base_models(record: StudyRecord) -> str:
     """Name the networks of all members of the day's model."""
     return ", ".join([record.study.base_model, *(member.weights for member in record.protocol.ensemble)])
+
+
+def _imported(record: StudyRecord) -> tuple[tuple[str, str], ...]:
+    """Say what the first model was fitted to before anything was recorded; nothing where nothing was imported."""
+    if not is_imported(record.paths):
+        return ()
+    found = IMPORTED_RESPONSES.read(IMPORTED_RESPONSES.published(record.paths, 0))
+    of_noise = ", averages: noise and reliability unknown" if found.are_averages else ""
+    told = (
+        f"responses of {count(len(found.sites))} sites to {count(found.n_images)} images from {found.source}, sha256 "
+        f"{found.source_sha256[:12]}{of_noise}: fitted, recorded elsewhere, in no estimate of any day"
+    )
+    return (("Imported", told),)
 
 
 def _probes(probes: Probes) -> tuple[tuple[str, str], ...]:

@@ -141,6 +141,12 @@ class StageContext:
         """Return where a published file of the catalog lies, of this day unless another is given."""
         return self._declared(file.published(self.paths, self.day if day is None else day))
 
+    def has(self, file: StudyFile) -> bool:
+        """Return whether a file that a study may be without is there; a row has its folder as an input where it is."""
+        path = file.published(self.paths, self.day)
+        declared = self.inputs is None or any(path.is_relative_to(folder) for folder in self.inputs)
+        return declared and path.is_file()
+
     def output(self, file: StudyFile) -> Path:
         """Return where to write a file of the catalog that a library writes."""
         return self.working / file.name

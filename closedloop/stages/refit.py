@@ -38,6 +38,7 @@ from closedloop.stages.arms.models import load_model
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.model import processes_of, recipe_of
 from closedloop.stages.from_protocol.recording import response_window_s
+from closedloop.stages.imported.responses import as_responses
 from closedloop.storage import make_folder
 from closedloop.training.closed_form import start_readout
 from closedloop.training.end_to_end import RefitReport, Responses, held_out_correlation
@@ -53,8 +54,12 @@ def run(context: StageContext) -> None:
     days, not_fitted = _without_too_short(days, context.decided.get("closed_until", ""), sessions=sessions)
     model = load_site_model(context.path(catalog.MODEL))
     is_due = fit.in_rounds == "each" or context.paths.sequence.measures(context.block)
+    imported = [
+        as_responses(context.read(catalog.IMPORTED_RATES), context.read(catalog.IMPORTED_IMAGES))
+        for _ in range(is_due and context.has(catalog.IMPORTED_RESPONSES))
+    ]
     fitted = [_fitted(day, only_usable=bool(context.decided), is_due=is_due) for day in days]
-    train = _concatenate(fitted, n_outputs=model.spec.n_sites)
+    train = _concatenate([*imported, *fitted], n_outputs=model.spec.n_sites)
     asked = _with_anchors(days)
     held_out = _concatenate([_anchors(day) for day in asked], n_outputs=model.spec.n_sites)
     held_out_probes = _concatenate([_probes(day) for day in days], n_outputs=model.spec.n_sites)
@@ -67,7 +72,7 @@ def run(context: StageContext) -> None:
     members = model.members if isinstance(model, SiteEnsemble) else (model,)
     names = [one.name for one in context.protocol.arms.models]
     beside = {name: load_model(context.path(catalog.model_of_arms(name)), name) for name in names}
-    is_first = not any(_is_fitted(one) for one in fitted[:-1])
+    is_first = not any(_is_fitted(one) for one in (*imported, *fitted[:-1]))
     if is_fitted and fit.readout_start == "closed_form" and is_first:
         for member in (*members, *beside.values()):
             start_readout(member, train.images, train.responses, ridge=fit.ridge)
@@ -99,6 +104,7 @@ def run(context: StageContext) -> None:
             day=context.day,
             readout_start=fit.readout_start,
             n_stimuli=len(train.images),
+            n_imported=sum(len(one.images) for one in imported),
             n_presentations=int(np.nanmax(train.weights, axis=1).sum()),
             n_fitted_by_day=tuple(len(one.images) for one in fitted),
             loss_by_epoch=_mean_losses(reports),

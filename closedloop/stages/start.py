@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.queue import ImageQueue
 from closedloop.artifacts.protocol.images import Images
@@ -11,7 +13,8 @@ from closedloop.models.site_model import build_site_model, calibrate_readout
 from closedloop.stages.arms.models import start_models
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import open_study_pool
-from closedloop.stages.from_protocol.model import base_model_of, members_of, recorded_code_of
+from closedloop.stages.from_protocol.model import base_model_of, members_of, processes_of, recorded_code_of
+from closedloop.stages.imported.responses import also_imported, as_responses, fit_start
 from closedloop.stages.pool import draw
 from closedloop.stages.preference.choice import refuse_few_categories
 from closedloop.stimuli.listed import check_drawn
@@ -30,6 +33,14 @@ def run(context: StageContext) -> None:
     queue = _first_queue(
         pool, protocol.images, n_singles=protocol.probes.singles_of(0), seeds=seeds, simulated=context.simulated
     )
+    imported = context.read(catalog.IMPORTED_IMAGES) if context.has(catalog.IMPORTED_RESPONSES) else None
+    not_drawn = set[str]()
+    while imported is not None and (again := also_imported(pool, _names(queue), imported)):  # ends with the pool
+        not_drawn |= again
+        n_singles = protocol.probes.singles_of(0)
+        queue = _first_queue(
+            pool, protocol.images, n_singles=n_singles, seeds=seeds, simulated=context.simulated, used=not_drawn
+        )
     drawn = (*queue.anchors, *queue.normalizers, *queue.clean, *queue.singles)
     check_drawn(pool, [image.image_id for image in drawn])
     context.write(catalog.QUEUE, queue)
@@ -55,16 +66,36 @@ def run(context: StageContext) -> None:
     ]
     for model in models:
         calibrate_readout(model, clean)
+    if imported is not None:
+        fit_start(
+            models,
+            as_responses(context.read(catalog.IMPORTED_RATES), imported),
+            fit=protocol.fit,
+            seeds=[context.seed("imported", number) for number in range(len(models))],
+            scratch=context.scratch,
+            n_processes=processes_of(context.workers),
+            progress=context.progress,
+        )
     save_site_model(context.output(catalog.MODEL), SiteEnsemble(models) if len(models) > 1 else models[0])
     for name, beside in start_models(protocol, clean, recorded, near=inputs, seed_of=context.seed).items():
         save_site_model(context.output(catalog.model_of_arms(name)), beside)
 
 
+def _names(queue: ImageQueue) -> list[str]:
+    return [one.image_id for one in (*queue.anchors, *queue.normalizers, *queue.clean, *queue.singles)]
+
+
 def _first_queue(
-    pool: ImagePool, wanted: Images, *, n_singles: int, seeds: dict[str, int], simulated: bool
+    pool: ImagePool,
+    wanted: Images,
+    *,
+    n_singles: int,
+    seeds: dict[str, int],
+    simulated: bool,
+    used: Collection[str] = (),
 ) -> ImageQueue:
     """Draw day 0's images: first the anchors and normalizers that stay, each by the seed of its role."""
-    used, available = set[str](), pool.images()
+    used, available = set(used), pool.images()
     return ImageQueue(
         simulated=simulated,
         day=0,

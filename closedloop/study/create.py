@@ -34,7 +34,7 @@ from closedloop.study.foresight.numbers import (
 from closedloop.study.foresight.place import new_folder, refuse_place
 from closedloop.study.foresight.weights import find_base_model
 from closedloop.study.inputs import record_inputs
-from closedloop.study.trusted.code import find_codes, say_trusted
+from closedloop.study.trusted.code import find_codes, find_references, say_trusted
 
 _ID_HEX_DIGITS = 8
 
@@ -172,7 +172,8 @@ def create_study(
         code = find_codes(protocol, beside=planned.source.parent)
         for line in (*notes(pool, reading, protocol, n_days=asked.n_days), *say_trusted(code)):
             tell(line)
-        record_inputs(paths, study, protocol, recorded="init", reading=reading, code=code)
+        references = find_references(protocol, beside=planned.source.parent)
+        record_inputs(paths, study, protocol, recorded="init", reading=reading, code=code, references=references)
         write_bytes(paths.protocol, planned.content)
         for name, beside in request.beside.items():
             write_bytes(paths.root / name, beside)

@@ -40,7 +40,7 @@ from closedloop.stimuli.listed import (
 )
 from closedloop.stimuli.pools import open_pool
 from closedloop.storage import make_folder, publish_folder, remove_file, sha256_bytes, sha256_file
-from closedloop.study.trusted.code import find_codes, keep_code
+from closedloop.study.trusted.code import find_codes, find_references, keep_code, keep_references
 
 _REMEMBERED = ".scratch"
 _MOST_NAMES = 3  # in one line
@@ -54,6 +54,7 @@ def record_inputs(
     recorded: Literal["init", "later"],
     reading: FolderReading | None,
     code: Mapping[str, NetworkCode] = MappingProxyType({}),
+    references: Mapping[str, NetworkCode] = MappingProxyType({}),
 ) -> None:
     """Publish what the study's images and its base model are.
 
@@ -67,6 +68,8 @@ def record_inputs(
         Of its folder of images; those that cannot be shown are left out. None where images are computed.
     code
         Of its networks that are code, by factory; a file is copied beside the list.
+    references
+        Files of reference output that its networks were compared with, by name; they are copied likewise.
 
     Raises
     ------
@@ -94,11 +97,13 @@ def record_inputs(
             base_model_sha256=_sha256(weights),
             member_sha256=tuple(_sha256(weights_file(member.weights)) for member in protocol.ensemble),
             arm_model_sha256=_of_arm_models(protocol),
+            reference={name: one.sha256 for name, one in references.items()},
             code={factory: one.sha256 for factory, one in code.items()},
         ),
         simulated=study.simulated,
     )
     keep_code(code, working)
+    keep_references(references, working)
     for left in working.glob(f"{_REMEMBERED}-*"):
         remove_file(left)
     Manifest(
@@ -141,7 +146,8 @@ def record_inputs_later(
         reading = read_folder(pool, remembered=remembered, progress=progress)
         refuse_unreadable(pool, reading, otherwise="")
     code = find_codes(protocol, beside=paths.root)
-    record_inputs(paths, study, protocol, recorded="later", reading=reading, code=code)
+    references = find_references(protocol, beside=paths.root)
+    record_inputs(paths, study, protocol, recorded="later", reading=reading, code=code, references=references)
 
 
 def _of_arm_models(protocol: Protocol) -> dict[str, str]:

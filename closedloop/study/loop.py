@@ -325,7 +325,7 @@ class _Loop:
         return StageContext(
             paths=step.paths,
             study=as_moved(self.steps.study, self.steps.amendments()),
-            protocol=declared_sections(step.protocol, step.stage.sections, stage=step.stage.name),
+            protocol=declared_sections(step.protocol, step.stage.seen(step.paths), stage=step.stage.name),
             day=step.day,
             stage=step.stage.name,
             working=step.working,

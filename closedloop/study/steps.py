@@ -226,7 +226,7 @@ class Steps:
         then = tuple(name for name in step.stage.sections if name not in step.stage.undeclared)
         return manifest.input_hash in {
             self._input_hash(step, sections, manifest.inputs, manifest.decisions)
-            for sections in (step.stage.deciding(self.study), then)
+            for sections in (step.stage.deciding(self.study, self.paths), then)
         }
 
     def edited(self, step: Step, manifest: Manifest) -> str:
@@ -281,7 +281,7 @@ class Steps:
             for folder in stage.reads(paths, day, protocol=protocol, decided=bool(decisions))
             for name, entry in self.manifest_of(folder).outputs.items()
         }
-        now = stage.deciding(self.study)
+        now = stage.deciding(self.study, paths)
         then = tuple(name for name in stage.sections if name not in stage.undeclared)
         step = Step(
             stage=stage,

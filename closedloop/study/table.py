@@ -11,6 +11,7 @@ from typing import Protocol as Port
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.decided import DecisionName
+from closedloop.artifacts.amended.imported import is_imported
 from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
@@ -90,6 +91,8 @@ class Stage:
         Published folders that it reads besides where they did.
     asked_inputs
         Published folders that it reads besides where the protocol asks for it.
+    imported_sections
+        Sections that it sees, and that decide its result, where the study begins with responses recorded elsewhere.
     """
 
     name: str
@@ -103,6 +106,7 @@ class Stage:
     decisions: tuple[DecisionName, ...] = ()
     decided_inputs: Callable[[StudyPaths, int], list[Path]] = lambda _paths, _day: []
     asked_inputs: Callable[[Protocol, StudyPaths, int], list[Path]] = lambda _protocol, _paths, _day: []
+    imported_sections: tuple[str, ...] = ()
 
     def is_brought(self, study: StudyDocument) -> bool:
         """Return whether a person brings it, as they and an animal left it, instead of a program that makes it."""
@@ -123,9 +127,13 @@ class Stage:
         of_decisions = self.decided_inputs(paths, day) if decided else []
         return [*self.inputs(paths, day), *of_decisions, *self.asked_inputs(protocol, paths, day)]
 
-    def deciding(self, study: StudyDocument) -> tuple[str, ...]:
+    def deciding(self, study: StudyDocument, paths: StudyPaths) -> tuple[str, ...]:
         """Return the sections of the protocol that decide it in a study."""
-        return () if self.is_brought(study) else self.sections
+        return () if self.is_brought(study) else self.seen(paths)
+
+    def seen(self, paths: StudyPaths) -> tuple[str, ...]:
+        """Return the sections of the protocol that it sees."""
+        return (*self.sections, *(self.imported_sections if _imported(paths) else ()))
 
     def shown_in(self, paths: StudyPaths, day: int) -> Block | None:
         """Return the session in which what it makes is shown; None where it is made from the session.
@@ -215,6 +223,11 @@ def _site_table(paths: StudyPaths, day: int) -> list[Path]:
     return _of_the_first("ingest", paths, day)
 
 
+def _imported(paths: StudyPaths) -> list[Path]:
+    """Return the responses that were recorded elsewhere, where the study begins with some."""
+    return [paths.imported] if is_imported(paths) else []
+
+
 def _plan(paths: StudyPaths, day: int) -> list[Path]:
     return [_queue_folder(paths, day), *_site_table(paths, day)]
 
@@ -299,6 +312,8 @@ _START = Stage(
     _nothing,
     _BEFORE,
     opens_inputs=True,
+    asked_inputs=lambda _protocol, paths, _day: _imported(paths),
+    imported_sections=("fit",),
 )
 
 _DAY: tuple[Stage, ...] = (
@@ -353,7 +368,14 @@ _DAY: tuple[Stage, ...] = (
         _today("schedule", "present"),
         _SESSION,
     ),
-    Stage("ingest", work_of("closedloop.stages.ingest.run"), INGEST_SECTIONS, _ingest, decisions=("closed",)),
+    Stage(
+        "ingest",
+        work_of("closedloop.stages.ingest.run"),
+        INGEST_SECTIONS,
+        _ingest,
+        decisions=("closed",),
+        asked_inputs=lambda _protocol, paths, day: _imported(paths) if paths.block(day) == FIRST else [],
+    ),
     Stage(
         "refit",
         work_of("closedloop.stages.refit"),
@@ -361,6 +383,7 @@ _DAY: tuple[Stage, ...] = (
         _refit,
         undeclared=("recording",),
         decisions=("left_out_of_fit", "closed_until"),
+        asked_inputs=lambda _protocol, paths, _day: _imported(paths),
     ),
     Stage(
         "evaluate",

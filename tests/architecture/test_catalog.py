@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from closedloop.artifacts.catalog import CATALOG, files_of
-from closedloop.artifacts.study import INPUTS, STAGES
+from closedloop.artifacts.study import IMPORTED, INPUTS, STAGES
 from tools.study_tree import COMMAND, with_tree
 
 ROOT = Path(__file__).parents[2]
@@ -56,4 +56,4 @@ def test_every_stage_leaves_a_file_that_it_cannot_be_without_and_no_name_stands_
         names = [file.name for file in files_of(stage)]
         assert len(set(names)) == len(names), stage
         assert not all(file.optional for file in files_of(stage)), stage
-    assert {file.stage for file in CATALOG} == {*STAGES, INPUTS, "report"}
+    assert {file.stage for file in CATALOG} == {*STAGES, INPUTS, IMPORTED, "report"}

@@ -155,12 +155,12 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "safetensors": ("closedloop.models", "closedloop.simulation"),
     "serial": ("rig.ports",),
     "starlette": ("closedloop.service.web",),
-    "timm": ("closedloop.models.networks.zoo",),
+    "timm": ("closedloop.models.exchange.load", "closedloop.models.networks.zoo"),
     "torch": (
         *(f"closedloop.{room}" for room in ("attacks", "defenses", "models", "simulation", "studies", "training")),
         "closedloop.commands.doctor",
     ),
-    "torchvision": ("closedloop.models.networks.zoo",),
+    "torchvision": ("closedloop.models.exchange.load", "closedloop.models.networks.zoo"),
     "typer": (
         "closedloop.cli",
         "closedloop.commands",
@@ -206,6 +206,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
 BY_NAME = {  # who imports modules by a name that stands in no import line
     "closedloop/artifacts/schemas.py",
     "closedloop/confined/helper.py",
+    "closedloop/models/exchange/load.py",  # networks that are code, where there is no closedloop
     "closedloop/models/networks/factories.py",  # networks that are code
     "closedloop/models/networks/zoo.py",  # a module of torchvision's that a build without its operators lacks
     "closedloop/studies/app.py",

@@ -17,6 +17,7 @@ SHARED = {
     "controls",
     "evolution",
     "from_protocol",
+    "imported",
     "objectives",
     "planes",
     "planned_day",

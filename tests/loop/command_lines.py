@@ -50,6 +50,9 @@ LINES = (
     "closedloop base-model layers {two_days}",
     "closedloop base-model check {two_days} --write new.safetensors",
     "closedloop base-model import {weights} --out new.safetensors --labelled-images {photographs}",
+    "closedloop model export {done} --out new",
+    "closedloop model check {exported}",
+    "closedloop import responses {responses} --study {fresh} --image-folder {photographs} --by ada --why before",
     "closedloop studies unit-sensitivity --network small_resnet_vanilla:layer3.0 --units 2 --images-per-unit 2"
     " --clean-images 8 --restarts 1 --steps 2 --epsilons 1 --out new --workers 2",
     "closedloop studies coverage --experiments 2 --repetitions 2 --sites 6 --images-per-site 2 --anchors 6 --out new"

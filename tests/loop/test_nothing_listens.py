@@ -230,6 +230,18 @@ def places_of_amendments(line: str, real: Callable[[str], RealStudy], tmp_path: 
     return places
 
 
+def places_of_exchange(line: str, done: Path, real: Callable[[str], RealStudy], tmp_path: Path) -> dict[str, Path]:
+    """Make an exported model, and a table of what was recorded elsewhere."""
+    places = {"exported": tmp_path / "exported", "responses": tmp_path / "responses.csv"}
+    if "{exported}" in line:
+        decided("model", "export", done, "--out", places["exported"])
+    if "{fresh}" in line:
+        places["fresh"] = real("fresh").root
+        rows = [f"{k % 4}/{k}.png,{k},{k % 3},{k % 5}\n" for k in range(20)]
+        places["responses"].write_text("".join(["image,array1-001,array1-002,array1-003\n", *rows]))
+    return places
+
+
 def decided(*words: str | Path) -> None:
     finished = run_closedloop(*words)
     assert finished.returncode == 0, finished.stderr
@@ -288,7 +300,7 @@ def filled(
                 decided("exclude", places["done"], "--site", "0", "--from", "fit", "--by", "ada", "--why", "dead")
         if "{played}" in line:
             places["played"] = played(real("played"), line)
-        places |= places_of_amendments(line, real, tmp_path)
+        places |= places_of_amendments(line, real, tmp_path) | places_of_exchange(line, undisturbed, real, tmp_path)
         if "{stopped}" in line:
             study = real("stopped")
             study.present(stops=(4,), for_good=True)

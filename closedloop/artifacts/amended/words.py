@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from closedloop.artifacts.amended import images, moved, protocols, rigs
+from closedloop.artifacts.amended import images, imported, moved, protocols, rigs
 from closedloop.artifacts.amended.closing import closed_by, closed_days
 from closedloop.artifacts.amended.exclusions import (
     exclusions,
@@ -74,6 +74,7 @@ _WORDS: Final[Mapping[str, Callable[[Amendment], str]]] = {
     "hold": lambda _line: "held the study: nothing is shown until it is released",
     "release": lambda _line: "released the study",
     "add_images": images.said,
+    "import_responses": imported.said,
     "amend_protocol": _amended,
     "change_rig": rigs.said,
     "move_study": moved.said,
@@ -89,7 +90,9 @@ _WORDS: Final[Mapping[str, Callable[[Amendment], str]]] = {
 }
 
 
-CHANGES: Final = frozenset({"add_images", "amend_protocol", "change_rig", "move_study", "replace_recording"})
+CHANGES: Final = frozenset(
+    {"add_images", "amend_protocol", "change_rig", "import_responses", "move_study", "replace_recording"}
+)
 """Kinds by which a study goes otherwise than it was made, and that nothing else tells in `status`."""
 
 

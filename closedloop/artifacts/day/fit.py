@@ -34,6 +34,11 @@ class FitReport(Document):
     n_presentations: int = Field(
         description="usable presentations of these images, each image counted at the site that has most"
     )
+    n_imported: int = Field(
+        default=0,
+        exclude_if=operator.not_,
+        description="of these, images with responses that were imported: recorded elsewhere, before day 0",
+    )
     n_fitted_by_day: tuple[int, ...] = Field(description="images fitted, of each day from day 0 on")
     loss_by_epoch: tuple[float, ...] = Field(
         description="mean squared error on the fitted images' z-scored responses, weighted by repetitions, averaged "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from closedloop.artifacts.day.journal import Journal, read_journal
 from closedloop.artifacts.documents import Document
 from closedloop.artifacts.layouts import ArrayLayout, TableLayout
-from closedloop.artifacts.study import INPUTS, REPORT_PAGES, StudyPaths
+from closedloop.artifacts.study import IMPORTED, INPUTS, REPORT_PAGES, StudyPaths
 
 if TYPE_CHECKING:  # `closedloop status` asks only where files lie, and does without numpy and what opens them
     from closedloop.artifacts.arrays import Arrays
@@ -52,7 +52,7 @@ class StudyFile:
 
         The report's files and those about the study's inputs belong to no day.
         """
-        of_the_study = {REPORT_PAGES: paths.report, INPUTS: paths.inputs}
+        of_the_study = {REPORT_PAGES: paths.report, INPUTS: paths.inputs, IMPORTED: paths.imported}
         if self.stage in of_the_study:
             return of_the_study[self.stage] / self.name
         if not self.handed_on:

@@ -140,6 +140,11 @@ class BaseModelChoice(Section):
     seed: Seed = Field(default=0, description="of random weights")
     layout: NetworkLayout | None = Field(default=None, description="how the layer's features lie")
     preprocessing: NetworkPixels | None = Field(default=None, description="what the network's pixels go through")
+    reference: Annotated[str, Field(max_length=MOST_OF_PATH)] | None = Field(
+        default=None,
+        description="file of images and their features at the layer, from where the network was trained (as "
+        "`base-model check --write` writes it): a study whose network makes others is refused when it is made",
+    )
     readout: Literal["factorised", "full", "average", "class_token"] = Field(
         default="factorised",
         description="channel x space (section 3.1), a weight for every channel and place, or one a channel of the "

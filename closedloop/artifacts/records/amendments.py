@@ -52,6 +52,7 @@ Kind = Literal[
     "unskip_day",
     "add_block",
     "drop_block",
+    "import_responses",
 ]
 
 

@@ -57,6 +57,11 @@ class StudyInputs(Document):
         exclude_if=operator.not_,
         description="the same of the networks under arms.models whose weights are a file, by their names",
     )
+    reference: dict[str, str] = Field(
+        default={},
+        exclude_if=operator.not_,
+        description="sha256 of the reference output that networks were compared with, by file: a copy lies beside this",
+    )
     code: dict[str, str] = Field(
         default={},
         exclude_if=operator.not_,

@@ -25,6 +25,7 @@ from closedloop.models.inspection.all_checks import (
 )
 from closedloop.models.inspection.checks import NetworkCheck
 from closedloop.models.inspection.reference import read_reference, write_reference
+from closedloop.models.inspection.reference_place import find_reference
 from closedloop.models.inspection.survey import SurveyedLayer
 from closedloop.models.networks.code import NetworkCode
 from closedloop.plain_text.printed import printed, quoted
@@ -76,7 +77,7 @@ def check_network(
     write
         File to write reference output to, where nothing failed; None to write none.
     reference
-        Reference output to compare with; None where there is none.
+        Reference output to compare with; None: that which is stated, if any is.
     as_json
         JSON instead of lines.
 
@@ -90,6 +91,8 @@ def check_network(
     code = _code(stated)
     base = base_model_of(stated.choice, stated.source, code=code)
     images = _images(stated.side_px)
+    if reference is None and stated.choice.reference is not None:
+        reference = find_reference(stated.choice.reference, near=stated.place.parent)
     expected = None if reference is None else read_reference(reference)
     made = None if write is None else make_reference(base, images)  # before the checks prepare it for attacks
     checks = inspect_base_model(base, images, reference=expected)

@@ -100,6 +100,8 @@ def _more_of_fit(fit: FitReport) -> str:
     if fit.members:
         each = ", ".join(f"{number(_median(one.r_heldout))} ({one.architecture})" for one in fit.members)
         said += f" The members alone, on held-out images: {each}."
+    if fit.n_imported:
+        said += f" Of the images {fit.n_imported:,} are imported, with responses recorded elsewhere before this study."
     if fit.weight_decay is not None:
         said += f" Weight decay {fit.weight_decay:.3g}."
     return said

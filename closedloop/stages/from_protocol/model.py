@@ -16,6 +16,8 @@ from closedloop.errors import CheckpointError
 from closedloop.execution.local import usable_processors
 from closedloop.execution.workers import Workers
 from closedloop.models.checkpoints import open_base_model
+from closedloop.models.inspection.reference_place import find_reference
+from closedloop.models.inspection.stated_reference import refuse_other_features
 from closedloop.models.networks.code import NetworkCode, name_of_code
 from closedloop.models.shipped import weights_file
 from closedloop.models.site_model import BaseModel, build_site_model, predict
@@ -122,7 +124,8 @@ def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int, near: 
     Raises
     ------
     CheckpointError
-        The file cannot be used, or makes no finite numbers of the image at the protocol's layer.
+        The file cannot be used, makes no finite numbers of the image at the protocol's layer, or other features of the
+        reference images than those that stand beside them.
     """
     base = base_model_of(choice, source, code=code_of(choice, near=near, sha256=None))
     grey = np.full((1, side_px, side_px, 3), 128, dtype=np.uint8)
@@ -134,6 +137,8 @@ def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int, near: 
             f"{source}: expected a network that takes images of {side_px} px up to {choice.layer}, found one that does "
             f"not ({said:.120}). Change images.side_px or base_model.layer in the protocol."
         ) from error
+    if choice.reference is not None:
+        refuse_other_features(base, find_reference(choice.reference, near=near))
     if not np.isfinite(found).all():
         raise CheckpointError(
             f"{source}: expected finite features of a grey image at {choice.layer}, found others. The file is "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from closedloop.artifacts.day.identity import IdentityTable
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_checks import check_journal, planned_session
 from closedloop.artifacts.day.responses import SiteTable
+from closedloop.artifacts.files.kinds import StudyFile
+from closedloop.artifacts.imported.documents import ImportedResponses
 from closedloop.artifacts.protocol.images import Sites
 from closedloop.artifacts.records.amendments import read_amendments
-from closedloop.artifacts.records.sequence import FIRST
+from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.tables import Columns
 from closedloop.blackrock.arrays import MappedElectrode
 from closedloop.detection.definitions import definition_by_name, with_settings
@@ -29,6 +31,7 @@ from closedloop.recording.banks import BankActivity
 from closedloop.recording.counts import spike_counter
 from closedloop.recording.spikes import concatenate_spikes, in_order
 from closedloop.stages.context import StageContext
+from closedloop.stages.imported.responses import sites_of_imported
 from closedloop.stages.ingest.agreement import check_agreement
 from closedloop.stages.ingest.coverage import coverage_of
 from closedloop.stages.ingest.detection import detect_on
@@ -115,7 +118,15 @@ def run(context: StageContext) -> None:
     )
     ended_early = "closed" in context.decided
     site_index, about_sites = _sites_of_the_model(
-        electrodes, found, first=first, rules=context.protocol.sites, folder=folder, ended_early=ended_early
+        electrodes,
+        found,
+        imported=context.read(catalog.IMPORTED_RESPONSES)
+        if _begins_with_imported(context.block, context.has)
+        else None,
+        first=first,
+        rules=context.protocol.sites,
+        folder=folder,
+        ended_early=ended_early,
     )
     if first is None and not ended_early:  # nothing of a day that was too short is fitted
         of_model = [electrode.neuroid_id in site_index for electrode in electrodes]
@@ -194,16 +205,24 @@ def _identity(then: _Answered, now: _Answered, stimuli: Columns, *, min_reliabil
     )
 
 
+def _begins_with_imported(block: Block, has: Callable[[StudyFile], bool]) -> bool:
+    """Return whether it is the first session, of a study that begins with responses recorded elsewhere."""
+    return block == FIRST and has(catalog.IMPORTED_RESPONSES)
+
+
 def _sites_of_the_model(
     electrodes: Sequence[MappedElectrode],
     found: ElectrodeStatistics,
     *,
+    imported: ImportedResponses | None,
     first: SiteTable | None,
     rules: Sites,
     folder: Path,
     ended_early: bool,
 ) -> tuple[dict[str, int], str]:
     """Return the model's output of each site, and how they were chosen where that was not by their reliability."""
+    if imported is not None:
+        return sites_of_imported(imported, electrodes, folder=folder)
     if first:
         return sites_of_day_0(first), ""
     return choose_sites(

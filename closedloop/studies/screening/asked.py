@@ -10,9 +10,11 @@ from closedloop.errors import CheckpointError, DocumentError, OptionError, Proto
 from closedloop.models.shipped import weights_file
 from closedloop.models.weight_headers import SAFETENSORS, read_weight_header, refuse_no_weights
 from closedloop.plain_text.suggestions import did_you_mean
+from closedloop.stages.from_protocol.stated import StatedLayers, read_for_sweep
 from closedloop.studies.networks import parse_network
 from closedloop.studies.places import check_places
 
+_STATED = (".yaml", ".yml")  # files that state a network from elsewhere
 PIXELS, UNTRAINED = "pixels", "untrained"  # what every comparison has beside the networks that are named
 DEFAULT_NETWORKS = ("small_resnet_vanilla", "small_resnet_robust")  # trained without attacks, and at epsilon 2
 
@@ -69,6 +71,8 @@ class ScreenedNetwork:
         Of a third-party file; None to have it recognised.
     training_epsilon
         Size of the attacks that it was trained against; None where its file does not say.
+    stated
+        The network, where it is from elsewhere.
     """
 
     name: str
@@ -76,6 +80,7 @@ class ScreenedNetwork:
     layers: tuple[str, ...]
     architecture: str | None
     training_epsilon: float | None
+    stated: StatedLayers | None = None
 
 
 def check_options(options: ScreeningOptions, out: Path, *, workers: str | None) -> None:
@@ -159,17 +164,26 @@ def _weight_files(folder: Path) -> list[Path]:
     return files
 
 
+def _once(layers: tuple[str, ...], text: str) -> tuple[str, ...]:
+    if twice := next((layer for layer in layers if layers.count(layer) > 1), None):
+        raise OptionError(f"--network {text}: expected each layer once, found {twice} twice. Leave one out.")
+    return layers
+
+
 def _network(text: str, *, architecture: str | None) -> ScreenedNetwork:
     choice = parse_network(text, architecture=architecture)
     named = choice.name.endswith(f":{choice.layer}")
     layers = tuple(layer.strip() for layer in choice.layer.split(",")) if named else ()
+    if choice.source.endswith(_STATED):
+        name = choice.name.removesuffix(f":{choice.layer}") if named else choice.name
+        return ScreenedNetwork(
+            name, choice.source, _once(layers, text), None, None, read_for_sweep(Path(choice.source))
+        )
     file = weights_file(choice.source)
     refuse_no_weights(file)
     header = read_weight_header(file)
     known = header.layers if header else ()
-    for layer in layers:
-        if layers.count(layer) > 1:
-            raise OptionError(f"--network {text}: expected each layer once, found {layer} twice. Leave one out.")
+    for layer in _once(layers, text):
         if known and layer not in known:
             raise ProtocolError(
                 f"--network {text}: expected layers out of {', '.join(known)}, found {layer}. "

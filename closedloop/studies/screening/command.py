@@ -23,7 +23,8 @@ def screening(
         list[str] | None,
         typer.Option(
             metavar="NAME|FILE[:LAYER,LAYER,...]",
-            help="a shipped network or a weight file; may be repeated  "
+            help="a shipped network, a weight file, or a YAML file that states a network from elsewhere; may be "
+            "repeated  "
             "[default: small_resnet_vanilla and small_resnet_robust, all layers]",
         ),
     ] = None,

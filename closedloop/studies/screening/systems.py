@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from closedloop.artifacts.protocol.images import RANDOM
 from closedloop.attacks.synthesis.sources import check_unchanged
+from closedloop.errors import ProtocolError
 from closedloop.models.backbones import architecture_named, build_classifier, cut, layer_names, normalisation_of
 from closedloop.models.checkpoints import open_base_model
+from closedloop.models.inspection.all_checks import layers_of_described
+from closedloop.models.inspection.blocks import block_layers
 from closedloop.models.shipped import weights_file
-from closedloop.models.site_model import freeze_for_attack, images_to_tensor
+from closedloop.models.site_model import UnitModel, freeze_for_attack, images_to_tensor
 from closedloop.models.weight_headers import read_weight_header
+from closedloop.stages.from_protocol.networks import described, open_choice
+from closedloop.stages.from_protocol.stated import StatedLayers
 from closedloop.storage import resolved, sha256_file
 from closedloop.studies.screening.asked import PIXELS, UNTRAINED, ScreenedNetwork
 
@@ -40,6 +46,8 @@ class LayerSource:
         What is cut where, and the side of the images that it was made for; of the pixels: the images' own.
     seed
         Of random weights.
+    stated
+        The network, where it is from elsewhere; its own file says all of it.
     """
 
     kind: Literal["trained", "untrained", "pixels"]
@@ -49,10 +57,13 @@ class LayerSource:
     layer: str
     side_px: int
     seed: int = 0
+    stated: StatedLayers | None = None
 
     @property
     def identity(self) -> str:
         """Everything that decides its features, wherever its file lies."""
+        if self.stated is not None:
+            return repr((self.kind, self.stated.identity, self.side_px))
         return repr((self.kind, self.sha256, self.architecture, self.layer, self.side_px, self.seed))
 
     def load(self, device: torch.device) -> nn.Module:
@@ -110,7 +121,11 @@ def cells_of(networks: Sequence[ScreenedNetwork], *, side_px: int, seed: int) ->
     CheckpointError, ProtocolError
         A network cannot be used, or has no such layer.
     """
-    trained = [cell for network in networks for cell in _trained(network)]
+    of_networks = [list(_trained(network)) for network in networks if network.stated is None]
+    trained = [cell for cells in of_networks for cell in cells]
+    elsewhere = [
+        cell for one in networks if one.stated is not None for cell in _stated(one, one.stated, side_px=side_px)
+    ]
     layers: dict[str, tuple[str, ...]] = {}
     for cell in trained:
         known = layers.get(cell.source.architecture, ())
@@ -121,7 +136,13 @@ def cells_of(networks: Sequence[ScreenedNetwork], *, side_px: int, seed: int) ->
         for layer in own
     ]
     pixels = LayerSource("pixels", None, "", "", PIXELS, side_px)
-    return (*trained, *random, Cell(PIXELS, None, PIXELS, pixels))
+    return (
+        *trained,
+        *(one for one in elsewhere if one.source.kind == "trained"),
+        *random,
+        *(one for one in elsewhere if one.source.kind == "untrained"),
+        Cell(PIXELS, None, PIXELS, pixels),
+    )
 
 
 @torch.no_grad()
@@ -173,6 +194,28 @@ def _trained(network: ScreenedNetwork) -> Iterable[Cell]:
         yield Cell(network.name, network.training_epsilon, layer, source)
 
 
+def _stated(network: ScreenedNetwork, stated: StatedLayers, *, side_px: int) -> Iterable[Cell]:
+    """Yield the layers of a network from elsewhere, and the same with random weights; it says now what is wrong."""
+    choice = stated.choice
+    what, side = described(choice, stated.code), choice.preprocessing.side_px if choice.preprocessing else None
+    found = block_layers(layers_of_described(what, code=stated.code, side_px=side or side_px), what.layout)
+    layers = network.layers or ((choice.layer,) if choice.layer else ()) or found
+    if not layers:
+        raise ProtocolError(
+            f"{network.source}: expected a layer, as none of its blocks lies as base_model.layout says, found none. "
+            "State base_model.layer, or list layers after a colon."
+        )
+    untrained, is_random = stated.with_random_weights(), choice.weights == RANDOM
+    for layer in layers:
+        at = stated.at(layer)
+        open_choice(at.choice, at.choice.weights, code=at.code)
+        kind: Literal["trained", "untrained"] = "untrained" if is_random else "trained"
+        yield Cell(network.name, None, layer, LayerSource(kind, None, "", at.label, layer, side or side_px, 0, at))
+        if untrained is not None:
+            other = LayerSource("untrained", None, "", at.label, layer, side or side_px, 0, untrained.at(layer))
+            yield Cell(f"{UNTRAINED} {network.name}", None, layer, other)
+
+
 def _untrained(architecture: str, layer: str, *, alone: bool, seed: int) -> Cell:
     name = UNTRAINED if alone else f"{UNTRAINED} {architecture}"
     side_px = architecture_named(architecture).side_px
@@ -187,6 +230,9 @@ def _load(source: LayerSource, device: torch.device) -> nn.Module:
 def _read(source: LayerSource) -> nn.Module:
     if source.kind == "pixels":
         return nn.Flatten()
+    if source.stated is not None:
+        units = UnitModel(open_choice(source.stated.choice, source.stated.choice.weights, code=source.stated.code))
+        return nn.Sequential(units.normalisation, units.trunk, nn.Flatten())
     if source.path is None:
         trunk: nn.Module = cut(build_classifier(source.architecture, seed=source.seed), source.layer)
     else:

@@ -190,7 +190,10 @@ def _would_change(paths: StudyPaths, study: StudyDocument, protocol: Protocol, s
             inputs=manifest.inputs,
             decisions=manifest.decisions,
         )
-        for sections in (stage.deciding(study), stage.sections)  # older versions counted some for what is brought
+        for sections in (
+            stage.deciding(study, paths),
+            stage.seen(paths),
+        )  # older versions counted some for what is brought
     }
 
 

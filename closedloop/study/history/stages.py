@@ -139,7 +139,12 @@ def _numbers_of(paths: StudyPaths, stage: str, day: int) -> Iterator[str]:
         known = [r for r in fit.r_heldout if r is not None]
         members = f" by {len(fit.members)} members" if fit.members else ""
         r = f"; r {median(known):.2f} on held-out clean images (median over sites)" if known else ""
-        fitted = f"{fit.n_stimuli:,} images fitted{members}" if fit.n_stimuli else "not refitted: handed on as it was"
+        imported = f", {fit.n_imported:,} of them imported" if fit.n_imported else ""
+        fitted = (
+            f"{fit.n_stimuli:,} images fitted{imported}{members}"
+            if fit.n_stimuli
+            else "not refitted: handed on as it was"
+        )
         yield f"{fitted}{r}"
     elif stage == "evaluate" and (place := EVALUATION.published(paths, day)).is_file():
         EVALUATION.read(place)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPLACED, STAGES, START, DayPaths, StudyPaths
+from closedloop.artifacts.study import GATES_FOLDER, IMPORTED, INPUTS, REPLACED, STAGES, START, DayPaths, StudyPaths
 from closedloop.errors import StudyError
 
 
@@ -33,10 +33,10 @@ def refuse_links_out(root: Path) -> None:
 
 
 def _written(paths: StudyPaths) -> Iterator[Path]:
-    yield from (paths.report, paths.inputs, paths.amendments, paths.ledger)
+    yield from (paths.report, paths.inputs, paths.imported, paths.amendments, paths.ledger)
     yield from (paths.root / name for name in (".loop.lock", ".wait.lock"))
     yield from (paths.ledger.with_name(f"{paths.ledger.name}-{ending}") for ending in ("wal", "shm"))
-    for name in (START, INPUTS):
+    for name in (START, INPUTS, IMPORTED):
         yield from _half_done(DayPaths(paths.root).working(name))
     for day in paths.root.glob("day-*"):
         yield day

@@ -18,7 +18,7 @@ from closedloop.study.foresight.place import new_folder, refuse_place
 from closedloop.study.inputs import are_recorded, compare_inputs, read_image_list, record_inputs
 from closedloop.study.loop import read_identity
 from closedloop.study.rehearsal.cut import Cuts, cut_protocol
-from closedloop.study.trusted.code import recorded_codes
+from closedloop.study.trusted.code import find_references, recorded_codes
 
 _ID_HEX_DIGITS = 8
 _MOST_ARRAYS = 2
@@ -87,7 +87,15 @@ def copy_study(paths: StudyPaths, root: Path, cuts: Cuts) -> StudyPaths:
     with new_folder(root) as building:
         made = StudyPaths(building)
         reading = FolderReading(images=read_image_list(paths), faults={}, shorter_side_px={})
-        record_inputs(made, document, cut.protocol, recorded="init", reading=reading, code=recorded_codes(paths))
+        record_inputs(
+            made,
+            document,
+            cut.protocol,
+            recorded="init",
+            reading=reading,
+            code=recorded_codes(paths),
+            references=find_references(cut.protocol, beside=paths.root),
+        )
         _refuse_other_base_model(paths, made)
         write_bytes(made.protocol, cut.content)
         settings.write(made.rehearsal)

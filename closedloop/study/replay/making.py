@@ -179,7 +179,7 @@ class _Maker:
         return StageContext(
             paths=step.paths,
             study=self.steps.study,
-            protocol=declared_sections(step.protocol, step.stage.sections, stage=step.stage.name),
+            protocol=declared_sections(step.protocol, step.stage.seen(step.paths), stage=step.stage.name),
             day=step.day,
             stage=step.stage.name,
             working=step.working,

@@ -79,7 +79,8 @@ class Tree:
                 copy_file(path, root / path.name)
         if not self.paths.protocol.is_file() or read_bytes(self.paths.protocol) != self.protocol_file:
             write_bytes(self.paths.protocol, self.protocol_file)
-        for folder, link in ((study.start, self.paths.start), (study.inputs, self.paths.inputs)):
+        links = (self.paths.start, self.paths.inputs, self.paths.imported)
+        for folder, link in zip((study.start, study.inputs, study.imported), links, strict=True):
             if folder.is_dir():
                 link_folder(link, folder)
         for block in study.sequence.with_lost(n_days):

@@ -9,7 +9,8 @@ from closedloop.artifacts.catalog import STUDY_INPUTS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import ProtocolError
-from closedloop.models.networks.code import NetworkCode, find_code, kept_code, kept_name, name_of_code
+from closedloop.models.inspection.reference_place import find_reference
+from closedloop.models.networks.code import NetworkCode, code_as_it_is, find_code, kept_code, kept_name, name_of_code
 from closedloop.storage import read_bytes, write_bytes
 
 _SHOWN_HEX_DIGITS = 16
@@ -65,6 +66,37 @@ def keep_code(code: Mapping[str, NetworkCode], folder: Path) -> None:
     """Copy files of code into a folder; of a package the module's own file alone."""
     for factory, one in code.items():
         write_bytes(folder / kept_name(factory), read_bytes(one.path))
+
+
+def find_references(protocol: Protocol, *, beside: Path) -> dict[str, NetworkCode]:
+    """Find the files of reference output that a protocol names, by their names without a folder.
+
+    Parameters
+    ----------
+    protocol
+        Names them.
+    beside
+        Folder of its file, or the study.
+
+    Raises
+    ------
+    ProtocolError
+        One is not there, or two have one name.
+    """
+    found: dict[str, NetworkCode] = {}
+    for name in (one.reference for one in protocol.networks if one.reference is not None):
+        one = code_as_it_is(find_reference(name, near=beside))
+        if found.setdefault(Path(name).name, one).sha256 != one.sha256:
+            raise ProtocolError(
+                f"reference {name}: expected files by different names, found two named {Path(name).name}. Rename one."
+            )
+    return found
+
+
+def keep_references(references: Mapping[str, NetworkCode], folder: Path) -> None:
+    """Copy files of reference output into a folder."""
+    for name, one in references.items():
+        write_bytes(folder / name, read_bytes(one.path))
 
 
 def say_trusted(code: Mapping[str, NetworkCode]) -> list[str]:

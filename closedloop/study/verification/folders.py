@@ -19,7 +19,7 @@ from closedloop.artifacts.manifest import (
 )
 from closedloop.artifacts.records import sequence
 from closedloop.artifacts.records.sequence import Block
-from closedloop.artifacts.study import BROUGHT, INPUTS, STAGES, START, StudyDocument, StudyPaths
+from closedloop.artifacts.study import BROUGHT, IMPORTED, INPUTS, STAGES, START, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import is_simulated
 from closedloop.study.verification.findings import Findings
 
@@ -162,7 +162,11 @@ def _mark(file: StudyFile, path: Path) -> bool | None:
 
 def published_folders(paths: StudyPaths) -> list[Folder]:
     """Return every folder that a stage publishes and that is there, in the loop's order."""
-    of_the_study = [(INPUTS, sequence.START, paths.inputs), (START, sequence.START, paths.start)]
+    of_the_study = [
+        (INPUTS, sequence.START, paths.inputs),
+        (IMPORTED, sequence.START, paths.imported),
+        (START, sequence.START, paths.start),
+    ]
     of_sessions = [
         (stage, block, paths.at(block).folder(stage, block.day)) for block in paths.found() for stage in STAGES
     ]

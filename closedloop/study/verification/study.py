@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from closedloop.artifacts.amended.imported import CONTENT_SHA256, content_sha256, imported_line
 from closedloop.artifacts.catalog import STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256
-from closedloop.artifacts.records.amendments import read_amendments, whole_amendments
+from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
 from closedloop.artifacts.records.sequence import START as NO_SESSION
 from closedloop.artifacts.records.sequence import Block, readable_sequence
-from closedloop.artifacts.study import INPUTS, StudyPaths
+from closedloop.artifacts.study import IMPORTED, INPUTS, StudyPaths
 from closedloop.errors import DocumentError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.shipped import weights_file
@@ -109,10 +111,13 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> boo
     for name, block, folder in folders:
         if not (folder / MANIFEST_NAME).is_file():
             continue
-        if decided is None and name != INPUTS and stages[name].decisions:
+        if decided is None and name in stages and stages[name].decisions:
             continue  # nobody knows what it follows from
         if name == INPUTS:
             _check_list(findings, steps, folder)
+            continue
+        if name == IMPORTED:
+            _check_imported(findings, decided or (), folder)
             continue
         with findings.reading("inputs", folder):
             manifest, stage = read_manifest(folder), stages[name]
@@ -178,6 +183,19 @@ def _check_list(findings: Findings, steps: Steps, folder: Path) -> None:
             edited = ""
         if edited:
             findings.fault("document", edited_line(folder, edited))
+
+
+def _check_imported(findings: Findings, amendments: Sequence[Amendment], folder: Path) -> None:
+    """Compare what was imported with the line of the amendments that says so."""
+    with findings.reading("inputs", folder):
+        line, found = imported_line(amendments), content_sha256(read_manifest(folder).outputs)
+        if line is None:
+            findings.notes.append(f"{folder}: no line of the amendments has it imported; it is not read.")
+        elif line.after.get(CONTENT_SHA256) != found:
+            findings.fault(
+                "inputs",
+                f"{folder}: expected the responses that were imported, found others. Restore the folder from a copy.",
+            )
 
 
 def _n_bytes(paths: StudyPaths, folders: list[Folder]) -> int:

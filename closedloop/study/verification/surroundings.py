@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from closedloop.artifacts.amended.imported import imported_line
 from closedloop.artifacts.amended.moved import as_moved
 from closedloop.artifacts.catalog import REPORT_RECORD, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, is_litter
@@ -13,7 +14,16 @@ from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
 from closedloop.artifacts.records.metadata import StudyMetadata
 from closedloop.artifacts.records.sequence import Block
-from closedloop.artifacts.study import GATES_FOLDER, INPUTS, REPLACED, STAGES, START, StudyDocument, StudyPaths
+from closedloop.artifacts.study import (
+    GATES_FOLDER,
+    IMPORTED,
+    INPUTS,
+    REPLACED,
+    STAGES,
+    START,
+    StudyDocument,
+    StudyPaths,
+)
 from closedloop.models.shipped import weights_file
 from closedloop.plain_text.printed import quoted
 from closedloop.stimuli.folders import image_path
@@ -223,12 +233,13 @@ def check_ledger(findings: Findings, paths: StudyPaths) -> None:
 def note_what_is_left(findings: Findings, paths: StudyPaths) -> None:
     """Say what lies beside the stages' folders: half-done work, what a crash left, and what is none of the study's."""
     ours = {paths.protocol, paths.study, paths.ledger, paths.report, paths.start, paths.inputs, paths.amendments}
+    ours |= {paths.imported} if imported_line(whole_amendments(paths.amendments)) else set()
     ours |= {paths.metadata, paths.checklist, paths.answers, paths.rehearsal}
     ours |= {paths.ledger.with_name(f"{paths.ledger.name}-{suffix}") for suffix in ("wal", "shm")}
     ours |= {paths.root / name for name in (LOOP_LOCK, WAIT_LOCK)}
     days = [path for path in paths.root.glob("day-[0-9]*") if path.is_dir()]
     ours |= {*days, *(day / name for day in days for name in (*STAGES, REPLACED, GATES_FOLDER))}
-    stages = {START, INPUTS, *STAGES}
+    stages = {START, INPUTS, IMPORTED, *STAGES}
     for path in sorted(path for folder in (paths.root, *days) for path in folder.iterdir() if path not in ours):
         name = path.name
         if name.endswith(NOTE_ENDING):  # how far a stage is, while it runs

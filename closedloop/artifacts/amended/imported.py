@@ -1,0 +1,41 @@
+"""Responses that were imported: which are in force, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from closedloop.artifacts.amended.standing import standing
+from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry
+from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.study import StudyPaths
+from closedloop.storage import sha256_bytes
+
+CONTENT_SHA256: Final = "content_sha256"
+N_IMAGES, N_SITES, SOURCE = "n_images", "n_sites", "source"
+
+
+def imported_line(amendments: Sequence[Amendment]) -> Amendment | None:
+    """Return the line that is in force; None where nothing is imported."""
+    lines = [line for line in standing(amendments) if line.kind == "import_responses"]
+    return lines[-1] if lines else None
+
+
+def content_sha256(outputs: Mapping[str, FileEntry]) -> str:
+    """Return what is in the folder of imported responses as a hash, by its manifest."""
+    return sha256_bytes("\n".join(f"{entry.sha256} {name}" for name, entry in sorted(outputs.items())).encode())
+
+
+def is_imported(paths: StudyPaths) -> bool:
+    """Return whether a study begins with imported responses: they are there, and somebody decided so."""
+    is_there = (paths.imported / MANIFEST_NAME).is_file()
+    return is_there and imported_line(read_amendments(paths.amendments)) is not None
+
+
+def said(line: Amendment) -> str:
+    """Return what an `import_responses` line says, in words."""
+    n_images, n_sites = line.after.get(N_IMAGES, "?"), line.after.get(N_SITES, "?")
+    return (
+        f"imported responses of {n_sites} sites to {n_images} images from {line.after.get(SOURCE, '?')}, recorded "
+        "elsewhere: the study's model begins fitted to them"
+    )

@@ -1,0 +1,1 @@
+"""Responses that a laboratory recorded elsewhere, as a study begins with them."""

@@ -1,0 +1,1 @@
+"""Models that open elsewhere, and responses that were recorded elsewhere."""

@@ -1,0 +1,125 @@
+"""What `closedloop model export` is asked for, and what of it cannot be, told without torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from closedloop.artifacts import catalog
+from closedloop.artifacts.manifest import MANIFEST_NAME
+from closedloop.artifacts.records.sequence import Block
+from closedloop.artifacts.study import StudyPaths
+from closedloop.errors import OptionError, StorageError, StudyError
+from closedloop.models.weight_headers import refuse_no_weights
+from closedloop.storage import remove_folder
+from closedloop.storage.places import refuse_no_folder
+from closedloop.study.no_study import no_study_line
+
+DOCUMENT_NAME = "model.json"
+_WHOLE = "whole"
+_MOST_LICENCE = 500
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What is to be exported.
+
+    Attributes
+    ----------
+    file
+        The model's.
+    out
+        Folder to create.
+    study
+        The study seen from the session that fitted it; None where the file alone was given.
+    block
+        That session.
+    member
+        Which; None for all.
+    pt2
+        Whether to write an exported program, too.
+    licence
+        Of the base weights; empty where nobody said.
+    """
+
+    file: Path
+    out: Path
+    study: StudyPaths | None
+    block: Block | None
+    member: int | None
+    pt2: bool
+    licence: str
+
+    @property
+    def working(self) -> Path:
+        """Folder that the export is made in."""
+        return self.out.with_name(f".{self.out.name}.partial")
+
+
+def check_export(model: Path, out: Path, *, day: int | None, member: str, pt2: bool, licence: str) -> ExportRequest:
+    """Refuse what cannot be exported, and return what is to be.
+
+    Parameters
+    ----------
+    model
+        A study or a file.
+    out
+        Folder to create.
+    day, member, pt2, licence
+        As the command has them.
+
+    Raises
+    ------
+    OptionError
+        An option is none.
+    StudyError
+        There is no study, or none of its days was fitted.
+    CheckpointError
+        The file is none of weights.
+    StorageError
+        `out` is there and nothing of this command, or nowhere.
+    """
+    number = None if member == _WHOLE else _number(member)
+    if len(licence) > _MOST_LICENCE or not licence.isprintable():
+        raise OptionError(
+            f"--licence: expected one line of at most {_MOST_LICENCE} characters, found more. Shorten it."
+        )
+    refuse_no_folder(out)
+    if out.exists() and not (out / DOCUMENT_NAME).is_file():
+        raise StorageError(f"{out}: expected no folder or one of this command, found another. Choose another --out.")
+    if model.is_file():
+        if day is not None:
+            raise OptionError("--day: expected it of a study alone, found the file of a model. Leave it out.")
+        refuse_no_weights(model)
+        return ExportRequest(model, out, None, None, number, pt2, licence)
+    paths = StudyPaths(Path(os.path.realpath(model)))
+    if not paths.study.is_file():
+        raise StudyError(no_study_line(paths.root))
+    block = _fitted(paths, day)
+    at = paths.at(block)
+    return ExportRequest(catalog.MODEL.left(at, block.day), out, at, block, number, pt2, licence)
+
+
+def clear(request: ExportRequest) -> None:
+    """Remove what a killed export left."""
+    remove_folder(request.working)
+
+
+def _number(member: str) -> int:
+    if not (member.isascii() and member.isdecimal() and len(member) <= 3):
+        raise OptionError(f"--member {member[:40]}: expected a number from 0, or {_WHOLE}. Correct it.")
+    return int(member)
+
+
+def _fitted(paths: StudyPaths, day: int | None) -> Block:
+    fitted = [
+        block for block in paths.found() if (paths.at(block).folder("refit", block.day) / MANIFEST_NAME).is_file()
+    ]
+    of_day = [block for block in fitted if day is None or block.day == day]
+    if not of_day:
+        days = ", ".join(dict.fromkeys(str(block.day) for block in fitted))
+        wanted = "a day that was fitted" if day is None else f"day {day} to be fitted"
+        has = f"that days {days} are" if days else "none"
+        raise StudyError(f"{paths.root}: expected {wanted}, found {has}. Go on with `closedloop run`.")
+    return max(of_day)

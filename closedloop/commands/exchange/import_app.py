@@ -1,0 +1,74 @@
+"""`closedloop import`: the options; what is done stands in this folder's other files, imported when needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from closedloop.commands.amending.options import By, Why
+from closedloop.commands.extras import require_extra
+from closedloop.errors import visible
+
+import_app = typer.Typer(
+    help="Begin a study with what was recorded elsewhere.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@import_app.callback()
+def _commands() -> None:
+    """Keep `responses` a command of its own while it is the only one."""
+
+
+@import_app.command("responses")
+def import_responses(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="responses: a table .csv, an HDF5 file .h5, a Brain-Score assembly .nc"),
+    ],
+    study: Annotated[Path, typer.Option(metavar="STUDY", help="study folder, before its first session is shown")],
+    why: Why,
+    *,
+    responses: Annotated[
+        str | None, typer.Option(metavar="NAME", help="dataset with the responses  [default: responses, rates, ...]")
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="dataset with the images, or their names  [default: images, image_id, ...]"),
+    ] = None,
+    neuroids: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="dataset with the sites' names  [default: neuroid_id, sites, ...]"),
+    ] = None,
+    image_folder: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="where the named pictures are  [default: the file's folder]")
+    ] = None,
+    sites: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="sites to take, in the order of the model's outputs")
+    ] = None,
+    electrodes: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="which electrode each site is: columns name, neuroid_id (array1-017)"),
+    ] = None,
+    by: By = None,
+) -> None:
+    """Let a study's first model be fitted to responses that were recorded elsewhere, averages or trials.
+
+    Its sites are the file's, one to one, and the first recording must have their electrodes. Imported responses are
+    marked as such wherever they count, and are part of no estimate of any day. Appends a line to the study's
+    amendments.jsonl. Import again to replace them, as long as nothing was shown.
+    """
+    require_extra("lab")
+    from closedloop.artifacts.imported.laboratory import DatasetNames  # noqa: PLC0415
+    from closedloop.commands.exchange.imported import import_on_a_terminal  # noqa: PLC0415
+    from closedloop.stages.imported.taken import ImportRequest  # noqa: PLC0415
+
+    request = ImportRequest(
+        file,
+        DatasetNames(responses, images, neuroids),
+        image_folder,
+        tuple(name.strip() for name in sites.split(",")) if sites is not None else (),
+        electrodes,
+    )
+    typer.echo(visible(import_on_a_terminal(study, request, by=by, why=why)))

@@ -1,0 +1,1 @@
+"""Models as files that open without closedloop: weights, a description, reference predictions and a loader."""

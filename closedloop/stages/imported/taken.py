@@ -1,0 +1,273 @@
+"""What of a laboratory's file a study begins with: sites, images and pictures that a model can be fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop import __version__
+from closedloop.analysis.dispersion import sigma
+from closedloop.analysis.reliability import mean_response, split_half_reliability
+from closedloop.artifacts.imported.documents import ImportedResponses, ImportedSite
+from closedloop.artifacts.imported.laboratory import DatasetNames, LaboratoryResponses, read_laboratory
+from closedloop.errors import DocumentError, ImageError, OptionError, StudyError
+from closedloop.execution.progress import ProgressCallback
+from closedloop.plain_text.response_tables import read_pairs
+from closedloop.stimuli.decoding import load_square
+from closedloop.storage import sha256_file
+
+_LEAST_IMAGES = 10
+_MOST_LISTED = 5
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """What is to be imported.
+
+    Attributes
+    ----------
+    file
+        CSV, HDF5 or netCDF-4.
+    names
+        Of datasets.
+    image_folder
+        Folder of the pictures that the file names; None: the file's own.
+    sites
+        Names of the columns to take, in the order of the model's outputs; empty: all of them.
+    electrodes
+        CSV of the columns ``name`` and ``neuroid_id``; None: the file's names are the recorder's.
+    """
+
+    file: Path
+    names: DatasetNames = field(default_factory=DatasetNames)
+    image_folder: Path | None = None
+    sites: tuple[str, ...] = ()
+    electrodes: Path | None = None
+
+
+@dataclass(frozen=True)
+class TakenResponses:
+    """What a study keeps.
+
+    Attributes
+    ----------
+    document
+        Where it comes from.
+    rates, images
+        Content of `catalog.IMPORTED_RATES` and `IMPORTED_IMAGES`.
+    """
+
+    document: ImportedResponses
+    rates: dict[str, NDArray[np.float64] | NDArray[np.int64]]
+    images: NDArray[np.uint8]
+
+
+def take_responses(
+    request: ImportRequest, *, n_sites: int, side_px: int, upright: bool, simulated: bool, progress: ProgressCallback
+) -> TakenResponses:
+    """Read a file and its pictures, and refuse what no model can begin with.
+
+    Parameters
+    ----------
+    request
+        What to import.
+    n_sites, side_px
+        Of the protocol.
+    upright
+        Whether orientation tags of pictures are honoured.
+    simulated
+        The study's mark.
+    progress
+        Called with (images read, all images).
+
+    Raises
+    ------
+    StudyError
+        The file says that it is of a simulation, and the study is real.
+    DocumentError
+        It holds no such responses; or its sites are not as many as the model's.
+    ImageError
+        A picture is missing or cannot be shown.
+    OptionError
+        An option names what the file does not hold.
+    """
+    found = read_laboratory(request.file, request.names)
+    if found.simulated and not simulated:
+        raise StudyError(
+            f"{request.file}: expected recorded responses for a real study, found a file that says that it is of a "
+            "simulation. Simulated data never come into a real study."
+        )
+    found = _selected(found, request)
+    if len(found.sites) != n_sites:
+        raise DocumentError(
+            f"{request.file}: expected {n_sites} sites, as sites.n_sites of the protocol has, found "
+            f"{len(found.sites)}. Name some by --sites, or make the study with another protocol."
+        )
+    found, n_without = _with_responses(found, request.file)
+    neuroids = _neuroids(found, request)
+    pixels = _pixels(found, request, side_px=side_px, upright=upright, progress=progress)
+    document = _document(found, request, neuroids=neuroids, simulated=simulated, n_without=n_without)
+    return TakenResponses(document, {"responses": found.rates, "image_index": found.image_index}, pixels)
+
+
+def _selected(found: LaboratoryResponses, request: ImportRequest) -> LaboratoryResponses:
+    """Keep the sites that are asked for, in that order."""
+    if len(set(found.sites)) < len(found.sites):
+        twice = next(name for name in found.sites if found.sites.count(name) > 1)
+        raise DocumentError(
+            f"{request.file}: expected a name of its own for each site, found {twice} twice. Rename it."
+        )
+    if not request.sites:
+        return found
+    unknown = [name for name in request.sites if name not in found.sites]
+    if unknown or len(set(request.sites)) < len(request.sites):
+        names = ", ".join(found.sites[:_MOST_LISTED])
+        what = f"{unknown[0]!r:.60}" if unknown else "one twice"
+        raise OptionError(
+            f"--sites: expected some of {len(found.sites)} sites ({names}, ...), found {what}. Correct it."
+        )
+    columns = [found.sites.index(name) for name in request.sites]
+    return _replaced(found, rates=found.rates[:, columns], sites=request.sites)
+
+
+def _with_responses(found: LaboratoryResponses, file: Path) -> tuple[LaboratoryResponses, int]:
+    """Leave out images without any response, and refuse what no model could be fitted to."""
+    if np.isinf(found.rates).any():
+        raise DocumentError(f"{file}: expected finite responses, found an infinite one. Correct the file.")
+    has_any = np.zeros(len(found.images), dtype=bool)
+    has_any[found.image_index[np.isfinite(found.rates).any(axis=1)]] = True
+    kept, new = np.flatnonzero(has_any), np.cumsum(has_any) - 1
+    rows = has_any[found.image_index]
+    if len(kept) < _LEAST_IMAGES:
+        raise DocumentError(
+            f"{file}: expected responses to at least {_LEAST_IMAGES} images, found {len(kept)}. Give more of them."
+        )
+    kept_only = _replaced(
+        found,
+        rates=found.rates[rows],
+        image_index=new[found.image_index[rows]],
+        images=tuple(found.images[at] for at in kept),
+        pixels=None if found.pixels is None else found.pixels[kept],
+    )
+    for column, name in enumerate(found.sites):
+        values = kept_only.rates[:, column]
+        known = values[np.isfinite(values)]
+        if len(known) < _LEAST_IMAGES or known.min() == known.max():
+            raise DocumentError(
+                f"{file}: expected responses of site {name} that differ among images, found "
+                f"{'all of them alike' if len(known) >= _LEAST_IMAGES else f'{len(known)} of them'}. Leave it out by "
+                "--sites."
+            )
+    return kept_only, len(found.images) - len(kept)
+
+
+def _neuroids(found: LaboratoryResponses, request: ImportRequest) -> tuple[str, ...]:
+    """Return which electrode each site is."""
+    if request.electrodes is None:
+        return found.sites
+    named = read_pairs(request.electrodes, columns=("name", "neuroid_id"))
+    missing = [name for name in found.sites if name not in named]
+    if missing:
+        raise DocumentError(
+            f"{request.electrodes}: expected a line for every site, found none for {missing[0]}. Add it."
+        )
+    neuroids = tuple(named[name] for name in found.sites)
+    if len(set(neuroids)) < len(neuroids):
+        raise DocumentError(f"{request.electrodes}: expected an electrode of its own for every site. Correct it.")
+    return neuroids
+
+
+def _pixels(
+    found: LaboratoryResponses, request: ImportRequest, *, side_px: int, upright: bool, progress: ProgressCallback
+) -> NDArray[np.uint8]:
+    """Return the images as the model takes them, uint8, (n_images, side, side, 3)."""
+    if found.pixels is not None:
+        if found.pixels.shape[1:3] != (side_px, side_px):
+            size = " x ".join(map(str, found.pixels.shape[1:3]))
+            raise ImageError(
+                f"{request.file}: expected pictures of {side_px} x {side_px}, as the protocol has, found {size}. Give "
+                "files of the pictures by --image-folder, or make a study of that side."
+            )
+        return found.pixels
+    folder = request.image_folder if request.image_folder is not None else request.file.parent
+    places = _files_of(found.images, folder, file=request.file)
+    pixels = np.empty((len(places), side_px, side_px, 3), dtype=np.uint8)
+    for number, place in enumerate(places):
+        pixels[number] = load_square(place, side_px=side_px, upright=upright)
+        progress(number + 1, len(places))
+    return pixels
+
+
+def _files_of(names: tuple[str, ...], folder: Path, *, file: Path) -> list[Path]:
+    """Return the file of each image: by its path in the folder, else by its name, with or without a suffix."""
+    if not folder.is_dir():
+        raise ImageError(f"{folder}: expected the folder of the images, found none. Give it by --image-folder.")
+    by_name: Mapping[str, list[Path]] | None = None
+    places = list[Path]()
+    for name in names:
+        if "\0" in name:
+            raise ImageError(f"{file}: expected names of images, found one that is none. Correct the file.")
+        place = folder / name
+        if not place.is_file():
+            by_name = _by_name(folder) if by_name is None else by_name
+            alike = by_name.get(Path(name).name, [])
+            if len(alike) != 1:
+                found = "none" if not alike else f"{len(alike)} of that name"
+                raise ImageError(
+                    f"{file}: expected a picture of {name!r:.100} in {folder}, found {found}. Give their folder by "
+                    "--image-folder."
+                )
+            place = alike[0]
+        places.append(place)
+    return places
+
+
+def _by_name(folder: Path) -> dict[str, list[Path]]:
+    found = dict[str, list[Path]]()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            for name in dict.fromkeys((path.name, path.stem)):
+                found.setdefault(name, []).append(path)
+    return found
+
+
+def _document(
+    found: LaboratoryResponses, request: ImportRequest, *, neuroids: tuple[str, ...], simulated: bool, n_without: int
+) -> ImportedResponses:
+    n_images = len(found.images)
+    are_averages = len(found.image_index) == n_images
+    mean = mean_response(found.rates, found.image_index, n_images=n_images)
+    reliability = split_half_reliability(found.rates, found.image_index, seed=0)
+    known = zip(found.sites, neuroids, reliability, sigma(mean), np.nanmean(mean, axis=0), strict=True)
+    left_out = {"left out": f"{n_without} images without any response"} if n_without else {}
+    return ImportedResponses(
+        simulated=simulated,
+        source=request.file.name,
+        source_sha256=sha256_file(request.file),
+        format=found.format,
+        mapping={**found.mapping, **left_out},
+        code_version=__version__,
+        n_images=n_images,
+        n_presentations=len(found.image_index),
+        are_averages=are_averages,
+        images="the file's own pictures" if found.pixels is not None else "files that it names",
+        sites=tuple(
+            ImportedSite(
+                site_index=index,
+                name=name,
+                neuroid_id=neuroid,
+                reliability=None if are_averages or not np.isfinite(rho) else round(float(rho), 4),
+                sigma=float(spread) if np.isfinite(spread) else None,
+                mean=float(level) if np.isfinite(level) else None,
+            )
+            for index, (name, neuroid, rho, spread, level) in enumerate(known)
+        ),
+    )
+
+
+def _replaced(found: LaboratoryResponses, **changes: object) -> LaboratoryResponses:
+    return replace(found, **changes)  # type: ignore[arg-type]
