@@ -9,7 +9,7 @@ from closedloop.terminal.command import missing_library
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "service": ("fastapi", "uvicorn", "jinja2", "watchfiles", "psutil"),  # before lab, which is said of jinja2
-    "lab": ("torch", "safetensors", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo", "eyelinkio"),
+    "lab": ("torch", "safetensors", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo", "eyelinkio", "cma"),
     "zoo": ("timm", "torchvision"),
     "cluster": ("distributed", "dask_jobqueue", "cryptography"),
     "nwb": ("pynwb",),

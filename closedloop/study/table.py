@@ -17,36 +17,15 @@ from closedloop.artifacts.input_hash import INGEST_SECTIONS
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.artifacts.study import START, START_DAY, StudyDocument, StudyPaths
-from closedloop.execution.workers import Workers
 from closedloop.stages.context import StageContext
 from closedloop.study.foresight.before import refuse_impossible
 from closedloop.study.foresight.duration import say_duration
+from closedloop.study.foresight.ports import Foresight, SaysDuration, SaysWait
 from closedloop.study.foresight.waits import say_wait
 from closedloop.study.gates.checkpoints import GATE_KEEPER, GateKeeper
 from closedloop.study.pages import draw_pages_if_due
 
 StageWork = Callable[[StageContext], None]
-
-
-class SaysDuration(Port):
-    """Who says how long attacks take."""
-
-    def __call__(self, paths: StudyPaths, protocol: Protocol, workers: Workers | None, *, day: int) -> str:
-        """See `study.foresight.duration`."""
-
-
-class SaysWait(Port):
-    """Who says how long an animal waits between the rounds of a day."""
-
-    def __call__(self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int) -> str:
-        """See `study.foresight.waits`."""
-
-
-class Foresight(Port):
-    """Who looks ahead."""
-
-    def __call__(self, paths: StudyPaths, study: StudyDocument, protocol: Protocol, *, day: int, n_days: int) -> None:
-        """See `study.foresight.before`."""
 
 
 class DrawsPages(Port):
