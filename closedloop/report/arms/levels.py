@@ -115,40 +115,6 @@ def level_tables(levels: Columns) -> Iterator[Table]:
         yield _differences(pairs)
 
 
-def missed_levels(levels: Columns) -> Table | None:
-    """Name the levels that no image within the ball reaches, as the arm's own model says; None where all are reached.
-
-    Parameters
-    ----------
-    levels
-        As `levels_of` returns them.
-    """
-    names = ("objective", "neuroid_id", "target")
-    keys = list(zip(*(levels[name].tolist() for name in names), strict=True))
-    missed = np.flatnonzero(~levels["is_reached"].astype(bool))
-    rows_of: dict[tuple[str, str, float], list[int]] = {}
-    for row in missed.tolist():
-        rows_of.setdefault(keys[row], []).append(row)
-    if not rows_of:
-        return None
-    return Table(
-        columns=("", "site", "level, as stated", "level (SD)", "not reached", "of images"),
-        rows=tuple(
-            (
-                arm,
-                site,
-                number(target),
-                number(float(levels["target_sd"][rows].mean())),
-                count(len(rows)),
-                count(keys.count((arm, site, target))),
-            )
-            for (arm, site, target), rows in sorted(rows_of.items())
-        ),
-        caption="Levels that the search found no image for within epsilon: what was shown is the image that came "
-        "nearest. It counts in the slopes.",
-    )
-
-
 def _of_arm(name: str, levels: Columns) -> ArmLevels:
     own = {key: np.asarray(values)[levels["objective"] == name] for key, values in levels.items()}
     image = own["image_id"].astype(np.str_)

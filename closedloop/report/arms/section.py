@@ -11,10 +11,11 @@ from closedloop.analysis.arms.reviewing import Resampled
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
 from closedloop.report.arms.allocation import CORRECTED, allocation_tables
-from closedloop.report.arms.levels import level_tables, levels_of, missed_levels
+from closedloop.report.arms.levels import level_tables, levels_of
 from closedloop.report.arms.numbers import ATTACK, LEVEL, ComparedArms, SessionArms, compared_arms
 from closedloop.report.layout import PageSection, Plate, plate
 from closedloop.report.objectives.figures import followed_levels
+from closedloop.report.objectives.missed import missed_levels
 from closedloop.report.reading import DayRecord
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number

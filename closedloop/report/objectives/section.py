@@ -7,6 +7,7 @@ import numpy as np
 from closedloop.artifacts.tables import Columns
 from closedloop.report.layout import PageSection, plate
 from closedloop.report.objectives.figures import followed_levels
+from closedloop.report.objectives.missed import missed_levels
 from closedloop.report.reading import DayRecord
 from closedloop.report.tables import Table
 from closedloop.report.wording import count, number, span
@@ -30,7 +31,8 @@ def objectives_of_day(day: DayRecord) -> PageSection | None:
     """
     if day.objectives is None or day.objective_estimates is None:
         return None
-    has_levels = bool((day.objectives["objective_kind"] == "level").any())
+    is_level = day.objectives["objective_kind"] == "level"
+    missed = missed_levels({name: np.asarray(values)[is_level] for name, values in day.objectives.items()})
     levels = (
         plate(
             followed_levels(day.objectives),
@@ -45,8 +47,9 @@ def objectives_of_day(day: DayRecord) -> PageSection | None:
         "Images that were to attain something else than an attack, shown blind among the others; what the model says "
         "of each was sealed before. Responses are in SD over the day's fresh clean images, the noise's part taken out; "
         "levels in SD of the model's own. These images are in no estimate of sensitivity and in no fit.",
-        plates=levels if has_levels else (),
+        plates=levels if is_level.any() else (),
         tables=(_table(day.objective_estimates),),
+        folded=(("Levels that were not reached", missed),) if missed is not None else (),
     )
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from closedloop.report.arms.levels import level_tables, levels_of, missed_levels
+from closedloop.report.arms.levels import level_tables, levels_of
 from closedloop.report.arms.numbers import SessionArms, compared_arms
+from closedloop.report.objectives.missed import missed_levels
 
 IMAGES, TARGETS, ARMS = ("a", "b", "c"), (0.0, 1.0, 2.0), ("follows", "half")
 N = len(IMAGES) * len(TARGETS)
