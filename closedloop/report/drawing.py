@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -269,3 +269,22 @@ def day_colours(n_days: int) -> list[str]:
     light, dark = np.array([0.74, 0.85, 0.94]), np.array([0.05, 0.24, 0.47])
     steps = np.linspace(0, 1, n_days) if n_days != 1 else np.array([1.0])
     return [mpl.colors.to_hex(light + step * (dark - light)) for step in steps]
+
+
+class SeriesStyle(NamedTuple):
+    """How a series is drawn, as matplotlib names it."""
+
+    colour: str
+    marker: str
+    line: str
+
+
+def named_series(n_series: int) -> list[SeriesStyle]:
+    """Return how to draw some series that have names and no order, so that they are told apart without colour."""
+    colours, markers, lines = (SITE, LINEAR, GAUSSIAN, OTHER_SITE, WHITE_BOX, UNITS), "os^Dv*", ("-", "-.", ":")
+    return [
+        SeriesStyle(
+            colours[place % len(colours)], markers[place % len(markers)], lines[place // len(colours) % len(lines)]
+        )
+        for place in range(n_series)
+    ]

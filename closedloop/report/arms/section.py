@@ -95,7 +95,7 @@ def _levels(levels: Columns) -> Plate:
         "Levels",
         least_width_px=_LEAST_PX,
         caption="Measured responses to images that were to bring a site to a level, mean over sites and clean images "
-        "with the 95 % interval over clean images, an arm a colour. Dashed: a site that follows wholly.",
+        "with the 95 % interval over clean images, an arm a colour and a marker. Dashed: a site that follows wholly.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Measured responses over stated levels, an objective a colour."""
+"""Measured responses over stated levels, an objective a series."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def followed_levels(effects: Columns) -> Figure:
     figure, (axes,) = drawing.new_figure(1, width=6.4, height=4.3)
     is_level = effects["objective_kind"] == "level"
     names = list(dict.fromkeys(str(name) for name in effects["objective"][is_level]))
-    for name, colour in zip(names, drawing.day_colours(len(names)), strict=True):
+    for name, style in zip(names, drawing.named_series(len(names)), strict=True):
         own = is_level & (effects["objective"] == name)
         by_target = np.unique(effects["target"][own])  # of percentiles each site has another level: the mean of them
         rows = [own & (effects["target"] == target) for target in by_target]
@@ -29,7 +29,7 @@ def followed_levels(effects: Columns) -> Figure:
         found = [mean_over_images(effects["made"][row], effects["image_id"][row]) for row in rows]
         y, low, high = (np.array(values, dtype=float) for values in list(zip(*found, strict=True))[:3])
         reach = np.nan_to_num(np.abs(np.array([y - low, high - y])))
-        axes.errorbar(x, y, reach, color=colour, marker="o", capsize=2, label=name)
+        axes.errorbar(x, y, reach, color=style.colour, marker=style.marker, linestyle=style.line, capsize=2, label=name)
         drawing.note_numbers(axes, name, x, y.tolist(), low=low.tolist(), high=high.tolist())
     ends = [float(effects["target_sd"][is_level].min()), float(effects["target_sd"][is_level].max())]
     axes.plot(ends, ends, color=drawing.SOFT, linewidth=1.2, linestyle="--", label="follows wholly")

@@ -16,7 +16,7 @@ from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_use import PREFERENCE
 from closedloop.report.controls.alarms import far_above
 from closedloop.report.curves import LOOKS, by_day, final_day, growth
-from closedloop.report.drawing import epsilon_axis, new_figure, style, svg_uri
+from closedloop.report.drawing import epsilon_axis, named_series, new_figure, style, svg_uri
 from closedloop.report.magnified import magnified_difference
 from closedloop.report.model.figures import loss
 from closedloop.report.pictures import png
@@ -303,3 +303,9 @@ def test_numbers_are_said_with_their_errors(text: str, expected: str) -> None:
 
 def test_a_rate_has_no_more_digits_than_a_few_presentations_tell() -> None:
     assert [rate(0.0), rate(5.0), rate(166.666), rate(None)] == ["0.0", "5.0", "166.7", "–"]
+
+
+def test_series_with_names_differ_and_the_first_six_in_marker_and_colour() -> None:
+    styles = named_series(18)
+    assert len(set(styles)) == 18
+    assert len({one.colour for one in styles[:6]}) == len({one.marker for one in styles[:6]}) == 6
