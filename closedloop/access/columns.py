@@ -64,10 +64,15 @@ STIMULI: Mapping[str, Column] = {name: column for name, column in _STIMULUS.item
 SENSITIVITY: Mapping[str, Column] = SENSITIVITY_FILE.columns
 """`Study.sensitivity`; ``truth`` only where it is asked for."""
 
+_OF_SESSION: Mapping[str, Column] = {
+    "day": Column("int64", "", "recording day"),
+    "session": Column("int64", "", "session of the day, from 1"),
+}
+
 PAIRS: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **PAIRS_FILE.columns}
 """`Study.pairs`; ``true_change`` only where it is asked for."""
 
-POPULATION: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **POPULATION_FILE.columns}
+POPULATION: Mapping[str, Column] = {**_OF_SESSION, **POPULATION_FILE.columns}
 """`Study.population`; the columns that begin with ``true_`` only where they are asked for."""
 
 OF_ARM_OBJECTIVE: Mapping[str, Column] = {
@@ -78,22 +83,22 @@ OF_ARM_OBJECTIVE: Mapping[str, Column] = {
 """What `Study.arms` says of arms with an objective."""
 
 ARMS: Mapping[str, Column] = {
-    "day": Column("int64", "", "recording day"),
+    **_OF_SESSION,
     **ARMS_FILE.columns,
     **OF_ARM_OBJECTIVE,
 }
 """`Study.arms`; ``true_change`` only where it is asked for."""
 
-FORETOLD: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **FORETOLD_FILE.columns}
+FORETOLD: Mapping[str, Column] = {**_OF_SESSION, **FORETOLD_FILE.columns}
 """`Study.foretold`."""
 
-EVOLUTION: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **EVOLUTION_FILE.columns}
+EVOLUTION: Mapping[str, Column] = {**_OF_SESSION, **EVOLUTION_FILE.columns}
 """`Study.evolution`; ``true_hz`` only where it is asked for."""
 
-EVOLUTION_GAINS: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **GAINS_FILE.columns}
+EVOLUTION_GAINS: Mapping[str, Column] = {**_OF_SESSION, **GAINS_FILE.columns}
 """`Study.evolution_gains`; ``true_difference`` only where it is asked for."""
 
-OBJECTIVES: Mapping[str, Column] = {"day": Column("int64", "", "recording day"), **OBJECTIVES_FILE.columns}
+OBJECTIVES: Mapping[str, Column] = {**_OF_SESSION, **OBJECTIVES_FILE.columns}
 """`Study.objectives`; the columns that begin with ``true_`` only where they are asked for."""
 
 DATA_FRAMES: Mapping[str, tuple[Mapping[str, Column], str]] = {

@@ -340,13 +340,25 @@ def _of_sessions(
     files: PublishedFiles, file: TableFile, *, read: Callable[[PublishedFiles, int, TableFile], pd.DataFrame] = _dated
 ) -> pd.DataFrame:
     """Return an optional table of all sessions that have it, with their days; no row where none has."""
-    nothing = pd.DataFrame({name: [] for name in ("day", *file.layout.columns)})
+    nothing = pd.DataFrame({name: [] for name in ("day", "session", *file.layout.columns)})
     tables = [
-        seen.read_together(day, file, partial(read, seen, day, file))
+        seen.read_together(day, file, partial(_numbered, read, seen, day, number, file))
         for day, number in files.sessions_with(file)
         for seen in [files.seen_from(day, number)]
     ]
     return _marked(pd.concat(tables, ignore_index=True) if tables else nothing, files)
+
+
+def _numbered(
+    read: Callable[[PublishedFiles, int, TableFile], pd.DataFrame],
+    files: PublishedFiles,
+    day: int,
+    number: int,
+    file: TableFile,
+) -> pd.DataFrame:
+    frame = read(files, day, file)
+    frame.insert(1, "session", np.full(len(frame), number))
+    return frame
 
 
 def _slopes(files: PublishedFiles, day: int) -> pd.DataFrame:

@@ -110,10 +110,10 @@ def read_any_response_table(path: Path, *, name_of: Callable[[str], str] = os.pa
     """
     header, *body = _rows_of(path) or [(1, [])]
     names = header[1]
-    if names[:2] == _FIRST_COLUMNS:
-        return read_response_table(path, name_of=name_of)
     if _RESPONSE in names:
         return _long_table(path, names, body, name_of=name_of)
+    if names[:2] == _FIRST_COLUMNS:
+        return read_response_table(path, name_of=name_of)
     if names[:1] == [_IMAGE]:
         with_repetition = [(line, [row[0], _AVERAGE, *row[1:]]) for line, row in body]
         return _wide_table(path, [_IMAGE, _FIRST_COLUMNS[1], *names[1:]], with_repetition, name_of=name_of)

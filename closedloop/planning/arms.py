@@ -159,7 +159,8 @@ def expect_allocation(basis: DayBasis, protocol: Protocol, *, day: int, n_days: 
     n_days
         Of the study.
     """
-    section, n_sites, images = protocol.arms, protocol.sites.n_sites, protocol.images
+    section, images = protocol.arms, protocol.images
+    n_sites = section.n_attacked(protocol.sites.n_sites)
     days = tuple(range(section.first_day, n_days))
     if section.adaptive is None or not section.n_made(day) or not any(section.is_adaptive_on(one) for one in days):
         return None
@@ -208,8 +209,8 @@ def allocation_lines(expected: ExpectedAllocation | None) -> list[str]:
     return [
         f"Adaptive arms, should one be better by a fifth at epsilon {expected.epsilon:g} and changes grow as in the "
         f"paper: on days {expected.days[0]} to {expected.days[-1]} it makes {shares} % of the arms' attacks, and on "
-        f"the last one most of them in {_percent(one.most)} of such studies. Against fixed shares, over all days: it "
-        f"is told from another in {_percent(adaptive.power)} in place of {_percent(fixed.power)}; the 95 % "
+        f"the last one the largest part in {_percent(one.most)} of such studies. Against fixed shares, over all "
+        f"days: it is told from another in {_percent(adaptive.power)} in place of {_percent(fixed.power)}; the 95 % "
         f"interval of the difference is {adaptive.width:.3f} sigma wide in place of {fixed.width:.3f}, that of its "
         f"own mean {adaptive.mean_width:.3f} in place of {fixed.mean_width:.3f}."
     ]

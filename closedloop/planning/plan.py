@@ -280,7 +280,7 @@ def make_plan(
         n_shown=past.n_shown,
         rounds=rounds,
         planes=expect_planes(basis, own, day=day),
-        arms=expect_arms(basis, own.arms, day=day, n_sites=own.sites.n_sites),
+        arms=expect_arms(basis, own.arms, day=day, n_sites=own.arms.n_attacked(own.sites.n_sites)),
         allocation=expect_allocation(basis, own, day=day, n_days=protocol.days),
     )
 

@@ -6,7 +6,7 @@ the next day shows them first.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,25 +16,28 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.closing import n_not_shown_of
 from closedloop.artifacts.day.population.kinds import POPULATION
 from closedloop.artifacts.day.queue import USES, ImageQueue, NotShown, QueuedImage, SitePreference
-from closedloop.artifacts.day_responses import read_day_responses
+from closedloop.artifacts.day_responses import DayResponses, read_day_responses
 from closedloop.artifacts.day_use import FITTED_ROLES, PREFERENCE
 from closedloop.artifacts.protocol.attack import ATTACK_KINDS
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
 from closedloop.artifacts.protocol.objectives.stated import OBJECTIVE
 from closedloop.artifacts.protocol.plane import PLANE
+from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.rounds import (
     clean_of_session,
     planes_of_session,
     repeated_of_session,
     singles_of_session,
 )
-from closedloop.artifacts.records.sequence import START
+from closedloop.artifacts.records.sequence import START, Block
 from closedloop.artifacts.tables import Columns, as_columns
 from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.images import added_rows, open_study_pool
+from closedloop.stages.imported.responses import also_imported
 from closedloop.stages.pool import draw
 from closedloop.stages.preference.choice import draw_preferences
 from closedloop.stimuli.listed import check_drawn
+from closedloop.stimuli.pools import ImagePool
 
 
 def run(context: StageContext) -> None:
@@ -54,49 +57,18 @@ def run(context: StageContext) -> None:
     decided = context.decided.get("images_added", "")
     added = added_rows(context.read(catalog.ADDED_IMAGES), decided) if decided else None
     pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None, added)
-    wanted = clean_of_session(context.protocol, day=shows.day, number=shows.number)
-    offered = left[:wanted]
-    clean = offered + draw(
-        pool.images(),
-        wanted - len(offered),
-        used={*uses["image_id"], *(image.image_id for image in offered)},
-        seed=context.seed("clean"),
-        place=f"day {tomorrow}",
-    )
-    singles = draw(
-        pool.images(),
-        singles_of_session(context.protocol, day=shows.day, number=shows.number),
-        used={*uses["image_id"], *(image.image_id for image in clean)},
-        seed=context.seed("singles"),
-        place=f"day {tomorrow}",
-    )
-    repeated = draw(
-        pool.images(),
-        repeated_of_session(context.protocol, day=shows.day, number=shows.number),
-        used={*uses["image_id"], *(image.image_id for image in (*clean, *singles))},
-        seed=context.seed(REPEATED),
-        place=f"day {tomorrow}",
-    )
-    plane = draw(
-        pool.images(),
-        planes_of_session(context.protocol, day=shows.day, number=shows.number),
-        used={*uses["image_id"], *(image.image_id for image in (*clean, *singles, *repeated))},
-        seed=context.seed(PLANE),
-        place=f"day {tomorrow}",
-    )
-    preferences = tuple[SitePreference, ...]()
+    imported = context.read(catalog.IMPORTED_IMAGES) if context.has(catalog.IMPORTED_RESPONSES) else None
+    draws = _Draws(pool, context.protocol, shows, left, f"day {tomorrow}", context.seed)
+    sessions = list[DayResponses]()
     if context.protocol.preference.images_on(shows.day) and context.paths.sequence.measures(shows):
-        sessions = [context.at(block) for block in context.so_far]
-        preferences = draw_preferences(
-            pool.images(),
-            [read_day_responses(one.read, one.day, window_s=1.0) for one in sessions],  # z-scored: no window matters
-            context.protocol.preference,
-            used={*uses["image_id"], *(image.image_id for image in (*clean, *singles, *repeated, *plane))},
-            seed=context.seed(PREFERENCE),
-            place=f"day {tomorrow}",
-        )
-    drawn = (*clean, *singles, *repeated, *plane, *(image for one in preferences for image in one.images))
-    check_drawn(pool, [image.image_id for image in drawn])
+        read = [(context.at(block).read, block.day) for block in context.so_far]
+        sessions = [read_day_responses(*one, window_s=1.0) for one in read]  # z-scored: no window matters
+    not_drawn = {*uses["image_id"]}
+    drawn = draws.of(sessions, used=not_drawn)
+    while imported is not None and (again := also_imported(pool, drawn.names, imported)):  # ends with the pool
+        not_drawn |= again
+        drawn = draws.of(sessions, used=not_drawn)
+    check_drawn(pool, drawn.names)
     context.write(catalog.USES, uses)
     not_shown = None
     if missed:
@@ -104,7 +76,7 @@ def run(context: StageContext) -> None:
             day=context.day,
             n_presentations=n_not_shown_of(context.decided["closed"]),
             n_images=len(left),
-            n_offered=len(offered),
+            n_offered=drawn.n_offered,
             n_pairs=missed.n_pairs,
         )
     context.write(
@@ -112,15 +84,100 @@ def run(context: StageContext) -> None:
         today.model_copy(
             update={
                 "day": tomorrow,
-                "clean": clean,
-                "singles": singles,
-                "repeated": repeated,
-                "plane": plane,
-                "preference": preferences,
+                "clean": drawn.clean,
+                "singles": drawn.singles,
+                "repeated": drawn.repeated,
+                "plane": drawn.plane,
+                "preference": drawn.preference,
                 "not_shown": not_shown,
             }
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The next session's images by what they are for; the first `n_offered` clean ones are left of the day before."""
+
+    clean: tuple[QueuedImage, ...]
+    singles: tuple[QueuedImage, ...]
+    repeated: tuple[QueuedImage, ...]
+    plane: tuple[QueuedImage, ...]
+    preference: tuple[SitePreference, ...]
+    n_offered: int
+
+    @property
+    def names(self) -> list[str]:
+        """All of them."""
+        of_sites = (image for one in self.preference for image in one.images)
+        return [image.image_id for image in (*self.clean, *self.singles, *self.repeated, *self.plane, *of_sites)]
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """How the next session's images are drawn.
+
+    Attributes
+    ----------
+    pool
+        The study's.
+    protocol
+        Of the next session.
+    shows
+        That session.
+    left
+        Images that this one did not show: they come first.
+    place
+        The session in words.
+    seed_of
+        Gives a seed by names.
+    """
+
+    pool: ImagePool
+    protocol: Protocol
+    shows: Block
+    left: tuple[QueuedImage, ...]
+    place: str
+    seed_of: Callable[..., int]
+
+    def of(self, sessions: Sequence[DayResponses], *, used: set[str]) -> _Drawn:
+        """Draw them.
+
+        Parameters
+        ----------
+        sessions
+            By which sites prefer categories; none where the next session asks for no such images.
+        used
+            Images that are not drawn.
+        """
+        number = {"day": self.shows.day, "number": self.shows.number}
+        wanted = clean_of_session(self.protocol, **number)
+        offered = tuple(image for image in self.left if image.image_id not in used)[:wanted]
+        clean = offered + self._draw("clean", wanted - len(offered), used, offered)
+        singles = self._draw("singles", singles_of_session(self.protocol, **number), used, clean)
+        repeated = self._draw(REPEATED, repeated_of_session(self.protocol, **number), used, (*clean, *singles))
+        drawn = (*clean, *singles, *repeated)
+        plane = self._draw(PLANE, planes_of_session(self.protocol, **number), used, drawn)
+        preferences = tuple[SitePreference, ...]()
+        if sessions:
+            preferences = draw_preferences(
+                self.pool.images(),
+                sessions,
+                self.protocol.preference,
+                used={*used, *(image.image_id for image in (*drawn, *plane))},
+                seed=self.seed_of(PREFERENCE),
+                place=self.place,
+            )
+        return _Drawn(clean, singles, repeated, plane, preferences, len(offered))
+
+    def _draw(self, role: str, wanted: int, used: set[str], drawn: Sequence[QueuedImage]) -> tuple[QueuedImage, ...]:
+        return draw(
+            self.pool.images(),
+            wanted,
+            used={*used, *(image.image_id for image in drawn)},
+            seed=self.seed_of(role),
+            place=self.place,
+        )
 
 
 @dataclass(frozen=True)

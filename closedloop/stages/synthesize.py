@@ -158,7 +158,7 @@ def run(context: StageContext) -> None:
             made, (catalog.SEALED_OBJECTIVES, made.sealed), (catalog.OBJECTIVE_PREDICTIONS, made.predictions)
         )
     if len((evolving := plan.items_of_kinds(*EVOLUTION_KINDS))["kind"]):
-        sessions_before = [context.at(one) for one in context.so_far[:-1]]
+        sessions_before = [context.at(one) for one in context.so_far if one < context.block]
         evolved = make_evolution(
             evolving,
             context.protocol.evolution,

@@ -10,6 +10,7 @@ from typing import Literal
 
 from closedloop import __version__
 from closedloop.artifacts.amended.images import additions
+from closedloop.artifacts.amended.imported import imported_fault
 from closedloop.artifacts.amended.moved import as_moved
 from closedloop.artifacts.catalog import ADDED_IMAGES, IMAGE_LIST, QUEUE, STIMULI, STUDY_INPUTS
 from closedloop.artifacts.day.queue import ImageQueue
@@ -22,7 +23,7 @@ from closedloop.artifacts.records.inputs import StudyInputs
 from closedloop.artifacts.records.sequence import START
 from closedloop.artifacts.study import INPUTS, START_DAY, DayPaths, StudyDocument, StudyPaths
 from closedloop.artifacts.tables import Columns
-from closedloop.errors import ImageError
+from closedloop.errors import ImageError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.models.networks.code import NetworkCode
 from closedloop.models.shipped import shipped_names, weights_file
@@ -148,6 +149,18 @@ def record_inputs_later(
     code = find_codes(protocol, beside=paths.root)
     references = find_references(protocol, beside=paths.root)
     record_inputs(paths, study, protocol, recorded="later", reading=reading, code=code, references=references)
+
+
+def refuse_other_imports(paths: StudyPaths) -> None:
+    """Refuse to go on without the responses that a study was begun with, or with others.
+
+    Raises
+    ------
+    StudyError
+        They are not there, or not those that somebody decided to import.
+    """
+    if fault := imported_fault(paths):
+        raise StudyError(fault)
 
 
 def _of_arm_models(protocol: Protocol) -> dict[str, str]:

@@ -32,7 +32,13 @@ from closedloop.study.edits.protocol import accept_edits
 from closedloop.study.gates.checkpoints import CHECKPOINT_AFTER
 from closedloop.study.gates.telling import passed_by_itself
 from closedloop.study.handover import adopt
-from closedloop.study.inputs import are_recorded, check_pictures_already_shown, compare_inputs, record_inputs_later
+from closedloop.study.inputs import (
+    are_recorded,
+    check_pictures_already_shown,
+    compare_inputs,
+    record_inputs_later,
+    refuse_other_imports,
+)
 from closedloop.study.ledger import Ledger, open_ledger
 from closedloop.study.memory import forget_peak, peak_mb
 from closedloop.study.no_study import no_study_line
@@ -154,6 +160,7 @@ def run_study(
     study, protocol = read_identity(paths)
     n_days = protocol.days if days is None else min(days, protocol.days)
     with study_lock(paths.root), open_ledger(paths.ledger) as ledger:
+        refuse_other_imports(paths)
         edited = accept_edits(paths, study, protocol, table=table, ledger=ledger)
         if edited:
             reporter.say(edited)

@@ -261,19 +261,20 @@ def _earlier_days(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]
     folders = _yesterdays_attacks(protocol, paths, day)
     evolves = bool(protocol.evolution.n_shown(day))
     if protocol.population.n_made(day) or evolves:
-        until = paths.sequence.until(paths.block(day))[:-1]
-        before = [block for block in until if evolves or block.day < day]
+        own = paths.block(day)  # a lost session is not among those until itself
+        before = [one for one in paths.sequence.until(own) if one < own and (evolves or one.day < day)]
         folders += [folder for one in before for folder in _today("synthesize", "ingest")(paths.at(one), one.day)]
     return list(dict.fromkeys(folders))
 
 
 def _category_days(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]:
-    """Return the sessions so far, where the next one shows images of the categories that sites prefer."""
+    """Return the sessions so far, where the next one shows images of the categories that sites prefer, and imports."""
     shows = paths.sequence.shows_images_of(paths.block(day))
     if not (protocol.preference.images_on(shows.day) and paths.sequence.measures(shows)):
-        return []
+        return _imported(paths)
     so_far = paths.sequence.until(paths.block(day))
-    return [folder for block in so_far for folder in _today("synthesize", "ingest")(paths.at(block), block.day)]
+    folders = [folder for block in so_far for folder in _today("synthesize", "ingest")(paths.at(block), block.day)]
+    return [*folders, *_imported(paths)]
 
 
 def _category_choice(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]:

@@ -85,6 +85,10 @@ def test_a_model_of_a_study_is_exported_with_its_sites(undisturbed: Path, tmp_pa
     assert described["study"]["fitted_utc"]
     assert described["base_weights"][0]["licence"].startswith("MIT")
     assert closedloop("model", "check", tmp_path / "model").returncode == 0
+    file = undisturbed / "day-00" / "refit" / "model.safetensors"
+    assert closedloop("model", "export", file, "--out", tmp_path / "by_file").returncode == 0
+    by_file = json.loads((tmp_path / "by_file" / "model.json").read_text())
+    assert (by_file["simulated"], by_file["study"], by_file["sites"]) == (True, described["study"], described["sites"])
     study = library.open_study(undisturbed)
     rows = study.presentations(0).query("kind == 'clean' and role == 'normalizer' and used")
     mean = study.responses(0).loc[rows.index].groupby(rows["stimulus_id"]).mean()

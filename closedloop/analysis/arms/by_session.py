@@ -11,7 +11,9 @@ session; where it grows with the model, they would average over other sessions f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -59,13 +61,17 @@ def mean_of_sessions(
     if not len(present):
         return bootstrap_mean(values, image_index=image_index, site_index=site_index, seed=seed)
     weight = np.array([weights[int(one)] for one in present], dtype=np.float64)
-    return bootstrap_function(
+    found = bootstrap_function(
         np.where(session[:, None] == present, values[:, None], np.nan),
         lambda means: np.asarray(means @ (weight / weight.sum())),
         image_index=image_index,
         site_index=site_index,
         seed=seed,
     )
+    if min((np.isfinite(values) & (session == one)).sum() for one in present) > 1:
+        return found
+    # One pair does not say how pairs differ.
+    return replace(found, standard_error=math.nan, interval=(math.nan, math.nan))
 
 
 def true_mean_of_sessions(values: Floats, *, session: Indices, weights: Mapping[int, float] | None) -> float:

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.estimate import Floats, Indices
+from closedloop.analysis.intervals import student_95
 from closedloop.analysis.predictivity import correlation
 from closedloop.analysis.reliability import spearman_brown
 
 N_RESAMPLES = 2000
-_QUANTILES = (0.025, 0.975)
+_LEAST_FOR_INTERVAL = 5
+"""Clean images: of fewer their spread says too little of how a correlation varies."""
+_NEARLY_ONE = 1 - 1e-9
 _LEAST_IMAGES = 3
 
 
@@ -71,11 +74,14 @@ class ArmReviews:
     ceiling
         Correlation with the measured changes that a model which foretold the noiseless ones would have; NaN where the
         halves of the repetitions do not say.
+    n_images
+        Clean images with a measured change, over which the intervals are.
     """
 
     reviews: tuple[Review, ...]
     differences: tuple[ReviewDifference, ...]
     ceiling: float
+    n_images: int
 
 
 def review_arm(
@@ -113,14 +119,21 @@ def review_arm(
     weights = _multiplicities(image_index[known], seed=seed)
     columns = {name: values[known].astype(np.float64) for name, values in foretold.items()}
     spread = {name: _weighted(measured[known], values, weights) for name, values in columns.items()}
+    n_images = len(np.unique(image_index[known]))
     reviews = tuple(
-        Review(name, int(known.sum()), *(_resampled(values) for values in found)) for name, found in spread.items()
+        Review(
+            name,
+            int(known.sum()),
+            _resampled(r, n_images=n_images, is_r=True),
+            *(_resampled(values, n_images=n_images) for values in others),
+        )
+        for name, (r, *others) in spread.items()
     )
     differences = tuple(
-        ReviewDifference(first, second, _resampled(spread[first][0] - spread[second][0]))
+        ReviewDifference(first, second, _resampled(spread[first][0] - spread[second][0], n_images=n_images))
         for first, second in itertools.combinations(spread, 2)
     )
-    return ArmReviews(reviews, differences, ceiling_of(*halves))
+    return ArmReviews(reviews, differences, ceiling_of(*halves), n_images)
 
 
 def ceiling_of(first: Floats, second: Floats) -> float:
@@ -167,10 +180,19 @@ def _weighted(measured: Floats, foretold: Floats, weights: Floats) -> NDArray[np
     return np.stack([r, slope, r2])
 
 
-def _resampled(values: Floats) -> Resampled:
-    """Return the number as it is, and the quantiles of its resamples."""
-    draws = values[1:][np.isfinite(values[1:])]
-    if len(draws) < N_RESAMPLES // 2:
-        return Resampled(float(values[0]), float("nan"), float("nan"))
-    low, high = np.quantile(draws, _QUANTILES)
-    return Resampled(float(values[0]), float(low), float(high))
+def _resampled(values: Floats, *, n_images: int, is_r: bool = False) -> Resampled:
+    """Return the number as it is, with an interval by Student's t from the spread of its resamples.
+
+    Bare quantiles of resamples are too narrow where images are few: of twenty they hold the true value in nine of ten
+    cases. A correlation is spread on Fisher's scale, where it is not squeezed against 1.
+    """
+    value, draws = float(values[0]), values[1:][np.isfinite(values[1:])]
+    if n_images < _LEAST_FOR_INTERVAL or len(draws) < N_RESAMPLES // 2:
+        return Resampled(value, float("nan"), float("nan"))
+    if is_r:
+        draws = np.arctanh(draws.clip(-_NEARLY_ONE, _NEARLY_ONE))
+    half = student_95(n_images - 1) * float(draws.std()) * np.sqrt(n_images / (n_images - 1))
+    if not is_r:
+        return Resampled(value, value - half, value + half)
+    middle = np.arctanh(np.clip(value, -_NEARLY_ONE, _NEARLY_ONE))
+    return Resampled(value, float(np.tanh(middle - half)), float(np.tanh(middle + half)))

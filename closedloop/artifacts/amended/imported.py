@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from closedloop.artifacts.amended.standing import standing
-from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry
+from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry, read_manifest
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.study import StudyPaths
 from closedloop.storage import sha256_bytes
@@ -27,9 +27,31 @@ def content_sha256(outputs: Mapping[str, FileEntry]) -> str:
 
 
 def is_imported(paths: StudyPaths) -> bool:
-    """Return whether a study begins with imported responses: they are there, and somebody decided so."""
-    is_there = (paths.imported / MANIFEST_NAME).is_file()
-    return is_there and imported_line(read_amendments(paths.amendments)) is not None
+    """Return whether a study begins with imported responses: whether somebody decided so, though they may be lost."""
+    return imported_line(read_amendments(paths.amendments)) is not None
+
+
+def imported_fault(paths: StudyPaths) -> str:
+    """Return what is wrong with a study's imported responses, in a line; empty where nothing is.
+
+    Raises
+    ------
+    DocumentError
+        Their manifest, or the list of amendments, cannot be read.
+    """
+    line = imported_line(read_amendments(paths.amendments))
+    if line is None:
+        return ""
+    if not (paths.imported / MANIFEST_NAME).is_file():
+        found = "none"
+    elif content_sha256(read_manifest(paths.imported).outputs) != line.after.get(CONTENT_SHA256):
+        found = "others"
+    else:
+        return ""
+    return (
+        f"{paths.imported}: expected the responses imported from {line.after.get(SOURCE, '?')}, found {found}. "
+        "Restore the folder from a copy, or import them again as long as no session was shown."
+    )
 
 
 def said(line: Amendment) -> str:

@@ -32,7 +32,7 @@ class ExportRequest:
     out
         Folder to create.
     study
-        The study seen from the session that fitted it; None where the file alone was given.
+        The study seen from the session that fitted it; None of a file that lies in none.
     block
         That session.
     member
@@ -92,7 +92,8 @@ def check_export(model: Path, out: Path, *, day: int | None, member: str, pt2: b
         if day is not None:
             raise OptionError("--day: expected it of a study alone, found the file of a model. Leave it out.")
         refuse_no_weights(model)
-        return ExportRequest(model, out, None, None, number, pt2, licence)
+        study, block = _study_of(model)
+        return ExportRequest(model, out, study, block, number, pt2, licence)
     paths = StudyPaths(Path(os.path.realpath(model)))
     if not paths.study.is_file():
         raise StudyError(no_study_line(paths.root))
@@ -110,6 +111,15 @@ def _number(member: str) -> int:
     if not (member.isascii() and member.isdecimal() and len(member) <= 3):
         raise OptionError(f"--member {member[:40]}: expected a number from 0, or {_WHOLE}. Correct it.")
     return int(member)
+
+
+def _study_of(model: Path) -> tuple[StudyPaths | None, Block | None]:
+    """Return the study that a file of a model lies in, and the session that fitted it; None twice of a copy."""
+    folder = Path(os.path.realpath(model)).parent
+    paths = StudyPaths(folder.parent.parent)
+    blocks = paths.found() if paths.study.is_file() else ()
+    block = next((one for one in blocks if paths.at(one).folder("refit", one.day) == folder), None)
+    return (paths.at(block), block) if block is not None else (None, None)
 
 
 def _fitted(paths: StudyPaths, day: int | None) -> Block:

@@ -38,11 +38,11 @@ def check_exported(folder: Path, *, trust_code: bool) -> list[str]:
             raise DocumentError(
                 f"{folder / name}: expected the file that was exported, found none or another. Copy the export again."
             )
-    code = [one.network.code or one.network.name for one in document.members if one.network.source == "module"]
+    code = [one.network.name for one in document.members if one.network.source == "module"]
     if code and not trust_code:
         raise CheckpointError(
             f"{folder}: expected a network that is no code, found {code[0]}, which is run where the model is opened. "
-            "Look at it, then give --trust-code."
+            "Look at it and at what it is called with in model.json, then give --trust-code."
         )
     apart = reference_difference(folder, document.model_dump(mode="json"))
     if not apart <= TOLERANCE:

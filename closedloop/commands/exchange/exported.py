@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from closedloop import __version__
 from closedloop.artifacts.commands.exported_models import BaseWeights, ExportedMember, ExportedModelDocument
 from closedloop.artifacts.documents import validate
+from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.commands.exchange.asked import DOCUMENT_NAME, ExportRequest, clear
 from closedloop.commands.exchange.of_study import (
     base_weights,
@@ -90,14 +91,14 @@ def _document(
     request_sha256: str,
     n_images: int,
 ) -> ExportedModelDocument:
-    study, simulated = None, False
+    study, simulated = None, _is_marked_simulated(request.file)
     weights: tuple[BaseWeights, ...] = (weights_of("unknown", None, licence=request.licence),)
     n_sites = members[0].spec.n_sites
     sites = tuple(nameless_site(index) for index in range(n_sites))
     if request.study is not None and request.block is not None:
         study, simulated = describe_study(request.study, request.block)
         sites = describe_sites(request.study, request.block, n_sites=n_sites)
-        weights = base_weights(request.study, licence=request.licence, which=request.member)
+        weights = base_weights(request.study, request.file, licence=request.licence, which=request.member)
     return ExportedModelDocument(
         simulated=simulated,
         closedloop_version=__version__,
@@ -117,6 +118,12 @@ def _document(
         versions=_versions(described),
         files=_hashes(request.working),
     )
+
+
+def _is_marked_simulated(file: Path) -> bool:
+    """Return whether the manifest beside a file says that it is of a simulated study, as in its start."""
+    beside = file.parent / MANIFEST_NAME
+    return beside.is_file() and read_manifest(file.parent).simulated
 
 
 def _versions(described: list[dict[str, Any]]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -100,13 +102,15 @@ def nameless_site(index: int) -> ExportedSite:
     )
 
 
-def base_weights(paths: StudyPaths, *, licence: str, which: int | None) -> tuple[BaseWeights, ...]:
+def base_weights(paths: StudyPaths, file: Path, *, licence: str, which: int | None) -> tuple[BaseWeights, ...]:
     """Return what the members' networks were filled with when the study began.
 
     Parameters
     ----------
     paths
         The study.
+    file
+        The model's, in it.
     licence
         As it was given; of shipped weights it is known.
     which
@@ -114,6 +118,10 @@ def base_weights(paths: StudyPaths, *, licence: str, which: int | None) -> tuple
     """
     study, protocol = read_identity(paths)
     recorded = catalog.STUDY_INPUTS.read(catalog.STUDY_INPUTS.published(paths, 0))
+    of_arms = {catalog.model_of_arms(one.name).name: one for one in protocol.arms.models}
+    if (beside := of_arms.get(file.name)) is not None:
+        sha256 = recorded.arm_model_sha256.get(beside.name)
+        return (weights_of(beside.base_model.weights, sha256, licence=licence),)
     found = [
         (study.base_model, recorded.base_model_sha256),
         *zip((one.weights for one in protocol.ensemble), recorded.member_sha256, strict=False),

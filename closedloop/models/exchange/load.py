@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.util
 import io
 import json
 import sys
@@ -218,6 +219,8 @@ def build_network(described: Mapping[str, Any], files: Mapping[str, str], folder
         Where they are.
     """
     source, options = described["source"], described["options"]
+    if source in ("torchvision", "timm"):
+        _refuse_downloads(described["name"], options)
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
     if source == "own":
         with torch.device("meta"):
@@ -293,6 +296,10 @@ def _from_code(
     if name.endswith(".pt2"):
         return torch.export.unflatten(torch.export.load(io.BytesIO(content)))
     if not place.endswith(".py"):
+        found = importlib.util.find_spec(place)
+        if found is None or found.origin is None:
+            raise ValueError(f"expected the module {place}, whose copy is {folder / name}, found none. Install it.")
+        _unchanged(Path(found.origin), files[name], remedy="Install the version that the model was exported with.")
         return getattr(importlib.import_module(place), function)(**options)  # type: ignore[no-any-return]
     module = ModuleType(f"exported_{files[name]}")
     sys.modules[module.__name__] = module  # classes of the file find their module by its name
@@ -300,10 +307,18 @@ def _from_code(
     return getattr(module, function)(**options)  # type: ignore[no-any-return]
 
 
-def _unchanged(path: Path, sha256: str) -> bytes:
+def _refuse_downloads(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse what would ask a library to fetch or open weights of its own: those of the export are a file in it."""
+    words = ("weight", "pretrained", "checkpoint", "cache", "hub")
+    asked = [one for one in options if any(word in one for word in words)]
+    if asked or not all(letter.isalnum() or letter in "_.-" for letter in name):
+        raise ValueError(f"expected the name of an architecture and its options, found {(*asked, name)[0]!r:.80}.")
+
+
+def _unchanged(path: Path, sha256: str, *, remedy: str = "Copy the export again.") -> bytes:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise ValueError(f"{path}: expected the file that was exported, found another. Copy the export again.")
+        raise ValueError(f"{path}: expected the file that was exported, found another. {remedy}")
     return content
 
 

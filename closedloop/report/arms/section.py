@@ -161,20 +161,21 @@ def _tables(one: ComparedArms) -> Iterator[Table]:
 
 def _cross_prediction(one: ComparedArms) -> Table:
     """Show how well each model foretold the changes under each arm."""
-    n_of = [("images (n)", *(count(arm.reviews.reviews[0].n) for arm in one.arms))] if one.kind == LEVEL else []
+    n_of = [("images made (n)", *(count(arm.reviews.reviews[0].n) for arm in one.arms))] if one.kind == LEVEL else []
+    n_of += [("clean images (n)", *(count(arm.reviews.n_images) for arm in one.arms))]
     return Table(
         columns=("r, foretold by", *_made_by(one)),
         rows=(
             *(
-                (reviewer, *(_with_interval(arm.reviews.reviews[place].r) for arm in one.arms))
+                (_reviewer(reviewer, one), *(_with_interval(arm.reviews.reviews[place].r) for arm in one.arms))
                 for place, reviewer in enumerate(one.reviewers)
             ),
             ("ceiling", *(number(arm.reviews.ceiling) for arm in one.arms)),
             *n_of,
         ),
-        caption="Each model's sealed changes against the measured ones, attack by attack: their correlation, "
-        "with 95 % intervals by resampling images. Ceiling: the correlation that the noiseless changes would have, "
-        "from halves of the repetitions.",
+        caption=f"{_title(one)}: each model's sealed changes against the measured ones, image by image: their "
+        "correlation, with 95 % intervals over clean images. Ceiling: the correlation that the noiseless changes "
+        "would have, from halves of the repetitions.",
     )
 
 
@@ -182,7 +183,7 @@ def _slopes(one: ComparedArms) -> Table:
     return Table(
         columns=("foretold by", *_made_by(one)),
         rows=tuple(
-            (reviewer, *(_with_interval(arm.reviews.reviews[place].slope) for arm in one.arms))
+            (_reviewer(reviewer, one), *(_with_interval(arm.reviews.reviews[place].slope) for arm in one.arms))
             for place, reviewer in enumerate(one.reviewers)
         ),
         caption="Slope of the measured change (σ) on the foretold one (z); 1 of a model that foretells sizes, too, "
@@ -194,12 +195,18 @@ def _explained(one: ComparedArms) -> Table:
     return Table(
         columns=("foretold by", *_made_by(one)),
         rows=tuple(
-            (reviewer, *(_with_interval(arm.reviews.reviews[place].r2) for arm in one.arms))
+            (_reviewer(reviewer, one), *(_with_interval(arm.reviews.reviews[place].r2) for arm in one.arms))
             for place, reviewer in enumerate(one.reviewers)
         ),
         caption="Part of the variance of the measured changes (σ) that the foretold ones (z) explain as they are: "
         "below 0 of a model that foretells larger changes than come. Intervals by resampling images.",
     )
+
+
+def _reviewer(name: str, one: ComparedArms) -> str:
+    """Return a model with the arms that follow it, where these are called otherwise."""
+    arms = [arm.name for arm in one.arms if arm.model == name]
+    return name if not arms or arms == [name] else f"{name} ({', '.join(arms)})"
 
 
 def _made_by(one: ComparedArms) -> tuple[str, ...]:

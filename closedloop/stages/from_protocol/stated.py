@@ -41,7 +41,8 @@ class StatedLayers:
         """All that decides its features, wherever its files lie."""
         stated = self.choice.model_dump_json(exclude={"weights", "factory", "reference"}, exclude_defaults=True)
         filled = self.weights_sha256 or self.choice.weights
-        return repr((stated, filled, self.code.sha256 if self.code else ""))
+        function = (self.choice.factory or "").rpartition(":")[2]  # of one file several networks may be made
+        return repr((stated, filled, self.code.sha256 if self.code else "", function))
 
     @property
     def label(self) -> str:

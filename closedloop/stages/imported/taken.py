@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from closedloop.stimuli.decoding import load_square
 from closedloop.storage import sha256_file
 
 _LEAST_IMAGES = 10
+_NEUROID = re.compile(r"[A-Za-z0-9_]+-[0-9]{3,}")
 _MOST_LISTED = 5
 
 
@@ -168,7 +171,7 @@ def _with_responses(found: LaboratoryResponses, file: Path) -> tuple[LaboratoryR
 def _neuroids(found: LaboratoryResponses, request: ImportRequest) -> tuple[str, ...]:
     """Return which electrode each site is."""
     if request.electrodes is None:
-        return found.sites
+        return _as_electrodes(found.sites, place=request.file, remedy="Give their electrodes by --electrodes FILE")
     named = read_pairs(request.electrodes, columns=("name", "neuroid_id"))
     missing = [name for name in found.sites if name not in named]
     if missing:
@@ -178,7 +181,16 @@ def _neuroids(found: LaboratoryResponses, request: ImportRequest) -> tuple[str, 
     neuroids = tuple(named[name] for name in found.sites)
     if len(set(neuroids)) < len(neuroids):
         raise DocumentError(f"{request.electrodes}: expected an electrode of its own for every site. Correct it.")
-    return neuroids
+    return _as_electrodes(neuroids, place=request.electrodes, remedy="Correct it")
+
+
+def _as_electrodes(names: tuple[str, ...], *, place: Path, remedy: str) -> tuple[str, ...]:
+    """Refuse names that no recording can have, before an animal is recorded whose electrodes are called otherwise."""
+    if other := [name for name in names if not _NEUROID.fullmatch(name)]:
+        raise DocumentError(
+            f"{place}: expected electrodes as recordings name them (array1-017), found {other[0]!r:.60}. {remedy}."
+        )
+    return names
 
 
 def _pixels(
@@ -214,7 +226,7 @@ def _files_of(names: tuple[str, ...], folder: Path, *, file: Path) -> list[Path]
         place = folder / name
         if not place.is_file():
             by_name = _by_name(folder) if by_name is None else by_name
-            alike = by_name.get(Path(name).name, [])
+            alike = by_name.get(name, []) if Path(name).name == name else []  # of a folder that is not there: none
             if len(alike) != 1:
                 found = "none" if not alike else f"{len(alike)} of that name"
                 raise ImageError(
@@ -223,6 +235,13 @@ def _files_of(names: tuple[str, ...], folder: Path, *, file: Path) -> list[Path]
                 )
             place = alike[0]
         places.append(place)
+    of_file: dict[str, str] = {}
+    for name, place in zip(names, places, strict=True):
+        if (other := of_file.setdefault(os.path.realpath(place), name)) != name:
+            raise ImageError(
+                f"{file}: expected a picture of its own for each image, found {place} for {other!r:.60} and "
+                f"{name!r:.60}. Give one image one name."
+            )
     return places
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.artifacts.amended.imported import CONTENT_SHA256, content_sha256, imported_line
+from closedloop.artifacts.amended.imported import imported_fault, is_imported
 from closedloop.artifacts.catalog import STUDY_INPUTS
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, edited_line, read_manifest
 from closedloop.artifacts.protocol.protocol import protocol_sha256
-from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
+from closedloop.artifacts.records.amendments import read_amendments, whole_amendments
 from closedloop.artifacts.records.sequence import START as NO_SESSION
 from closedloop.artifacts.records.sequence import Block, readable_sequence
 from closedloop.artifacts.study import IMPORTED, INPUTS, StudyPaths
@@ -106,6 +105,7 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> boo
     """
     stages = {stage.name: stage for stage in (steps.table.start, *steps.table.day)}
     decided, is_decided_since = None, False
+    _check_imported(findings, steps.paths)
     with findings.reading("document", steps.paths.amendments):
         decided = read_amendments(steps.paths.amendments)
     for name, block, folder in folders:
@@ -117,7 +117,6 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> boo
             _check_list(findings, steps, folder)
             continue
         if name == IMPORTED:
-            _check_imported(findings, decided or (), folder)
             continue
         with findings.reading("inputs", folder):
             manifest, stage = read_manifest(folder), stages[name]
@@ -185,17 +184,13 @@ def _check_list(findings: Findings, steps: Steps, folder: Path) -> None:
             findings.fault("document", edited_line(folder, edited))
 
 
-def _check_imported(findings: Findings, amendments: Sequence[Amendment], folder: Path) -> None:
+def _check_imported(findings: Findings, paths: StudyPaths) -> None:
     """Compare what was imported with the line of the amendments that says so."""
-    with findings.reading("inputs", folder):
-        line, found = imported_line(amendments), content_sha256(read_manifest(folder).outputs)
-        if line is None:
-            findings.notes.append(f"{folder}: no line of the amendments has it imported; it is not read.")
-        elif line.after.get(CONTENT_SHA256) != found:
-            findings.fault(
-                "inputs",
-                f"{folder}: expected the responses that were imported, found others. Restore the folder from a copy.",
-            )
+    with findings.reading("inputs", paths.imported):
+        if (paths.imported / MANIFEST_NAME).is_file() and not is_imported(paths):
+            findings.notes.append(f"{paths.imported}: no line of the amendments has it imported; it is not read.")
+        if fault := imported_fault(paths):
+            findings.fault("inputs", fault)
 
 
 def _n_bytes(paths: StudyPaths, folders: list[Folder]) -> int:

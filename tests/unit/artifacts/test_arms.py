@@ -103,6 +103,8 @@ def test_of_a_day_of_rounds_the_last_one_has_them() -> None:
         ({"first_day": 0}, "arms.first_day: expected 1 or later"),
         ({"epsilons": [10.0, 2.5]}, "expected ascending values"),
         ({"adaptive": {"moved": 0.9}}, "less than or equal to 0.8"),
+        ({"adaptive": {}, "n_pairs": 2}, "expected every arm to keep 2 pairs a day or more, found 1 of"),
+        ({"arms": [{"name": "day", "model": "member_0"}]}, "expected no arm named as another model than its own"),
         ({"adaptive": {}, "arms": ARMS[:1]}, "arms.adaptive: expected two arms or more, found 1"),
         ({"adaptive": {"first_day": 1}}, r"expected a day after arms.first_day \(1\).*found 1"),
         ({"adaptive": {}, "n_pairs": 1764}, r"expected fewer than images.anchors x sites.n_sites \(1764\)"),

@@ -106,7 +106,7 @@ def test_where_the_better_arm_will_be_found_its_shares_rise_and_what_that_costs_
     assert found.adaptive.width > found.fixed.width  # fewer pairs that two arms share
     assert found.adaptive.power < found.fixed.power
     [line] = allocation_lines(plan.allocation)
-    assert "most of them in over 99 % of such studies" in line
+    assert "the largest part in over 99 % of such studies" in line
     assert f"told from another in {100 * found.adaptive.power:.0f} % in place of" in line
 
 

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from closedloop.artifacts.amended.imported import is_imported
 from closedloop.artifacts.catalog import IMPORTED_IMAGES, IMPORTED_RATES, IMPORTED_RESPONSES
@@ -17,11 +18,12 @@ from closedloop.artifacts.imported.laboratory import DatasetNames
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.blackrock.arrays import MappedElectrode
-from closedloop.errors import ClosedLoopError, RecordingError
+from closedloop.errors import ClosedLoopError, RecordingError, StudyError
 from closedloop.stages.imported.responses import as_responses, sites_of_imported
 from closedloop.stages.imported.taken import ImportRequest
 from closedloop.study.amending.imported import import_responses
 from closedloop.study.create import Request, create_study
+from closedloop.study.inputs import refuse_other_imports
 from tests.loop.studies import PROTOCOL
 
 torch.set_num_threads(1)
@@ -98,6 +100,7 @@ def test_sites_are_chosen_and_named_as_the_recorder_names_them(paths: StudyPaths
         ({"rates": TRIALS * [1, np.inf, 1]}, {}, "expected finite responses"),
         ({"rates": TRIALS[:5], "images": PICTURES[:5]}, {}, "expected responses to at least 10 images, found 5"),
         ({}, {"sites": ("x",)}, "--sites: expected some of 3 sites"),
+        ({"sites": ["u1", "u2", "u3"]}, {}, "expected electrodes as recordings name them (array1-017), found 'u1'"),
     ],
 )
 def test_what_no_model_can_begin_with_is_refused(
@@ -109,6 +112,43 @@ def test_what_no_model_can_begin_with_is_refused(
     assert said in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
     assert (paths.amendments.read_bytes() if paths.amendments.is_file() else b"") == before
+
+
+def pictures_in(folder: Path) -> Path:
+    """Write the pictures as files, and return their folder."""
+    folder.mkdir()
+    for number, picture in enumerate(PICTURES):
+        Image.fromarray(picture).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [("cats/0.png", "expected a picture of 'cats/0.png' in"), ("1", "expected a picture of its own for each image")],
+)
+def test_a_picture_is_no_other_images(first: str, said: str, paths: StudyPaths, tmp_path: Path) -> None:
+    folder = pictures_in(tmp_path / "pictures")
+    names = [first, *(f"{number}.png" for number in range(1, N_IMAGES))]
+    with pytest.raises(ClosedLoopError) as raised:
+        take(paths, write(tmp_path / "a.h5", images=names), image_folder=folder)
+    assert said in str(raised.value)
+
+
+def test_without_the_folder_or_with_other_responses_a_study_does_not_go_on(paths: StudyPaths, tmp_path: Path) -> None:
+    take(paths, write(tmp_path / "other.h5", rates=TRIALS + 1))
+    paths.imported.rename(tmp_path / "others")
+    take(paths, write(tmp_path / "a.h5"))
+    refuse_other_imports(paths)
+    paths.imported.rename(tmp_path / "own")
+    with pytest.raises(StudyError, match=r"imported from a\.h5, found none"):
+        refuse_other_imports(paths)
+    assert is_imported(paths)
+    (tmp_path / "others").rename(paths.imported)
+    with pytest.raises(StudyError, match=r"imported from a\.h5, found others"):
+        refuse_other_imports(paths)
+    paths.imported.rename(tmp_path / "others")
+    (tmp_path / "own").rename(paths.imported)
+    refuse_other_imports(paths)
 
 
 def test_what_says_that_it_is_simulated_never_comes_into_a_real_study(paths: StudyPaths, tmp_path: Path) -> None:

@@ -143,6 +143,10 @@ class Arms(Section):
         """Return how many images an arm makes on a day."""
         return self.pairs_of(arm) * len(self.epsilons_of(arm)) * len(arm.asked)
 
+    def n_attacked(self, n_sites: int) -> int:
+        """Return how many sites arms attack, of as many as the day does."""
+        return min(self.n_sites or n_sites, n_sites)
+
     def sites_of(self, sites: Sequence[int]) -> tuple[int, ...]:
         """Return which sites arms attack, of those that the day does, the most reliable ones of day 0 first."""
         return tuple(sites[: self.n_sites or None])
@@ -215,7 +219,10 @@ class Arms(Section):
                     f"an objective of {asking[0]}. Leave one of them out"
                 )
             self.adaptive.check(
-                n_arms=len(self.arms), first_day=self.first_day, n_pairs=self.n_pairs, n_there=n_anchors * n_sites
+                {arm.name: self.pairs_of(arm) for arm in self.arms},
+                first_day=self.first_day,
+                n_anchors=n_anchors,
+                n_there=n_anchors * n_sites,
             )
 
     @model_validator(mode="after")
@@ -225,6 +232,13 @@ class Arms(Section):
             if len(set(names)) < len(names):
                 twice = next(name for name in names if names.count(name) > 1)
                 raise ValueError(f"{place}: expected names that differ, found {twice} more than once. Rename one")
+        models = {one.name for one in self.models}
+        for arm in self.arms:
+            if arm.name != arm.model and (arm.name in models or arm.name == DAY_MODEL or arm.name.startswith(MEMBER)):
+                raise ValueError(
+                    f"arms: expected no arm named as another model than its own, found {arm.name} with the model "
+                    f"{arm.model}. Rename it"
+                )
         if taken := [name for name in own if name == DAY_MODEL or name.startswith(MEMBER)]:
             raise ValueError(
                 f"models: expected other names than {DAY_MODEL} and {MEMBER}0, which are the day's model and its "

@@ -87,3 +87,17 @@ def test_intervals_cover_and_means_are_right_where_pooled_ones_are_not() -> None
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(n)
     assert np.mean(pooled) > 0.1
     assert found / n <= 0.08
+
+
+def test_a_session_with_one_pair_leaves_no_interval() -> None:
+    session = np.array([0, 0, 0, 1])
+    found = mean_of_sessions(
+        np.array([1.0, 2.0, 3.0, 9.0]),
+        image_index=np.array([0, 1, 2, 0]),
+        site_index=np.array([0, 1, 0, 1]),
+        session=session,
+        weights={0: 1.0, 1: 1.0},
+        seed=0,
+    )
+    assert found.mean == pytest.approx(5.5)
+    assert np.isnan(found.interval).all()

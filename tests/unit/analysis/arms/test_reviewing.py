@@ -61,3 +61,22 @@ def test_the_ceiling_is_what_the_noiseless_changes_reach() -> None:
     reached = correlation(true[:, None], ((first + second) / 2)[:, None])[0]
     assert ceiling_of(first, second) == pytest.approx(reached, abs=0.02)
     assert np.isnan(ceiling_of(first[:2], second[:2]))
+
+
+def test_of_few_images_there_is_no_interval_and_of_six_it_covers() -> None:
+    random = np.random.default_rng(0)
+    held = 0
+    for seed in range(200):
+        images = np.repeat(np.arange(6), 3)
+        measured, foretold = random.normal(size=(2, 18)) + random.normal(size=(2, 6))[:, images]
+        [review] = review_arm(
+            measured, {"a": foretold}, halves=(measured, measured), image_index=images, seed=seed
+        ).reviews
+        held += review.r.low <= 0 <= review.r.high
+    assert held >= 180  # of 200; bare quantiles hold 172
+    few = images < 4
+    found = review_arm(
+        measured[few], {"a": foretold[few]}, halves=(measured[few], measured[few]), image_index=images[few], seed=0
+    )
+    assert found.n_images == 4
+    assert np.isnan([found.reviews[0].r.low, found.reviews[0].slope.high]).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -233,3 +234,25 @@ def test_names_that_lead_out_of_the_folder_are_refused(tmp_path: Path) -> None:
     (folder / "model.json").write_text(json.dumps(described))
     with pytest.raises(ClosedLoopError, match="expected names in the folder"):
         check_exported(folder, trust_code=False)
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "options"),
+    [
+        ("timm", "hf-hub:somebody/network", {}),
+        ("timm", "resnet18", {"checkpoint_path": "/etc/passwd"}),
+        ("torchvision", "resnet18", {"weights_backbone": "IMAGENET1K_V1"}),
+    ],
+)
+def test_no_library_is_asked_for_weights_of_its_own(source: str, name: str, options: dict[str, str]) -> None:
+    described = {"source": source, "name": name, "options": options}
+    with pytest.raises(ValueError, match="expected the name of an architecture and its options"):
+        load.build_network(described, {}, Path())
+
+
+def test_an_installed_module_is_run_where_it_is_the_one_that_travelled(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("harmless = 1\n")
+    sha256 = hashlib.sha256((tmp_path / "code.py").read_bytes()).hexdigest()
+    described = {"source": "module", "name": "subprocess:getoutput", "options": {"cmd": "true"}, "code": "code.py"}
+    with pytest.raises(ValueError, match="Install the version that the model was exported with"):
+        load.build_network(described, {"code.py": sha256}, tmp_path)

@@ -65,3 +65,12 @@ def test_a_network_of_ours_has_no_need_of_a_file_that_states_it(tmp_path: Path) 
     (tmp_path / "a.yaml").write_text("{architecture: small_resnet, layer: layer3.0, weights: small_resnet_robust}")
     with pytest.raises(ClosedLoopError, match="expected a network from elsewhere, found source own"):
         read_for_sweep(tmp_path / "a.yaml")
+
+
+def test_networks_of_one_file_are_told_apart_by_what_makes_them(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(f"{NETWORK}\nother = network\n")
+    (tmp_path / "one.yaml").write_text(TEXT)
+    (tmp_path / "two.yaml").write_text(TEXT.replace("net.py:network", "net.py:other"))
+    one, two = (read_for_sweep(tmp_path / f"{name}.yaml") for name in ("one", "two"))
+    assert one.identity != two.identity
+    assert one.identity == read_for_sweep(tmp_path / "one.yaml").identity
