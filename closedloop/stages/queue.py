@@ -58,7 +58,7 @@ def run(context: StageContext) -> None:
     added = added_rows(context.read(catalog.ADDED_IMAGES), decided) if decided else None
     pool = open_study_pool(context.study, context.read(catalog.IMAGE_LIST) if recorded.n_images else None, added)
     imported = context.read(catalog.IMPORTED_IMAGES) if context.has(catalog.IMPORTED_RESPONSES) else None
-    draws = _Draws(pool, context.protocol, shows, left, f"day {tomorrow}", context.seed)
+    draws = _NextDraw(pool, context.protocol, shows, left, f"day {tomorrow}", context.seed)
     sessions = list[DayResponses]()
     if context.protocol.preference.images_on(shows.day) and context.paths.sequence.measures(shows):
         read = [(context.at(block).read, block.day) for block in context.so_far]
@@ -96,7 +96,7 @@ def run(context: StageContext) -> None:
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _NextImages:
     """The next session's images by what they are for; the first `n_offered` clean ones are left of the day before."""
 
     clean: tuple[QueuedImage, ...]
@@ -114,7 +114,7 @@ class _Drawn:
 
 
 @dataclass(frozen=True)
-class _Draws:
+class _NextDraw:
     """How the next session's images are drawn.
 
     Attributes
@@ -140,7 +140,7 @@ class _Draws:
     place: str
     seed_of: Callable[..., int]
 
-    def of(self, sessions: Sequence[DayResponses], *, used: set[str]) -> _Drawn:
+    def of(self, sessions: Sequence[DayResponses], *, used: set[str]) -> _NextImages:
         """Draw them.
 
         Parameters
@@ -168,7 +168,7 @@ class _Draws:
                 seed=self.seed_of(PREFERENCE),
                 place=self.place,
             )
-        return _Drawn(clean, singles, repeated, plane, preferences, len(offered))
+        return _NextImages(clean, singles, repeated, plane, preferences, len(offered))
 
     def _draw(self, role: str, wanted: int, used: set[str], drawn: Sequence[QueuedImage]) -> tuple[QueuedImage, ...]:
         return draw(
