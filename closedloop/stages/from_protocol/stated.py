@@ -11,7 +11,6 @@ from closedloop.errors import ProtocolError
 from closedloop.models.networks.code import NetworkCode
 from closedloop.models.shipped import weights_file
 from closedloop.models.weight_headers import refuse_no_weights
-from closedloop.stages.from_protocol.networks import code_of
 from closedloop.storage import sha256_file
 
 
@@ -84,5 +83,7 @@ def read_for_sweep(place: Path) -> StatedLayers:
     file = None if choice.weights in WITHOUT_FILE else weights_file(choice.weights)
     if file is not None:
         refuse_no_weights(file)
+    from closedloop.stages.from_protocol.networks import code_of  # noqa: PLC0415 - torch
+
     code = code_of(choice, near=place.parent, sha256=None)
     return StatedLayers(choice, sha256_file(file) if file is not None else "", code)

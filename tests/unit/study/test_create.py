@@ -42,7 +42,7 @@ def test_any_file_is_a_protocol_by_its_path(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_neither_is_refused_with_the_names_there_are() -> None:
-    with refused(ProtocolError, "protocol smokey:", "dry_run, guo2022,", "smoke"):
+    with refused(ProtocolError, "protocol smokey:", "dry_run, evolution, guo2022,", "smoke"):
         find_protocol("smokey")
 
 
