@@ -20,6 +20,7 @@ _NOWHERE = object()
 _KEY_FIRST = re.compile(r"[a-z][a-z0-9_.]*: expected ")
 PATTERNS = {
     r"^[a-z0-9_]+$": "lower-case letters, digits and _ alone",
+    r"^[a-z0-9_]*$": "lower-case letters, digits and _ alone",
     "^[a-z0-9]$": "one lower-case letter or digit",
     "^[A-Z]{0,3}[0-9]{1,4}$": "a subject's code: up to three capitals and up to four digits, such as S07",
     "^[A-Za-z0-9_-]{16,128}$": "the token that a link carries: 16 to 128 letters, digits, - and _",

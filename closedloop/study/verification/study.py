@@ -105,9 +105,10 @@ def _check_chain(findings: Findings, steps: Steps, folders: list[Folder]) -> boo
     """
     stages = {stage.name: stage for stage in (steps.table.start, *steps.table.day)}
     decided, is_decided_since = None, False
-    _check_imported(findings, steps.paths)
     with findings.reading("document", steps.paths.amendments):
         decided = read_amendments(steps.paths.amendments)
+    if decided is not None:
+        _check_imported(findings, steps.paths)
     for name, block, folder in folders:
         if not (folder / MANIFEST_NAME).is_file():
             continue
