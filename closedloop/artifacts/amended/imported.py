@@ -7,7 +7,7 @@ from typing import Final
 
 from closedloop.artifacts.amended.standing import standing
 from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry, read_manifest
-from closedloop.artifacts.records.amendments import Amendment, read_amendments
+from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
 from closedloop.artifacts.study import StudyPaths
 from closedloop.storage import sha256_bytes
 
@@ -28,7 +28,7 @@ def content_sha256(outputs: Mapping[str, FileEntry]) -> str:
 
 def is_imported(paths: StudyPaths) -> bool:
     """Return whether a study begins with imported responses: whether somebody decided so, though they may be lost."""
-    return imported_line(read_amendments(paths.amendments)) is not None
+    return imported_line(whole_amendments(paths.amendments)) is not None  # a damaged list is told by who reads it
 
 
 def imported_fault(paths: StudyPaths) -> str:
