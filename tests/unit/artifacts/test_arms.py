@@ -133,3 +133,8 @@ def test_a_random_gradient_is_not_annealed() -> None:
     with pytest.raises(ValidationError, match="found annealed with a random gradient"):
         Arm.model_validate({"name": "a", "search": "annealed", "gradient": {"shift": 0.1}})
     assert Arms().n_made(5) == 0
+
+
+def test_arms_attack_all_sites_or_as_many_as_they_name() -> None:
+    assert with_arms().arms.n_attacked(21) == 21
+    assert [with_arms(n_sites=2, n_pairs=4).arms.n_attacked(n) for n in (21, 1)] == [2, 1]
