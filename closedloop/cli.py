@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 # torch reads this when it is imported. One thread: two on a shared two-core machine are several times slower, and the
 # same number everywhere gives the same bytes everywhere. Whoever sets the variable decides.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Intel's library reads this at its first product of matrices. Without it rows are rounded, on some processors, by where
+# they lie in memory and in a batch (docs/decisions/0076).
+os.environ.setdefault("MKL_CBWR", "AUTO")
 
 app = typer.Typer(
     name="closedloop",

@@ -1,10 +1,10 @@
 """What holds for every test.
 
-Torch runs on one thread: two are slower on two cores. An example of hypothesis may take as long as the machine takes,
-and none is remembered for the next run: what a test finds depends neither on load nor on another process, and the
-checkout may be read-only. Signals are a user's, not those of whatever started the tests: a shell's background job and
-`nohup` ignore some, and every process that a test starts would too. What takes long begins first, whatever the order
-is otherwise: else one process waits for the other at the end.
+Torch runs on one thread, as two are slower on two cores, and rounds alike in batches of any size. An example of
+hypothesis may take as long as the machine takes, and none is remembered for the next run: what a test finds depends
+neither on load nor on another process, and the checkout may be read-only. Signals are a user's, not those of whatever
+started the tests: a shell's background job and `nohup` ignore some, and every process that a test starts would too.
+What takes long begins first, whatever the order is otherwise: else one process waits for the other at the end.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import signal
 from itertools import chain, islice
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_CBWR", "AUTO")
 
 from pathlib import Path
 

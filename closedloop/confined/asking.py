@@ -45,6 +45,7 @@ _QUIET = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # the others reserve more address space than a child has
     "HDF5_PLUGIN_PRELOAD": "::",  # a file names its filters: HDF5 is to load no library for it
     "HDF5_USE_FILE_LOCKING": "FALSE",
+    "MKL_CBWR": "AUTO",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }

@@ -141,7 +141,7 @@ def untrained_purifier(n_values: int, n_represented: int, *, seed: int) -> Purif
     seed
         Of the weights.
 
-    LabelledExamples
+    Examples
     --------
     >>> parts = untrained_purifier(784, 290, seed=0)
     >>> [sum(weights.numel() for weights in part.parameters())

@@ -83,7 +83,7 @@ def untrained_classifier(n_values: int, n_classes: int, *, seed: int) -> Classif
     seed
         Of the weights.
 
-    LabelledExamples
+    Examples
     --------
     >>> network = untrained_classifier(784, 10, seed=0)
     >>> sum(weights.numel() for weights in network.parameters()), network.n_represented

@@ -56,7 +56,7 @@ def untrained_decoder(n_channels: int, map_side: int, side_px: int, *, seed: int
     seed
         Of the weights.
 
-    LabelledExamples
+    Examples
     --------
     >>> untrained_decoder(16, 8, 32, seed=0)(torch.zeros(2, 16, 8, 8)).shape
     torch.Size([2, 3, 32, 32])

@@ -60,7 +60,7 @@ def draw_latent(seeds: Sequence[int], *, n_recalls: int, n_latent: int) -> Tenso
     n_latent
         Numbers a recall.
 
-    LabelledExamples
+    Examples
     --------
     >>> draw_latent([3, 4], n_recalls=5, n_latent=2).shape
     torch.Size([2, 5, 2])
@@ -81,7 +81,7 @@ def aggregate(logits: Tensor, rule: AggregationRule) -> Tensor:
     rule
         How. Of classes named equally often (mode), the one of the larger mean probability is the answer.
 
-    LabelledExamples
+    Examples
     --------
     >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 0.1], [0.0, 0.1]]])
     >>> {rule: int(aggregate(logits, rule).argmax()) for rule in AGGREGATION_RULES}

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from closedloop.errors import CheckpointError
 from closedloop.models.backbones import build_classifier, build_network, cut
 from closedloop.models.ensemble import DayModel, SiteEnsemble
+from closedloop.models.folding import leave_out_norms
 from closedloop.models.networks.code import NetworkCode, kept_code
 from closedloop.models.networks.description import NetworkDescription, ReadoutKind, described_network
 from closedloop.models.networks.opening import Filling, build_described, cut_described, open_whole
@@ -187,7 +188,9 @@ def _feature_shape(path: Path, spec: SiteModelSpec, trunk: CutNetwork | None) ->
         if trunk is not None:
             return feature_shape(trunk, side_px=spec.side_px)
         with torch.device("meta"):
-            return feature_shape(cut(build_network(spec.architecture, n_classes=1), spec.layer), side_px=spec.side_px)
+            own = cut(build_network(spec.architecture, n_classes=1), spec.layer)
+            leave_out_norms(own)
+            return feature_shape(own, side_px=spec.side_px)
     except RuntimeError as error:
         raise CheckpointError(
             f"{path}: expected images that {spec.architecture} takes, found {spec.side_px} px. Restore the file."

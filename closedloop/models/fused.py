@@ -18,8 +18,9 @@ from torch.autograd.function import once_differentiable
 from closedloop.models.blocks import BasicBlock, Bottleneck
 from closedloop.models.way_back.rectifiers import current_slope, rectify, soft_gradient
 
-_FUSED_DTYPES = (torch.float32, torch.bfloat16)
 _ONEDNN = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+_IN_BFLOAT16 = _ONEDNN and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # oneDNN refuses it on older processors
+_FUSED_DTYPES = (*((torch.float32,) if _ONEDNN else ()), *((torch.bfloat16,) if _IN_BFLOAT16 else ()))
 
 
 class Kernel(NamedTuple):
@@ -86,7 +87,7 @@ class FusedBlock(nn.Module):
         """Map (n, n_in, h, w) to (n, n_out, h / stride, w / stride)."""
         lower = torch.is_autocast_enabled(x.device.type)
         dtype = torch.get_autocast_dtype(x.device.type) if lower else x.dtype
-        if x.device.type != "cpu" or dtype not in _FUSED_DTYPES or not _ONEDNN:
+        if x.device.type != "cpu" or dtype not in _FUSED_DTYPES:
             return self._by_torch(x)
         chain = [part.kernel(dtype) for part in self.chain if isinstance(part, FusedConvolution)]
         shortcut = None if self.shortcut is None else self.shortcut.kernel(dtype)

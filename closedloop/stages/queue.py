@@ -63,11 +63,11 @@ def run(context: StageContext) -> None:
     if context.protocol.preference.images_on(shows.day) and context.paths.sequence.measures(shows):
         read = [(context.at(block).read, block.day) for block in context.so_far]
         sessions = [read_day_responses(*one, window_s=1.0) for one in read]  # z-scored: no window matters
-    not_drawn = {*uses["image_id"]}
-    drawn = draws.of(sessions, used=not_drawn)
+    used, known = {*uses["image_id"]}, set[str]()
+    drawn = draws.of(sessions, used=used, known=known)
     while imported is not None and (again := also_imported(pool, drawn.names, imported)):  # ends with the pool
-        not_drawn |= again
-        drawn = draws.of(sessions, used=not_drawn)
+        known |= again
+        drawn = draws.of(sessions, used=used, known=known)
     check_drawn(pool, drawn.names)
     context.write(catalog.USES, uses)
     not_shown = None
@@ -140,7 +140,7 @@ class _NextDraw:
     place: str
     seed_of: Callable[..., int]
 
-    def of(self, sessions: Sequence[DayResponses], *, used: set[str]) -> _NextImages:
+    def of(self, sessions: Sequence[DayResponses], *, used: set[str], known: set[str]) -> _NextImages:
         """Draw them.
 
         Parameters
@@ -148,11 +148,15 @@ class _NextDraw:
         sessions
             By which sites prefer categories; none where the next session asks for no such images.
         used
-            Images that are not drawn.
+            Images that earlier sessions used. One of these may be left, too: that it was an interpolation's target says
+            nothing of whether it was shown.
+        known
+            Images whose responses were imported: they are not drawn, left or not.
         """
         number = {"day": self.shows.day, "number": self.shows.number}
         wanted = clean_of_session(self.protocol, **number)
-        offered = tuple(image for image in self.left if image.image_id not in used)[:wanted]
+        offered = tuple(image for image in self.left if image.image_id not in known)[:wanted]
+        used = used | known
         clean = offered + self._draw("clean", wanted - len(offered), used, offered)
         singles = self._draw("singles", singles_of_session(self.protocol, **number), used, clean)
         repeated = self._draw(REPEATED, repeated_of_session(self.protocol, **number), used, (*clean, *singles))

@@ -162,7 +162,7 @@ def margin_ratios(scores: Tensor, classes: Tensor) -> Tensor:
     classes
         (n,).
 
-    LabelledExamples
+    Examples
     --------
     >>> margin_ratios(torch.tensor([[3.0, 1.0, -1.0]]), torch.tensor([0])).tolist()
     [-0.5]

@@ -57,10 +57,12 @@ def read_hidden_truth(
     name
         Identifies the cortex of this day among attacked models.
     without
-        Kinds of stimuli that nobody asks about: they have NaN.
+        Kinds of stimuli that nobody asks about: they have NaN. None, and the stimuli need not say their kind.
     """
     columns = _columns(day.sites, n_electrodes=cortex.n_electrodes, n_processors=n_processors)
-    asked = ~np.isin(day.stimuli.columns["kind"], without)
+    asked = np.ones(day.n_images, dtype=bool)
+    if without:
+        asked = ~np.isin(day.stimuli.columns["kind"], without)
     rates_hz = np.full((day.n_images, len(columns)), np.nan)
     rates_hz[asked] = cortex.rates_hz(day.stimuli.images[asked], day=recording_day)[:, columns]
     model = freeze_for_attack(model_of_electrodes(cortex.response_model(recording_day), columns))

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cma
 import numpy as np
 from numpy.typing import NDArray
 
@@ -104,6 +103,8 @@ def evolve(start: Floats, shown: Sequence[Generation], *, n_images: int, step_si
     seed
         Of the site's search: the same one gives the same images.
     """
+    import cma  # noqa: PLC0415 - it loads for two seconds, and only evolution asks for it
+
     random = np.random.default_rng(seed)
     search = cma.CMAEvolutionStrategy(
         start,

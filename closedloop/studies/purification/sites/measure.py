@@ -124,7 +124,7 @@ def psnr_db(images: Bytes, others: Bytes) -> float:
     images, others
         uint8, (n, side, side, 3).
 
-    LabelledExamples
+    Examples
     --------
     >>> round(psnr_db(np.full((1, 2, 2, 3), 100, np.uint8), np.full((1, 2, 2, 3), 110, np.uint8)), 2)
     28.13
