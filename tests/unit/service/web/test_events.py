@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -204,6 +204,46 @@ def test_the_end_of_the_server_ends_every_stream(tmp_path: Path) -> None:
         assert [page.sent[-1] for page in pages] == [b""] * 5
 
     live_study(tmp_path, test)
+
+
+class CountingText(str):
+    """Text that counts how often it is put into a page."""
+
+    __slots__ = ()
+    drawn: ClassVar[list[str]] = []
+
+    def __html__(self) -> str:
+        CountingText.drawn.append(str(self))
+        return str(self)
+
+
+def test_what_was_read_again_and_is_the_same_is_not_drawn_again(tmp_path: Path) -> None:
+    @dataclass
+    class Held(Counter):
+        def read(self, paths: StudyPaths) -> gates.GatesPanel:
+            found = super().read(paths)
+            return replace(found, held_by_hand=CountingText(found.held_by_hand))
+
+    def drawn() -> int:
+        return len(CountingText.drawn)
+
+    async def run() -> None:
+        panel = Held(tmp_path / "shown")
+        live = LiveStudy("one", StudyPaths(tmp_path), [panel], pace=QUICK)
+        panel.file.write_text("first")
+        first = dict(await live.refresh())
+        once = drawn()
+        assert once
+        assert dict(await live.refresh()) == first
+        assert (panel.reads, drawn()) == (2, once)
+        panel.file.write_text("broken")
+        assert "could not be read" in (await live.refresh())["gates"].text
+        panel.file.write_text("first")
+        assert (await live.refresh())["gates"].text == first["gates"].text
+        assert drawn() == 2 * once
+        await live.close()
+
+    asyncio.run(run())
 
 
 def test_reading_takes_its_share_of_a_core_and_no_more() -> None:
