@@ -68,8 +68,32 @@ def run_in_processes(
             piece()
             _tell(on_done, place)
         return
+    _run_forked(pieces, min(n_processes, len(pieces)), on_done, on_tick)
+
+
+def run_apart(piece: Callable[[], None]) -> None:
+    """Do a piece of work in a forked process of its own, which ends after it even where this one was killed.
+
+    Parameters
+    ----------
+    piece
+        Leaves its result in a file.
+
+    Raises
+    ------
+    ClosedLoopError, ExecutionError, RuntimeError
+        As `run_in_processes` does.
+    """
+    _run_forked([piece], 1, None, None)
+
+
+def _run_forked(
+    pieces: Sequence[Callable[[], None]],
+    n: int,
+    on_done: Callable[[int], None] | None,
+    on_tick: Callable[[], None] | None,
+) -> None:
     reader, writer = os.pipe()
-    n = min(n_processes, len(pieces))
     children: list[int] = []
     with _killed_on_error(children), _tracebacks() as tracebacks:
         for first in range(n):

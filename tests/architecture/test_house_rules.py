@@ -126,3 +126,9 @@ def test_who_takes_three_arguments_or_more_explains_them() -> None:
         }
     ]
     assert not unexplained, "\n".join(unexplained)
+
+
+def test_processes_are_forked_in_one_place() -> None:
+    """A pool of the standard library waits for its parent for ever, and keeps a study's lock, once that is killed."""
+    pools = re.compile(r"ProcessPoolExecutor|\bmultiprocessing\b")
+    assert not [str(path) for path in trees() if pools.search((ROOT / path).read_text())]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from typing import IO
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from closedloop.attacks.synthesis.both_directions import attacks
 from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.attacks.synthesis.sources import ModelSource
 from closedloop.attacks.synthesis.work import Work
+from closedloop.execution.local import run_apart
 
 _ROUNDED = 2  # of the two lattice images that a float optimum is rounded to
 _STEPS = 2  # that are timed, after one that is not: libraries prepare for a shape when they first see it
@@ -72,8 +75,10 @@ def time_gradient(trial: TimedGradient) -> GradientTime:
     if trial.n_sharing == 1 or has_used_cuda():
         gradient_s, timed_s = _measure(trial)
     else:
-        with ProcessPoolExecutor(1) as process:
-            gradient_s, timed_s = process.submit(_measure, trial).result()
+        with tempfile.TemporaryFile("w+") as found:
+            run_apart(lambda: _measure_into(found, trial))
+            found.seek(0)
+            gradient_s, timed_s = json.load(found)
     return GradientTime(gradient_s, time.perf_counter() - began - timed_s)
 
 
@@ -91,6 +96,11 @@ def most_gradients(method: Method, lattice: LatticeSettings, *, n_directions: in
     in_search = search.steps * len(search.balls) * search.restarts
     on_lattice = lattice.steps + _ROUNDED
     return n_directions * (in_search + on_lattice) * method.estimator.n_gradients
+
+
+def _measure_into(file: IO[str], trial: TimedGradient) -> None:
+    json.dump(_measure(trial), file)
+    file.flush()
 
 
 def _measure(trial: TimedGradient) -> tuple[float, float]:

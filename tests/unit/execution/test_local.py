@@ -7,10 +7,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from closedloop.errors import ClosedLoopError, ExecutionError
-from closedloop.execution.local import run_in_processes, usable_processors
+from closedloop.execution.local import run_apart, run_in_processes, usable_processors
 from tests.unit.execution.pieces import die, divide, fail, finished, leave, wait_for
 
 ROOT = Path(__file__).parents[3]
@@ -88,6 +89,41 @@ def test_children_of_a_killed_parent_end_and_the_next_run_goes_on(tmp_path: Path
     assert finished(tmp_path) == list(range(6))
     assert (tmp_path / "0").read_text() == first
     assert sorted(path.name for path in tmp_path.glob("*.begun")) == ["0.begun", "1.begun"]
+
+
+APART = """
+import os, sys
+from functools import partial
+from pathlib import Path
+from closedloop.execution.local import run_apart
+from tests.unit.execution.pieces import leave_slowly
+def piece():
+    (Path(sys.argv[1]) / "pid").write_text(str(os.getpid()))
+    leave_slowly(Path(sys.argv[1]), 0)
+run_apart(piece)
+"""
+
+
+def test_a_process_apart_ends_after_its_piece_though_its_parent_was_killed(tmp_path: Path) -> None:
+    """It has inherited the lock of a study, which nobody else gets before it ends."""
+    parent = subprocess.Popen([sys.executable, "-c", APART, str(tmp_path)], cwd=ROOT)
+    wait_for(tmp_path / "0.begun")
+    child = psutil.Process(int((tmp_path / "pid").read_text()))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    (tmp_path / "go").touch()
+    wait_for(tmp_path / "0")
+    child.wait(timeout=60)
+
+
+def test_a_process_apart_leaves_its_result_and_its_fault_is_raised_here(tmp_path: Path) -> None:
+    run_apart(partial(leave, tmp_path, 3))
+    assert finished(tmp_path) == [3]
+    assert (tmp_path / "3").read_text() != str(os.getpid())
+    with pytest.raises(ClosedLoopError, match="expected an image, found a dog"):
+        run_apart(fail)
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        run_apart(divide)
 
 
 def test_there_is_a_processor() -> None:
