@@ -127,6 +127,36 @@ def repetitions_of(rates: Floats, image_index: NDArray[Any], *, n_images: int) -
     return arranged.transpose(0, 2, 1)
 
 
+def mean_of_equally_many(repetitions: Floats) -> Floats:
+    """Return each image's mean over the same number of repetitions: as many as at least half of the images have.
+
+    Of means over unequal numbers the highest is mostly one over few, which is noise.
+
+    Parameters
+    ----------
+    repetitions
+        (n_images, n_repetitions); NaN where there is none. Images without any do not count for the number.
+
+    Returns
+    -------
+    ndarray
+        (n_images,), each over its first ones; NaN of an image with fewer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean_of_equally_many(np.array([[1.0, 3.0, 8.0], [np.nan, 2.0, 4.0], [9.0, np.nan, np.nan]]))
+    array([ 2.,  3., nan])
+    """
+    known = np.isfinite(repetitions)
+    n = known.sum(axis=1)
+    if not n.any():
+        return np.full(len(n), np.nan)
+    number = int(np.sort(n[n > 0])[(n > 0).sum() // 2])
+    first = known & (known.cumsum(axis=1) <= number)
+    return np.where(n >= number, np.where(first, repetitions, 0.0).sum(axis=1) / number, np.nan)
+
+
 def _mean_and_noise(rates: Floats) -> tuple[Floats, Floats]:
     """Return the mean over repetitions and the variance of that mean, s^2 / n, (n_pairs,)."""
     known = np.isfinite(rates)

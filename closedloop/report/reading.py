@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.amended.shown import made_from_older, said_of_older
@@ -21,6 +23,7 @@ from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.documents import Document
 from closedloop.artifacts.files.kinds import DocumentFile, StudyFile, TableFile
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
+from closedloop.artifacts.protocol.evolution.section import EVOLUTION_KINDS
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.artifacts.records.amendments import Amendment, read_amendments
 from closedloop.artifacts.records.sequence import Block, said_of_sessions
@@ -96,6 +99,8 @@ class DayRecord:
         Columns of `day.objectives.tables.OBJECTIVE_EFFECTS` and `OBJECTIVE_ESTIMATES`; None of a day without any.
     evolution, evolution_gains
         Columns of `day.evolution.tables.EVOLUTION_EFFECTS` and `EVOLUTION_GAINS`; None of a session without any.
+    evolution_planned
+        Outputs of the model for which such images were planned.
     decided
         That the day was skipped or the session added, by whom and why; empty where nobody decided that.
     is_skipped
@@ -127,6 +132,7 @@ class DayRecord:
     objective_estimates: Columns | None = None
     evolution: Columns | None = None
     evolution_gains: Columns | None = None
+    evolution_planned: frozenset[int] = frozenset()
     arms: Columns | None = None
     arms_foretold: Columns | None = None
     arm_objectives: Columns | None = None
@@ -222,6 +228,7 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
     images = catalog.IMAGES.published(paths, number)
     quality = day.document(catalog.QUALITY)
     taken = quality.despite if quality else taken_despite(read_amendments(paths.amendments), block=paths.block(number))
+    evolution = day.table(catalog.EVOLUTION_EFFECTS)
     return DayRecord(
         day=number,
         plan=day.document(catalog.DAY_PLAN),
@@ -243,8 +250,9 @@ def _read_day(paths: StudyPaths, number: int, *, simulated: bool) -> DayRecord:
         image_curves=day.table(catalog.IMAGE_CURVES),
         objectives=day.table(catalog.OBJECTIVE_EFFECTS),
         objective_estimates=day.table(catalog.OBJECTIVE_ESTIMATES),
-        evolution=day.table(catalog.EVOLUTION_EFFECTS),
+        evolution=evolution,
         evolution_gains=day.table(catalog.EVOLUTION_GAINS),
+        evolution_planned=day.planned(*EVOLUTION_KINDS) if evolution is not None else frozenset(),
         arms=day.table(catalog.ARM_EFFECTS),
         arms_foretold=day.table(catalog.ARM_FORETOLD),
         arm_objectives=day.table(catalog.ARM_OBJECTIVE_EFFECTS),
@@ -278,6 +286,11 @@ class PublishedDay:
         columns = file.read(path)
         _same_mark(path, found=is_simulated(path), study=self.simulated)
         return columns
+
+    def planned(self, *kinds: str) -> frozenset[int]:
+        """Return the outputs of the model for which images of some kinds were planned."""
+        items = self.table(catalog.PLANNED_ITEMS)
+        return frozenset(items["site_index"][np.isin(items["kind"], kinds)].tolist() if items else ())
 
     def sensitivity(self) -> tuple[SensitivityRow, ...]:
         """Read all rows of the day's sensitivity table; none before *evaluate*."""

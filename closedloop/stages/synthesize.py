@@ -34,7 +34,7 @@ from closedloop.stages.arms.models import ArmFiles
 from closedloop.stages.context import StageContext
 from closedloop.stages.controls import make_controls
 from closedloop.stages.evolution.images import make_evolution
-from closedloop.stages.evolution.told import read_told
+from closedloop.stages.evolution.told import ToldSoFar, read_told
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stages.objectives.images import ObjectiveSearch, make_objectives
@@ -158,19 +158,15 @@ def run(context: StageContext) -> None:
             made, (catalog.SEALED_OBJECTIVES, made.sealed), (catalog.OBJECTIVE_PREDICTIONS, made.predictions)
         )
     if len((evolving := plan.items_of_kinds(*EVOLUTION_KINDS))["kind"]):
-        sessions_before = [context.at(one) for one in context.so_far if one < context.block]
         evolved = make_evolution(
             evolving,
             context.protocol.evolution,
-            read_told(
-                [(one.block, one.read) for one in sessions_before],
-                first_day=context.protocol.evolution.first_day,
-                with_images=[one.block for one in sessions_before if one.path(catalog.EVOLVED_IMAGES).exists()],
-            ),
+            _told(context),
             first_index=len(stimuli.images),
             seed_of=partial(derive_seed, context.protocol.seed, context.study.subject, EVOLUTION),
         )
-        stimuli = stimuli.followed_by(evolved, *evolved.files)
+        if evolved is not None:
+            stimuli = stimuli.followed_by(evolved, *evolved.files)
     if who is not None:  # last: what its models say is sealed of every image
         names = [one.name for one in context.protocol.arms.models]
         files = ArmFiles(model_file, {name: context.path(catalog.model_of_arms(name)) for name in names})
@@ -201,6 +197,18 @@ def run(context: StageContext) -> None:
         (catalog.PREDICTIONS, {"predicted": predict(model, plan.clean)}),
     ):
         context.write(file, content)
+
+
+def _told(context: StageContext) -> ToldSoFar:
+    """Return what evolving images are made from; of a session whose recording is lost, what it showed."""
+    sequence = context.paths.sequence
+    before = [context.at(one) for one in sequence.with_lost(context.day + 1) if one < context.block]
+    return read_told(
+        [(one.block, one.read) for one in before],
+        first_day=context.protocol.evolution.first_day,
+        with_images=[one.block for one in before if one.has(catalog.EVOLVED_IMAGES)],
+        lost=sequence.lost,
+    )
 
 
 @dataclass(frozen=True)

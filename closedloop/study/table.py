@@ -257,13 +257,18 @@ def _before_planning(protocol: Protocol, paths: StudyPaths, day: int) -> list[Pa
 
 
 def _earlier_days(protocol: Protocol, paths: StudyPaths, day: int) -> list[Path]:
-    """Return what is shown again of the day before, what a decoder is fitted to, and what images evolve by."""
+    """Return what is shown again of the day before, what a decoder is fitted to, and what images evolve by.
+
+    Images that evolve are not made again where a recording is lost: which they were stands with its session's stimuli.
+    """
     folders = _yesterdays_attacks(protocol, paths, day)
     evolves = bool(protocol.evolution.n_shown(day))
     if protocol.population.n_made(day) or evolves:
         own = paths.block(day)  # a lost session is not among those until itself
         before = [one for one in paths.sequence.until(own) if one < own and (evolves or one.day < day)]
         folders += [folder for one in before for folder in _today("synthesize", "ingest")(paths.at(one), one.day)]
+        lost = sorted(one for one in paths.sequence.lost if one < own and evolves)
+        folders += [paths.at(one).folder("synthesize", one.day) for one in lost]
     return list(dict.fromkeys(folders))
 
 

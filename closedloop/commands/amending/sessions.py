@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.records.sequence import ANCHORS, SHOWN, Block
 from closedloop.artifacts.study import StudyPaths
@@ -73,7 +74,15 @@ def change_sessions(
         next_line = f"The study goes on by itself: {waiter.name} waits on it."
     else:
         next_line = go_on(paths)
-    return f"{_said(paths, noted, n_days=protocol.days)} Noted in {paths.amendments}. {next_line}"
+    said = f"{_said(paths, noted, n_days=protocol.days)}{_evolves_on(protocol, noted)}"
+    return f"{said} Noted in {paths.amendments}. {next_line}"
+
+
+def _evolves_on(protocol: Protocol, noted: Amendment) -> str:
+    """Say what becomes of evolving images whose recording is lost."""
+    if noted.after.get(SHOWN) != "yes" or not protocol.evolution.n_shown(noted.day or 0):
+        return ""
+    return " Its generation of evolving images teaches nothing and is not shown again: the next one is drawn."
 
 
 def _said(paths: StudyPaths, noted: Amendment, *, n_days: int) -> str:

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 def over_generations(sessions: Sequence[Columns]) -> Figure:
-    """Draw the mean response of each site to its generations, and their mean with its interval over sites.
+    """Draw the mean response of each site to its generations, and their mean with its interval over sites, if several.
 
     Parameters
     ----------
@@ -31,14 +31,15 @@ def over_generations(sessions: Sequence[Columns]) -> Figure:
         own = sorted(line)
         axes.plot(own, [line[one] for one in own], color=drawing.SOFT, linewidth=0.8, alpha=0.7)
         drawing.note_numbers(axes, name, [float(one) for one in own], [line[one] for one in own])
+    over = "mean over sites" if len(measured) > 1 else "the one site"
     x, mean, half = _over_sites(measured)
-    axes.errorbar(x, mean, half, color=drawing.SITE, marker="o", capsize=2, label="measured, mean over sites")
+    axes.errorbar(x, mean, half, color=drawing.SITE, marker="o", capsize=2, label=f"measured, {over}")
     low, high = (np.array(mean) - half).tolist(), (np.array(mean) + half).tolist()
-    drawing.note_numbers(axes, "mean over sites", x, mean, low=low, high=high)
+    drawing.note_numbers(axes, over, x, mean, low=low, high=high)
     if true:
         x, mean, _ = _over_sites(true)
-        axes.plot(x, mean, color=drawing.TRUE, linestyle="--", label="hidden truth, mean over sites")
-        drawing.note_numbers(axes, "hidden truth, mean over sites", x, mean)
+        axes.plot(x, mean, color=drawing.TRUE, linestyle="--", label=f"hidden truth, {over}")
+        drawing.note_numbers(axes, f"hidden truth, {over}", x, mean)
     axes.axhline(0, color=drawing.SOFT, linewidth=0.8)
     axes.set_xlabel("generation")
     axes.set_ylabel("response (SD over natural images)")
@@ -61,11 +62,12 @@ def _of_sites(sessions: Sequence[Columns], name: str) -> dict[str, dict[int, flo
 
 
 def _over_sites(of_sites: dict[str, dict[int, float]]) -> tuple[list[float], list[float], list[float]]:
+    """Return generations, means over sites and half their intervals: NaN, drawn as nothing, where one site is there."""
     generations = sorted({one for line in of_sites.values() for one in line})
     means, halves = [], []
     for generation in generations:
         values = [line[generation] for line in of_sites.values() if generation in line]
         n = len(values)
         means.append(float(np.mean(values)))
-        halves.append(half_width_95(float(np.std(values, ddof=1)) / math.sqrt(n), n=n) if n > 1 else 0.0)
+        halves.append(half_width_95(float(np.std(values, ddof=1)) / math.sqrt(n), n=n) if n > 1 else math.nan)
     return [float(one) for one in generations], means, halves

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -36,19 +36,46 @@ def evolution_until(days: Sequence[DayRecord]) -> PageSection | None:
         f"Images that evolved: {last.session.said}",
         "Each site's images were made from what it answered to those before, by no model. Shown is the image at the "
         "mean of the distribution, never the best-measured one, whose response is partly luck; beside it the natural "
-        "image of the days before that the site answered most, by the counts from which evolution began, as often and "
-        "in the same session. None is in an estimate of sensitivity or in a fit.",
+        "image of the days before that the site answered most, by the counts from which evolution began and by as many "
+        "of every image, as often and in the same session. None is in an estimate of sensitivity or in a fit."
+        + "".join(f" {sentence}" for sentence in _missing(sessions, last.evolution_planned)),
         shown=_pictures(last),
         plates=(
             plate(
                 over_generations(sessions),
                 "Responses over generations",
                 caption="Mean response to a generation's images, above that to natural images, in SD of their means. "
-                "Thin: a site each. Bars: 95 % intervals over sites.",
+                + _of_intervals(effects),
             ),
         ),
         tables=(_table(effects, gains),) if (gains := last.evolution_gains) is not None else (),
     )
+
+
+def _of_intervals(effects: Columns) -> str:
+    if len(set(effects["site_index"].tolist())) > 1:
+        return "Thin: a site each. Bars: 95 % intervals over sites."
+    return "Of one site there is no interval over sites."
+
+
+def _missing(sessions: Sequence[Columns], planned: frozenset[int]) -> Iterator[str]:
+    """Say which generations nothing is known of, which sites have no images any more, and which never had any."""
+    seen = {int(one) for effects in sessions for one in effects["generation"].tolist()}
+    if lost := [str(one) for one in range(max(seen)) if one not in seen]:
+        yield (
+            f"Of generation {', '.join(lost)} the recording is lost: it taught nothing, and what was shown after it is "
+            "another draw around the same mean."
+        )
+    names = {
+        int(site): str(name) or f"output {site} of the model"
+        for effects in sessions
+        for site, name in zip(effects["site_index"].tolist(), effects["neuroid_id"].tolist(), strict=True)
+    }
+    now = set(sessions[-1]["site_index"].tolist())
+    if gone := [name for site, name in names.items() if site not in now]:
+        yield f"No further images: {', '.join(gone)}, attacked no longer."
+    if never := [f"output {site} of the model" for site in sorted(planned - now)]:
+        yield f"No images: {', '.join(never)}, without a usable answer to any natural image."
 
 
 def _pictures(day: DayRecord) -> tuple[Shown, ...]:

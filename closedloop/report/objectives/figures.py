@@ -28,7 +28,7 @@ def followed_levels(effects: Columns) -> Figure:
         x = [float(effects["target_sd"][row].mean()) for row in rows]
         found = [mean_over_images(effects["made"][row], effects["image_id"][row]) for row in rows]
         y, low, high = (np.array(values, dtype=float) for values in list(zip(*found, strict=True))[:3])
-        reach = np.nan_to_num(np.abs(np.array([y - low, high - y])))
+        reach = np.abs(np.array([y - low, high - y]))  # NaN of one image alone: no interval is drawn
         axes.errorbar(x, y, reach, color=style.colour, marker=style.marker, linestyle=style.line, capsize=2, label=name)
         drawing.note_numbers(axes, name, x, y.tolist(), low=low.tolist(), high=high.tolist())
     ends = [float(effects["target_sd"][is_level].min()), float(effects["target_sd"][is_level].max())]

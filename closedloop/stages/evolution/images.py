@@ -89,8 +89,10 @@ def make_evolution(
     *,
     first_index: int,
     seed_of: Callable[[int], int],
-) -> MadeEvolution:
-    """Go through every site's search again, and make what it shows next.
+) -> MadeEvolution | None:
+    """Go through every site's search again, and make what it shows next; None where no site has anything to begin from.
+
+    A site that answered none of the natural images has no image, whatever was planned.
 
     Parameters
     ----------
@@ -105,9 +107,14 @@ def make_evolution(
     seed_of
         Gives the seed of a site's search, the same one in every session.
     """
-    natural, code = told.natural, told.code or _CODES[section.code](told.natural.images, section.components)
+    natural = told.natural
+    sites = [site for site in dict.fromkeys(items["site_index"].tolist()) if natural.has(site)]
+    if not sites:
+        return None
+    is_made = np.isin(items["site_index"], sites)
+    items = {name: np.asarray(values)[is_made] for name, values in items.items()}
+    code = told.code or _CODES[section.code](told.natural.images, section.components)
     natural_codes = code.encode(natural.images)
-    sites = list(dict.fromkeys(items["site_index"].tolist()))
     made = []
     for site in sites:
         own = items["site_index"] == site
@@ -138,7 +145,7 @@ def _of_site(
     code: ImageCode, natural: NaturalAnswers, site: int, search: Evolved, *, number: int, wanted: Sequence[str]
 ) -> _OfSite:
     spikes = natural.spikes[site]
-    best = int(np.nanargmax(spikes))
+    best = natural.best(site)
     codes, images = [search.codes], [code.decode(search.codes)]
     for kind in wanted:
         codes.append(search.mean[None] if kind == EVOLVED_MEAN else code.encode(natural.images[best : best + 1]))
@@ -151,7 +158,7 @@ def _of_site(
         "image_id": np.where(is_natural, natural.image_id[best], ""),
         "natural_mean": np.full(n_all, np.nanmean(spikes)),
         "natural_sd": np.full(n_all, np.nanstd(spikes)),
-        "natural_best": np.where(is_natural, spikes[best], np.nan),
+        "natural_best": np.where(is_natural, natural.evenly[site][best], np.nan),
         "n_told": np.full(n_all, search.n_told),
         "step_size": np.full(n_all, search.step_size),
     }

@@ -19,7 +19,7 @@ from closedloop.artifacts.stimulus_set import StimulusSet
 from closedloop.artifacts.study import StudyPaths
 from closedloop.artifacts.tables import as_columns
 from closedloop.stages.evolution.effects import evolution_tables
-from closedloop.stages.evolution.images import make_evolution
+from closedloop.stages.evolution.images import MadeEvolution, make_evolution
 from closedloop.stages.evolution.rows import evolution_items
 from closedloop.stages.evolution.told import NaturalAnswers, ShownGeneration, ToldSoFar, read_told
 from closedloop.stimuli.evolution.search import Generation
@@ -33,7 +33,7 @@ NATURAL = NaturalAnswers(
     pixels(N_NATURAL),
     np.array([f"image-{place}" for place in range(N_NATURAL)]),
     np.array(["c"] * N_NATURAL),
-    {0: np.arange(N_NATURAL, dtype=float), 2: np.r_[np.nan, 7.0, np.ones(N_NATURAL - 2)]},
+    *(2 * [{0: np.arange(N_NATURAL, dtype=float), 2: np.r_[np.nan, 7.0, np.ones(N_NATURAL - 2)]}]),
 )
 
 
@@ -53,7 +53,7 @@ def test_the_first_sites_have_a_generation_and_where_they_are_compared_two_image
 
 
 def test_the_natural_image_is_the_one_that_was_answered_most_and_its_bytes_are_shown() -> None:
-    made = make_evolution(planned(), SECTION, ToldSoFar(NATURAL, (), None), first_index=20, seed_of=lambda site: site)
+    made = _made(ToldSoFar(NATURAL, (), None), first_index=20)
     table = made.table
     rows = np.flatnonzero(table["kind"] == "evolved_natural")
     assert table["image_id"][rows].tolist() == ["image-1", "image-8"]
@@ -68,7 +68,7 @@ def test_the_natural_image_is_the_one_that_was_answered_most_and_its_bytes_are_s
 
 
 def test_the_first_mean_is_that_of_the_parents_and_a_sealed_code_is_not_made_again() -> None:
-    first = make_evolution(planned(), SECTION, ToldSoFar(NATURAL, (), None), first_index=0, seed_of=lambda site: site)
+    first = _made(ToldSoFar(NATURAL, (), None))
     code = first.new_code
     assert code is not None
     parents = code.encode(NATURAL.images[[8, 7]])
@@ -76,13 +76,69 @@ def test_the_first_mean_is_that_of_the_parents_and_a_sealed_code_is_not_made_aga
     np.testing.assert_allclose(first.codes[10], weights / weights.sum() @ parents)
     np.testing.assert_array_equal(first.images[10], code.decode(first.codes[10])[0])
     shown = ShownGeneration(first.table, first.codes, {0: np.arange(12.0), 2: np.arange(12.0)})
-    second = make_evolution(
-        planned(), SECTION, ToldSoFar(NATURAL, (shown,), code), first_index=0, seed_of=lambda site: site
-    )
+    second = _made(ToldSoFar(NATURAL, (shown,), code))
     assert second.new_code is None
     assert second.table["generation"].tolist() == [1] * 12
     assert second.table["n_told"].tolist() == [1] * 12
     assert not (second.codes[4] == first.codes[4]).all()
+
+
+def test_the_natural_image_is_chosen_among_those_with_as_many_counts_and_by_these_alone(tmp_path: Path) -> None:
+    paths = StudyPaths(tmp_path)
+    write_stimuli(paths, 0, [stimulus("clean", "clean", place) for place in range(4)])
+    counts = np.array([[4.0, 0], [6, 0], [99, 0], [np.nan, 0], [8, 0], [5, 0], [1, 0], [1, 0], [99, 0]])
+    write_responses(paths, 0, image_index=[0, 0, 1, 1, 2, 2, 3, 3, 3], counts=counts, index_of=INDEX_OF)
+    natural = read_told([(Block(0), reader_of(paths))], first_day=1, with_images=[]).natural
+    np.testing.assert_array_equal(natural.evenly[0], [5.0, np.nan, 6.5, 1.0])
+    assert natural.best(0) == 2
+    chosen = NaturalAnswers(
+        NATURAL.images, NATURAL.image_id, NATURAL.category, NATURAL.spikes, {**NATURAL.spikes, 0: np.arange(9.0)[::-1]}
+    )
+    made = _made(ToldSoFar(chosen, (), None))
+    row = np.flatnonzero((made.table["kind"] == "evolved_natural") & (made.table["site_index"] == 0))[0]
+    assert (made.table["image_id"][row], made.table["natural_best"][row]) == ("image-0", 8.0)
+
+
+@pytest.mark.parametrize("unanswered", [{}, {2: np.full(N_NATURAL, np.nan)}])
+def test_a_site_that_answered_no_natural_image_is_left_out_and_the_others_are_made(
+    unanswered: dict[int, np.ndarray],
+) -> None:
+    spikes = {0: NATURAL.spikes[0], **unanswered}
+    told = ToldSoFar(NaturalAnswers(NATURAL.images, NATURAL.image_id, NATURAL.category, spikes, spikes), (), None)
+    made = _made(told)
+    assert set(made.table["site_index"]) == {0}
+    assert len(made.images) == len(made.rows["item_id"]) == 6
+    assert all("site-0" in name for name in made.rows["item_id"])
+    nobody = ToldSoFar(NaturalAnswers(NATURAL.images, NATURAL.image_id, NATURAL.category, {}, {}), (), None)
+    assert make_evolution(planned(), SECTION, nobody, first_index=5, seed_of=lambda site: site) is None
+
+
+def test_after_a_lost_session_the_next_generation_is_drawn_which_it_taught_nothing(tmp_path: Path) -> None:
+    paths = StudyPaths(tmp_path)
+    write_stimuli(paths, 0, [stimulus("clean", "clean", place) for place in range(N_NATURAL)])
+    counts = np.arange(2.0 * N_NATURAL).reshape(N_NATURAL, 2)
+    write_responses(paths, 0, image_index=[*range(N_NATURAL)], counts=counts, index_of=INDEX_OF)
+    natural = [(Block(0), reader_of(paths))]
+    first = _made(read_told(natural, first_day=1, with_images=[]))
+    folder = paths.folder("synthesize", 1)
+    folder.mkdir(parents=True)
+    for file, content in first.files:
+        file.write(folder / file.name, content, simulated=True)
+    lost = [*natural, (Block(1), reader_of(paths))]
+    told = read_told(lost, first_day=1, with_images=[Block(1)], lost=[Block(1)])
+    second = _made(told)
+    assert second.new_code is None
+    assert second.table["generation"].tolist() == [1] * 12
+    assert second.table["n_told"].tolist() == [0] * 12
+    evolved = second.table["kind"] == "evolved"
+    assert not (second.codes[evolved] == first.codes[evolved]).any()
+    np.testing.assert_array_equal(second.codes[4], first.codes[4])  # the mean stays
+
+
+def _made(told: ToldSoFar, *, first_index: int = 0) -> MadeEvolution:
+    made = make_evolution(planned(), SECTION, told, first_index=first_index, seed_of=lambda site: site)
+    assert made is not None
+    return made
 
 
 def test_a_generation_is_told_by_the_counts_of_its_own_images_and_a_lost_electrode_has_none() -> None:

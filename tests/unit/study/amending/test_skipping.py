@@ -18,6 +18,8 @@ from closedloop.errors import OptionError, StudyError
 from closedloop.study.amending.sessions import skip_day
 from closedloop.study.loop import Outcome, read_identity, run_study
 from closedloop.study.process.state import NextStage, next_stage
+from closedloop.study.table import STAGE_TABLE
+from tests.unit.days import protocol
 from tests.unit.messages import refused
 from tests.unit.study.amending.decided_labs import BEFORE, inputs, published, record, scheduled, skip, unskip
 from tests.unit.study.labs import bring_recording
@@ -192,3 +194,23 @@ def test_a_skipped_day_is_in_no_table_of_all_days_until_it_is_had_after_all(tmp_
     assert open_study(made.paths.root).days == (0, 2)
     unskip(made, 1)
     assert open_study(made.paths.root).days == (0, 1, 2)
+
+
+def test_after_a_lost_session_images_evolve_by_what_it_showed_and_a_decoder_is_fitted_to_the_others(
+    tmp_path: Path,
+) -> None:
+    """Its images are not made again, and nothing was answered to them."""
+    made = scheduled(tmp_path, day=1)
+    bring(made.paths, 1)
+    skip(made, 1)
+    assert made.paths.sequence.lost == {Block(1)}
+    (synthesize,) = (stage for stage in STAGE_TABLE.day if stage.name == "synthesize")
+    plain = synthesize.reads(made.paths, 3, protocol=protocol(), decided=False)
+
+    def more(**sections: dict[str, int]) -> set[str]:
+        asked = synthesize.reads(made.paths, 3, protocol=protocol(**sections), decided=False)
+        return {made.paths.relative(folder) for folder in asked if folder not in plain}
+
+    of_both = {f"day-{day:02d}/{of}" for day in (0, 2) for of in ("synthesize", "ingest")}
+    assert more(population={"n_images": 1, "first_day": 1}) == of_both
+    assert more(evolution={"n_sites": 1}) == of_both | {"day-01/synthesize"}
