@@ -14,6 +14,7 @@ from closedloop.artifacts.protocol.arms.section import Arms
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.planning import assumed
 from closedloop.planning.basis import DayBasis
+from closedloop.stages.arms.rows import pairs_in_turn
 
 A_FIFTH = 0.2
 """The difference whose power is told, in parts of the size expected."""
@@ -22,6 +23,8 @@ PROMISED = 0.8
 """Power from which on a difference is promised to be told."""
 
 _ALIKE = 0.5  # assumed correlation of two arms' true changes of the same pairs
+_LEAST_TESTED = 2
+_FEW = 5
 _LAST_GROWN = 5  # day up to which changes grow in the paper
 
 
@@ -43,6 +46,8 @@ class ExpectedArms:
         To tell a fifth of the size.
     needed
         Pairs at which that has a power of four fifths; NaN where no size is expected.
+    n_tested
+        Images or sites among the pairs, whichever are fewer: by these the interval is.
     """
 
     epsilon: float
@@ -52,6 +57,7 @@ class ExpectedArms:
     smallest: float
     power: float
     needed: float
+    n_tested: int
 
     @property
     def is_promised(self) -> bool:
@@ -59,7 +65,7 @@ class ExpectedArms:
         return self.power >= PROMISED
 
 
-def expect_arms(basis: DayBasis, section: Arms, *, day: int, n_sites: int) -> tuple[ExpectedArms, ...]:
+def expect_arms(basis: DayBasis, section: Arms, *, day: int, n_anchors: int, n_sites: int) -> tuple[ExpectedArms, ...]:
     """Return what a day's arms are expected to show, an entry an epsilon; nothing where it has fewer than two.
 
     The clean image is the same for both and cancels. Their true changes of a pair are taken to correlate by a half.
@@ -73,21 +79,21 @@ def expect_arms(basis: DayBasis, section: Arms, *, day: int, n_sites: int) -> tu
         The protocol's.
     day
         Which.
-    n_sites
+    n_anchors, n_sites
         That are attacked.
     """
     sizes = sorted(section.pairs_of(arm) for arm in section.arms if arm.objective is None)
-    if len(sizes) < 2 or not section.n_made(day):
+    if len(sizes) < 2 or not sizes[-2] or not section.n_made(day):
         return ()
-    n_pairs = sizes[-2]  # of the two arms with most pairs
-    return tuple(_at(basis, section, epsilon, n_pairs=n_pairs, n_sites=n_sites) for epsilon in section.epsilons)
+    pairs = pairs_in_turn(range(n_anchors), range(n_sites))[: sizes[-2]]  # of the two arms with most pairs
+    n_tested = min((len(set(own)) for own in zip(*pairs, strict=True)), default=0)
+    return tuple(_at(basis, section, epsilon, n_pairs=len(pairs), n_tested=n_tested) for epsilon in section.epsilons)
 
 
-def _at(basis: DayBasis, section: Arms, epsilon: float, *, n_pairs: int, n_sites: int) -> ExpectedArms:
+def _at(basis: DayBasis, section: Arms, epsilon: float, *, n_pairs: int, n_tested: int) -> ExpectedArms:
     variance, size = basis.law.variance_at(epsilon), basis.law.size_at(epsilon)
     of_pair = 2 * (variance.changed / (section.repetitions * basis.used) + (1 - _ALIKE) * variance.spread)
     error = math.sqrt(of_pair / n_pairs)
-    n_tested = min(n_pairs, n_sites)
     smallest = smallest_effect(error, n_images=n_tested)
     fifth = A_FIFTH * size
     return ExpectedArms(
@@ -98,6 +104,7 @@ def _at(basis: DayBasis, section: Arms, epsilon: float, *, n_pairs: int, n_sites
         smallest,
         power_of_mean(fifth, error, n_images=n_tested),
         math.ceil(n_pairs * (smallest / fifth) ** 2) if fifth > 0 and math.isfinite(smallest) else math.nan,
+        n_tested,
     )
 
 
@@ -114,12 +121,17 @@ def arm_lines(arms: tuple[ExpectedArms, ...]) -> list[str]:
 
 def _line(one: ExpectedArms) -> str:
     start = f"Arms at epsilon {one.epsilon:g}: {one.n_pairs:,} pairs that two of them share"
+    if one.n_tested < _LEAST_TESTED:
+        return f"{start}, of one image or site: whether they are told apart cannot be said of one. Attack more of both."
     if not math.isfinite(one.power):
         return f"{start}: whether they are told apart cannot be said, as no size is expected."
     found = (
         f"{start}; the difference has a standard error of {one.standard_error:.3f} sigma and is told from "
         f"{one.smallest:.3f} on; a fifth of the {one.size:.3f} expected is told in {100 * one.power:.0f} % of such days"
     )
+    if one.n_tested <= _FEW:
+        n = one.n_tested - 1
+        found += f" (by Student's t with {n} degree{'s' * (n > 1)} of freedom: images or sites are few)"
     if one.is_promised:
         return f"{found}."
     needed = f"; for four fifths it would take some {one.needed:,.0f} pairs" if math.isfinite(one.needed) else ""
@@ -145,7 +157,9 @@ class ExpectedAllocation:
     simulated: SimulatedAllocation | None
 
 
-def expect_allocation(basis: DayBasis, protocol: Protocol, *, day: int, n_days: int) -> ExpectedAllocation | None:
+def expect_allocation(
+    basis: DayBasis, protocol: Protocol, *, day: int, n_days: int, n_sites: int
+) -> ExpectedAllocation | None:
     """Return what adaptive shares are expected to do over the study; None where shares are fixed.
 
     Parameters
@@ -158,9 +172,10 @@ def expect_allocation(basis: DayBasis, protocol: Protocol, *, day: int, n_days: 
         That is planned: its noise and spread are those of all days, and its size grows as in the paper.
     n_days
         Of the study.
+    n_sites
+        That arms attack.
     """
     section, images = protocol.arms, protocol.images
-    n_sites = section.n_attacked(protocol.sites.n_sites)
     days = tuple(range(section.first_day, n_days))
     if section.adaptive is None or not section.n_made(day) or not any(section.is_adaptive_on(one) for one in days):
         return None
@@ -203,6 +218,11 @@ def allocation_lines(expected: ExpectedAllocation | None) -> list[str]:
             f"Adaptive arms: no promise. By the noise at epsilon {expected.epsilon:g} this study would too often move "
             "attacks to the worse one of two arms that differ by a fifth. Leave arms.adaptive out, or show more pairs, "
             "more days or a larger epsilon."
+        ]
+    if not math.isfinite(one.adaptive.power):
+        return [
+            "Adaptive arms: no promise. Differences are told over images and sites, and over one of them none is told. "
+            "Attack more sites."
         ]
     shares = ", ".join(f"{100 * share:.0f}" for share in one.shares)
     adaptive, fixed = one.adaptive, one.fixed

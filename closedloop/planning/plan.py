@@ -257,6 +257,7 @@ def make_plan(
     )
     others = _alternatives(protocol, past, day=day, hours=most, reliability=assumed) if told.expected > most else ()
     own = protocol_of_session(protocol, day=day, number=past.block)
+    n_sites_of_arms = len(own.arms.sites_of(past.sites))
     return Plan(
         protocol=protocol.name,
         subject=subject.name,
@@ -280,8 +281,8 @@ def make_plan(
         n_shown=past.n_shown,
         rounds=rounds,
         planes=expect_planes(basis, own, day=day),
-        arms=expect_arms(basis, own.arms, day=day, n_sites=own.arms.n_attacked(own.sites.n_sites)),
-        allocation=expect_allocation(basis, own, day=day, n_days=protocol.days),
+        arms=expect_arms(basis, own.arms, day=day, n_anchors=own.images.anchors, n_sites=n_sites_of_arms),
+        allocation=expect_allocation(basis, own, day=day, n_days=protocol.days, n_sites=n_sites_of_arms),
     )
 
 

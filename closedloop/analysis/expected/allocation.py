@@ -59,7 +59,8 @@ class DifferenceWidths:
     Attributes
     ----------
     power
-        Part of the studies in which the 95 % interval of the difference does not hold zero.
+        Part of the studies in which the 95 % interval of the difference does not hold zero; NaN without degrees of
+        freedom.
     width
         Of that interval, sigma.
     mean_width
@@ -105,14 +106,15 @@ def simulate_allocation(design: AllocationDesign, *, seed: int = 0) -> Simulated
     n_days, n_arms = design.effects.shape
     normal = random.normal(size=(n_days, _N_STUDIES, n_arms))
     extra = random.normal(size=(n_days, _N_STUDIES, n_arms - 1))
+    found = np.sqrt(random.chisquare(max(design.degrees, 1), size=(_N_STUDIES, 1)) / max(design.degrees, 1))
     adaptive = _counts(design, normal)
     fixed = np.broadcast_to(design.own_pairs, adaptive.shape)
     first, others = adaptive[-1, :, 0], adaptive[-1, :, 1:]
     return SimulatedAllocation(
         shares=tuple((adaptive[:, :, 0] / adaptive.sum(axis=2)).mean(axis=1).tolist()),
         most=float((first[:, None] > others).all(axis=1).mean()),
-        adaptive=_widths(design, adaptive, normal, extra),
-        fixed=_widths(design, fixed, normal, extra),
+        adaptive=_widths(design, adaptive, (normal, extra), found=found),
+        fixed=_widths(design, fixed, (normal, extra), found=found),
     )
 
 
@@ -134,8 +136,14 @@ def _counts(design: AllocationDesign, normal: Floats) -> Counts:
     return counts
 
 
-def _widths(design: AllocationDesign, counts: Counts, normal: Floats, extra: Floats) -> DifferenceWidths:
-    """Return how sure a study ends whose arms attacked so much, each day weighing as much as another."""
+def _widths(
+    design: AllocationDesign, counts: Counts, drawn: tuple[Floats, Floats], *, found: Floats
+) -> DifferenceWidths:
+    """Return how sure a study ends whose arms attacked so much, each day weighing as much as another.
+
+    The standard error that a study finds is `found` times the true one: of few images or sites it is often too small.
+    """
+    normal, extra = drawn
     own = design.own_variance
     with_first = np.minimum(counts[:, :, :1], counts[:, :, 1:])
     of_all = counts.min(axis=2, keepdims=True)
@@ -146,7 +154,7 @@ def _widths(design: AllocationDesign, counts: Counts, normal: Floats, extra: Flo
     limit = student_95(design.degrees)
     of_mean = np.sqrt(((own + design.shared_variance) / counts[:, :, :1]).sum(axis=0)) / len(counts)
     return DifferenceWidths(
-        power=float((np.abs((true + noise).mean(axis=0)) > limit * error).mean()),
+        power=float((np.abs((true + noise).mean(axis=0)) > limit * error * found).mean()) if limit > 0 else math.nan,
         width=float(2 * limit * error.mean()),
         mean_width=float(2 * limit * of_mean.mean()),
     )

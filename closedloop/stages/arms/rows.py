@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.protocol.arms.section import ARM, Arm, Arms
 
 Item = dict[str, str | int | float]
+Image = TypeVar("Image")
 
 
 def arm_items(
@@ -92,8 +94,21 @@ def pairs_of_day(images: Sequence[QueuedImage], sites: Sequence[int], *, seed: i
     """
     random = np.random.default_rng(seed)
     order, turns = random.permutation(len(images)), random.permutation(len(sites))
-    return [
-        (images[image], sites[turns[(place + turn) % len(sites)]])
-        for turn in range(len(sites))
-        for place, image in enumerate(order)
-    ]
+    return pairs_in_turn([images[image] for image in order], [sites[site] for site in turns])
+
+
+def pairs_in_turn(images: Sequence[Image], sites: Sequence[int]) -> list[tuple[Image, int]]:
+    """Return every pair of an image and a site once: each image in turn, with another site in each turn.
+
+    Parameters
+    ----------
+    images, sites
+        In their order.
+
+    Examples
+    --------
+    >>> pairs_in_turn("ab", (1, 2))
+    [('a', 1), ('b', 2), ('a', 2), ('b', 1)]
+    """
+    n_sites = len(sites)
+    return [(image, sites[(place + turn) % n_sites]) for turn in range(n_sites) for place, image in enumerate(images)]

@@ -374,6 +374,10 @@ def _follows(one: _StudyNow, things: Sequence[Exclusion], *, not_attacked_from: 
         first = max(not_attacked_from, Block(min(thing.from_day for thing in things)))
         made = ", the first session that is still to be made" if first == not_attacked_from else ""
         lines.append(f"Attacked no longer from {first.said} on{made}.")
+        if one.protocol.evolution.n_sites:
+            lines.append(
+                "Images that evolve for these sites end there; the next most reliable sites begin in their place."
+            )
     ready = one.ready()
     if ready is not None and any(thing.part == "fit" and _is_fitted_before(thing, ready) for thing in things):
         lines.append(

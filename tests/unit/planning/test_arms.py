@@ -48,6 +48,36 @@ def test_what_is_no_promise_is_called_none() -> None:
     assert line in protocol_lines(plan_of_protocol(SHIPPED, day=3, hours=None))
 
 
+def with_sites(n_sites: int, *, adaptive: bool = False, n_pairs: int = 84) -> Plan:
+    changed = {"n_sites": n_sites, "n_pairs": n_pairs, "adaptive": Adaptive() if adaptive else None}
+    arms = SHIPPED.arms.model_copy(update=changed)
+    return plan_of_protocol(SHIPPED.model_copy(update={"arms": arms}), day=3, hours=None)
+
+
+def test_of_few_sites_power_is_that_of_as_many_degrees_of_freedom() -> None:
+    """The interval is by images or sites, whichever are fewer."""
+    for n_sites in (2, 3, 5):
+        [one] = with_sites(n_sites).arms
+        assert (one.n_pairs, one.n_tested) == (84, n_sites)
+        shift, degrees = 0.2 * one.size / one.standard_error, n_sites - 1
+        limit = stats.t.ppf(0.975, degrees)
+        exact = stats.nct.sf(limit, degrees, shift) + stats.nct.cdf(-limit, degrees, shift)
+        assert one.power == pytest.approx(exact, abs=1e-4)
+        assert f"by Student's t with {degrees} degree" in arm_lines((one,))[0]
+    [few_pairs] = with_sites(21, n_pairs=3).arms
+    assert few_pairs.n_tested == 3
+    [too_many] = with_sites(2, n_pairs=500).arms
+    assert too_many.n_pairs == 84  # 42 anchors at two sites
+
+
+def test_of_one_site_nothing_is_promised_and_the_line_says_why() -> None:
+    plan = with_sites(1, adaptive=True)
+    [one] = plan.arms
+    assert not one.is_promised
+    assert "of one image or site: whether they are told apart cannot be said" in arm_lines((one,))[0]
+    assert all("%" not in line for line in allocation_lines(plan.allocation))
+
+
 def test_an_arm_alone_and_a_day_without_arms_tell_no_difference() -> None:
     first = SHIPPED.arms.model_copy(update={"arms": SHIPPED.arms.arms[:1]})
     alone = SHIPPED.model_copy(update={"arms": first})

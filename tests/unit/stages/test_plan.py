@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from closedloop.artifacts.amended.exclusions import Exclusion, as_text
 from closedloop.artifacts.catalog import QUEUE
 from closedloop.artifacts.day.plan import PLANNED_IMAGES, PLANNED_ITEMS, DayPlan
 from closedloop.artifacts.tables import Columns, read_table
@@ -180,3 +182,15 @@ def test_the_budget_adds_up_by_hand(tmp_path: Path) -> None:
         assert (found.budget.n_presentations, found.budget.n_images) == (shown, 12 + 6 + 3 + n_attacked + n_controls)
         assert np.isclose(found.budget.hours, shown / 6 / 0.72 * 2.23 / 3600)
         assert found.budget.allowed_hours == 5.0
+
+
+def test_a_site_that_people_left_out_evolves_no_longer_and_the_next_one_does(tmp_path: Path) -> None:
+    choose_sites(tmp_path, {2: 0, 3: 1, 4: 2})
+    out = Exclusion(part="evaluation", thing="site", name="array1-003", from_day=2)
+    evolving = {"n_sites": 2, "images": 4, "parents": 2}
+    for left_out, wanted in (((), {0, 1}), ((out,), {0, 2})):
+        made = context(tmp_path, "plan", day=2, sites=SITES, attack=ATTACK, controls=CONTROLS, evolution=evolving)
+        image_queue(2, clean=12, anchors=6, normalizers=3).write(QUEUE.published(made.paths, 2))
+        plan.run(replace(made, decided={"not_attacked": as_text(left_out)}))
+        items = read_table(made.working / "items.parquet", PLANNED_ITEMS)
+        assert set(items["site_index"][items["role"] == "evolution"]) == wanted

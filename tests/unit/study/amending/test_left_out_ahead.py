@@ -9,6 +9,7 @@ import pytest
 from closedloop.artifacts.amended.exclusions import not_attacked
 from closedloop.artifacts.catalog import SITES
 from closedloop.artifacts.day.responses import Site, SiteTable
+from closedloop.artifacts.protocol.evolution.section import Evolution
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.sequence import Block
 from closedloop.errors import StudyError
@@ -74,6 +75,18 @@ def test_sites_that_are_attacked_nevertheless_leave_others_to_be_left_out(made: 
 def test_it_is_said_from_which_day_on_a_site_is_attacked_no_longer(made: Lab) -> None:
     assert "Attacked no longer from day 2 on, the first session that is still to be made." in leave_out(made, NAMES[0])
     assert "Attacked no longer from day 3 on." in leave_out(made, NAMES[1], from_day=3)
+
+
+def test_it_is_said_that_evolving_images_of_a_site_end_where_there_are_any(made: Lab) -> None:
+    ends = "Images that evolve for these sites end there; the next most reliable sites begin in their place."
+    assert ends not in leave_out(made, NAMES[0])
+    document, protocol = read_identity(made.paths)
+    evolving = protocol.model_copy(update={"evolution": Evolution(n_sites=1)})
+    wanted = Things(sites=(NAMES[1],), parts=("evaluation",))
+    assert ends in exclude(made.paths, document, evolving, wanted, by="ada", why="it drifts", keep_attacking=False)
+    wanted = Things(sites=(NAMES[2],), parts=("evaluation",))
+    said = exclude(made.paths, document, evolving, wanted, by="ada", why="it drifts", keep_attacking=True)
+    assert ends not in said
 
 
 def test_a_skipped_day_without_a_plan_is_not_the_first_to_be_planned(tmp_path: Path) -> None:
