@@ -16,6 +16,7 @@ from closedloop.artifacts.protocol.numbers import (
     GradientSteps,
     RepetitionsOfPairs,
     StepFraction,
+    check_epsilons,
 )
 
 
@@ -83,14 +84,7 @@ class Attack(Section):
         if len(set(self.epsilons)) < len(self.epsilons):
             twice = next(epsilon for epsilon in self.epsilons if self.epsilons.count(epsilon) > 1)
             raise ValueError(f"epsilons: expected each value once, found {twice:g} more than once. Name it once")
-        if list(self.epsilons) != sorted(self.epsilons):
-            raise ValueError(f"epsilons: expected ascending values, found {list(self.epsilons)}. Sort them")
-        spelled = [f"{epsilon:g}" for epsilon in self.epsilons]
-        if len(set(spelled)) < len(spelled):
-            raise ValueError(
-                f"epsilons: expected values that differ in their first six digits, which name them everywhere, found "
-                f"{list(self.epsilons)}. Leave one out"
-            )
+        check_epsilons(self.epsilons)
         return self
 
     @model_validator(mode="after")

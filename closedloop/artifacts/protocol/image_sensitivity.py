@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section
-from closedloop.artifacts.protocol.numbers import Count, DayNumber, Epsilon, RepetitionsOfPairs
+from closedloop.artifacts.protocol.numbers import Count, DayNumber, Epsilon, RepetitionsOfPairs, check_epsilons
 
 REPEATED = "repeated"
 """Kind of such an attack, and role of its clean image.
@@ -67,6 +67,5 @@ class ImageSensitivity(Section):
     def _can_be(self) -> ImageSensitivity:
         if 0 in self.days:
             raise ValueError("days: expected days from 1 on, as day 0 chooses the sites, found 0. Leave it out")
-        if list(self.epsilons) != sorted(set(self.epsilons)):
-            raise ValueError(f"epsilons: expected ascending values, found {list(self.epsilons)}. Sort them")
+        check_epsilons(self.epsilons)
         return self

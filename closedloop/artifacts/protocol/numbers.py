@@ -6,6 +6,8 @@ would be found only after hours, or after an animal's day, or never: by a rig th
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -64,6 +66,28 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 Epsilon = Annotated[float, Field(gt=0, le=1_000)]
 """L2 norm on 224 x 224 x 3 pixels in [0, 1]: from a black image to a white one it is 388."""
+
+
+def check_epsilons(epsilons: Sequence[float]) -> None:
+    """Refuse epsilons that do not ascend, or that two images would have the same name by.
+
+    Parameters
+    ----------
+    epsilons
+        Of a section.
+
+    Raises
+    ------
+    ValueError
+        They are such.
+    """
+    if any(after <= before for before, after in itertools.pairwise(epsilons)):
+        raise ValueError(f"epsilons: expected ascending values, found {list(epsilons)}. Sort them")
+    if len({f"{epsilon:g}" for epsilon in epsilons}) < len(epsilons):
+        raise ValueError(
+            f"epsilons: expected values that differ in their first six digits, which name them everywhere, found "
+            f"{list(epsilons)}. Leave one out"
+        )
 
 
 TargetLevel = Annotated[float, Field(ge=-1_000, le=1_000)]

@@ -15,6 +15,7 @@ from closedloop.artifacts.protocol.numbers import (
     GradientSteps,
     RepetitionsOfPairs,
     StepFraction,
+    check_epsilons,
 )
 
 
@@ -57,8 +58,7 @@ class Population(Section):
 
     @model_validator(mode="after")
     def _epsilons_ascend(self) -> Population:
-        if any(after <= before for before, after in zip(self.epsilons, self.epsilons[1:], strict=False)):
-            raise ValueError(f"epsilons: expected ascending values, found {list(self.epsilons)}. Sort them")
+        check_epsilons(self.epsilons)
         return self
 
     @model_validator(mode="after")

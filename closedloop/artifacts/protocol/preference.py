@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section
-from closedloop.artifacts.protocol.numbers import Count, CountOrNone, Epsilon, RepetitionsOfPairs
+from closedloop.artifacts.protocol.numbers import Count, CountOrNone, Epsilon, RepetitionsOfPairs, check_epsilons
 
 _ROLES = 2  # of a site's images: of its preferred category, and of those it likes least
 
@@ -67,6 +67,5 @@ class Preference(Section):
 
     @model_validator(mode="after")
     def _ascending(self) -> Preference:
-        if any(later <= earlier for earlier, later in zip(self.epsilons, self.epsilons[1:], strict=False)):
-            raise ValueError(f"epsilons: expected ascending values, found {list(self.epsilons)}. Sort them")
+        check_epsilons(self.epsilons)
         return self

@@ -13,7 +13,7 @@ from closedloop.analysis.intervals import student_95, student_p
 from closedloop.analysis.objectives.followed import Followed, mean_of_images, mean_over_images, slopes_of_images
 from closedloop.analysis.slopes import holm
 from closedloop.artifacts.tables import Columns
-from closedloop.report.arms.numbers import LEVEL
+from closedloop.report.arms.numbers import LEVEL, SessionArms
 from closedloop.report.tables import Table
 from closedloop.report.wording import count, number, span
 
@@ -25,7 +25,9 @@ class ArmLevels:
     Attributes
     ----------
     name
-        The arm's.
+        The arm's, with its epsilon where it has several.
+    epsilon
+        That bounds its images: arms are compared within one.
     by_image
         Slope of the measured response on the level of each clean image, within its sites.
     true_by_image
@@ -38,9 +40,12 @@ class ArmLevels:
         Of the measured response from its level, without its sign, SD.
     n, n_reached
         Images with a response, and how many the arm's own model says are at their level.
+    by_site
+        The measured slope of each clean image at each site alone, by the site's name.
     """
 
     name: str
+    epsilon: float
     by_image: dict[str, float]
     true_by_image: dict[str, float]
     reached_by_image: dict[str, float]
@@ -48,23 +53,53 @@ class ArmLevels:
     distance: Followed
     n: int
     n_reached: int
+    by_site: dict[str, dict[str, float]]
 
 
-def levels_of(sessions: Sequence[Columns]) -> Columns | None:
-    """Return the levels of some sessions together; None where there are none.
+def levels_of(sessions: Sequence[SessionArms]) -> Columns | None:
+    """Return the levels of some sessions together, with each image's session and epsilon; None where there are none.
 
     Parameters
     ----------
     sessions
-        Of each, columns of `day.arms.tables.ARM_OBJECTIVE_EFFECTS`.
+        Of one study.
     """
-    parts = [
-        {name: np.asarray(values)[effects["objective_kind"] == LEVEL] for name, values in effects.items()}
-        | {"session": np.full(int((effects["objective_kind"] == LEVEL).sum()), number)}
-        for number, effects in enumerate(sessions)
-    ]
+    parts = []
+    for place, one in enumerate(sessions):
+        if one.objectives is None:
+            continue
+        is_level = one.objectives["objective_kind"] == LEVEL
+        own = {name: np.asarray(values)[is_level] for name, values in one.objectives.items()}
+        parts.append({**own, **_made_by(own, one.effects), "session": np.full(len(own["objective"]), place)})
     parts = [part for part in parts if len(part["session"])]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else None
+    if not parts:
+        return None
+    return _named({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def _made_by(levels: Columns, effects: Columns) -> Columns:
+    """Return which arm made each image within which epsilon: an objective of a session is one arm's in one ball."""
+    columns = (effects[name].tolist() for name in ("image_index", "arm", "epsilon"))
+    made = {image: (arm, epsilon) for image, arm, epsilon in zip(*columns, strict=True)}
+    names = levels["objective"].tolist()
+    of_objective = {  # an image has no effect where its site's electrode is no longer recorded
+        name: made[image] for name, image in zip(names, levels["image_index"].tolist(), strict=True) if image in made
+    }
+    arms = [of_objective.get(name, (name, math.nan)) for name in names]
+    return {
+        "arm": np.array([arm for arm, _ in arms], dtype=object),
+        "epsilon": np.array([epsilon for _, epsilon in arms], dtype=np.float64),
+    }
+
+
+def _named(levels: Columns) -> Columns:
+    """Return levels under the names of their arms, with the epsilon where an arm has several."""
+    balls = {arm: np.unique(levels["epsilon"][levels["arm"] == arm]) for arm in levels["arm"].tolist()}
+    names = [
+        arm if len(balls[arm]) == 1 else f"{arm}, epsilon {epsilon:g}"
+        for arm, epsilon in zip(levels["arm"].tolist(), levels["epsilon"].tolist(), strict=True)
+    ]
+    return {**levels, "objective": np.array(names, dtype=object)}
 
 
 def level_tables(levels: Columns) -> Iterator[Table]:
@@ -110,7 +145,9 @@ def level_tables(levels: Columns) -> Iterator[Table]:
         "them. Reached levels: the measured slope among the images that the arm's own model says are at their level. "
         "Distance: mean of the response from the level, without its sign.",
     )
-    pairs = list(itertools.combinations(arms, 2))
+    if any(len(arm.by_site) > 1 for arm in arms):
+        yield _by_site(arms)
+    pairs = [(one, two) for one, two in itertools.combinations(arms, 2) if one.epsilon == two.epsilon]
     if pairs:
         yield _differences(pairs)
 
@@ -124,8 +161,10 @@ def _of_arm(name: str, levels: Columns) -> ArmLevels:
         of: slopes_of_images(own[f"{of}made"], own["target_sd"], image=image, site=site)
         for of in ("", "true_", "predicted_")
     }
+    neuroid = own["neuroid_id"].astype(np.str_)
     return ArmLevels(
         name,
+        float(own["epsilon"][0]),
         slopes[""],
         slopes["true_"],
         slopes_of_images(np.where(own["is_reached"], own["made"], np.nan), own["target_sd"], image=image, site=site),
@@ -133,6 +172,25 @@ def _of_arm(name: str, levels: Columns) -> ArmLevels:
         mean_over_images(np.abs(own["made"] - own["target_sd"]), image),
         int(np.isfinite(own["made"]).sum()),
         int(own["is_reached"].sum()),
+        {
+            str(one): slopes_of_images(
+                np.where(neuroid == one, own["made"], np.nan), own["target_sd"], image=image, site=site
+            )
+            for one in np.unique(neuroid)
+        },
+    )
+
+
+def _by_site(arms: Sequence[ArmLevels]) -> Table:
+    rows = []
+    for arm in arms:
+        for site, by_image in arm.by_site.items():
+            found = mean_of_images([*by_image.values()])
+            rows.append((arm.name, site, *_slope(found), count(found.n_images)))
+    return Table(
+        columns=("", "site", "slope on the level", "95 %", "clean images"),
+        rows=tuple(rows),
+        caption="The measured slope of each site alone: means over its clean images, with intervals over them.",
     )
 
 
@@ -154,8 +212,8 @@ def _differences(pairs: Sequence[tuple[ArmLevels, ArmLevels]]) -> Table:
             )
             for (one, two), difference, own, corrected in zip(pairs, found, p, holm(np.array(p)).tolist(), strict=True)
         ),
-        caption="Of measured slopes, on the clean images that both arms changed; two-sided, corrected by Holm for the "
-        "number of differences.",
+        caption="Of measured slopes, on the clean images that both arms changed within the same epsilon; two-sided, "
+        "corrected by Holm for the number of differences shown here.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from matplotlib.figure import Figure
 
@@ -14,7 +15,7 @@ from closedloop.report.arms.allocation import CORRECTED, allocation_tables
 from closedloop.report.arms.levels import level_tables, levels_of
 from closedloop.report.arms.numbers import ATTACK, LEVEL, ComparedArms, SessionArms, compared_arms
 from closedloop.report.layout import PageSection, Plate, plate
-from closedloop.report.objectives.figures import followed_levels
+from closedloop.report.objectives.figures import MARKED, followed_levels
 from closedloop.report.objectives.missed import missed_levels
 from closedloop.report.reading import DayRecord
 from closedloop.report.tables import Table
@@ -22,6 +23,10 @@ from closedloop.report.wording import DASH, count, number
 
 _LEAST_PX = 480
 _WIDEST_BALL = 387  # from a black image to a white one: of images that no ball bounds
+_BRACKETS = (
+    "A row is a model (day: all members of the day's model together), in brackets the arms that made their images by "
+    "it. A column is an arm, in brackets its model where that has another name."
+)
 
 
 def arms_of(days: Sequence[DayRecord]) -> PageSection | None:
@@ -41,13 +46,13 @@ def arms_of(days: Sequence[DayRecord]) -> PageSection | None:
     if not compared:
         return None
     ranked = [one for one in compared if one.kind != LEVEL]
-    levels = levels_of([one.objectives for one in sessions if one.objectives is not None])
+    levels = levels_of(sessions)
     missed = missed_levels(levels) if levels is not None else None
     return PageSection(
         "arms" if len(days) > 1 else f"arms-{days[0].day}",
         "Arms beside each other" + (", all days" if len(days) > 1 else ""),
-        "Every arm attacked the same pairs of an image and a site, shown mixed among all others; what each model says "
-        "of every image was sealed before any was shown." + (f" {CORRECTED}" if compared[0].is_adaptive else ""),
+        f"{_which_pairs(sessions)}. All images were shown mixed; what each model says of each was sealed before any "
+        "was shown." + (f" {CORRECTED}" if compared[0].is_adaptive else ""),
         plates=(
             *([_ranking(ranked)] if ranked else []),
             *([_levels(levels)] if levels is not None else []),
@@ -73,6 +78,33 @@ def arms_of(days: Sequence[DayRecord]) -> PageSection | None:
     )
 
 
+def _which_pairs(sessions: Sequence[SessionArms]) -> str:
+    """Say on which pairs of an image and a site the arms were: all on the same ones, or on as many as each had."""
+    made, measured = (
+        {
+            arm: {
+                (number, *pair)
+                for number, one in enumerate(sessions)
+                for *pair, own, change in zip(
+                    *(one.effects[name].tolist() for name in ("image_id", "neuroid_id", "arm", "change")), strict=True
+                )
+                if own == arm and (not is_measured or math.isfinite(change))
+            }
+            for arm in {name for one in sessions for name in one.effects["arm"].tolist()}
+        }
+        for is_measured in (False, True)
+    )
+    if any(pairs != next(iter(made.values())) for pairs in made.values()):
+        return (
+            "Arms attacked the first of the same list of pairs of an image and a site, each as many as its share was; "
+            "differences are on those that both attacked"
+        )
+    every = "Every arm attacked the same pairs of an image and a site"
+    if any(pairs != next(iter(measured.values())) for pairs in measured.values()):
+        return f"{every}, of which not all were measured of every arm; differences are on those that were of both"
+    return every
+
+
 def _title(one: ComparedArms) -> str:
     """Return what a group of arms is called: by epsilon, and by what their images were to attain."""
     bound = "no ball" if one.epsilon > _WIDEST_BALL else f"ε = {one.epsilon:g}"
@@ -95,7 +127,7 @@ def _levels(levels: Columns) -> Plate:
         "Levels",
         least_width_px=_LEAST_PX,
         caption="Measured responses to images that were to bring a site to a level, mean over sites and clean images "
-        "with the 95 % interval over clean images, an arm a colour and a marker. Dashed: a site that follows wholly.",
+        f"with the 95 % interval over clean images, an arm a colour and a marker. {MARKED}",
     )
 
 
@@ -162,16 +194,14 @@ def _tables(one: ComparedArms) -> Iterator[Table]:
 def _cross_prediction(one: ComparedArms) -> Table:
     """Show how well each model foretold the changes under each arm."""
     n_of = [("images made (n)", *(count(arm.reviews.reviews[0].n) for arm in one.arms))] if one.kind == LEVEL else []
-    n_of += [("clean images (n)", *(count(arm.reviews.n_images) for arm in one.arms))]
-    return Table(
-        columns=("r, foretold by", *_made_by(one)),
-        rows=(
-            *(
-                (_reviewer(reviewer, one), *(_with_interval(arm.reviews.reviews[place].r) for arm in one.arms))
-                for place, reviewer in enumerate(one.reviewers)
-            ),
+    return _of_models(
+        one,
+        "r",
+        corner="r, foretold by",
+        more=(
             ("ceiling", *(number(arm.reviews.ceiling) for arm in one.arms)),
             *n_of,
+            ("clean images (n)", *(count(arm.reviews.n_images) for arm in one.arms)),
         ),
         caption=f"{_title(one)}: each model's sealed changes against the measured ones, image by image: their "
         "correlation, with 95 % intervals over clean images. Ceiling: the correlation that the noiseless changes "
@@ -180,26 +210,44 @@ def _cross_prediction(one: ComparedArms) -> Table:
 
 
 def _slopes(one: ComparedArms) -> Table:
-    return Table(
-        columns=("foretold by", *_made_by(one)),
-        rows=tuple(
-            (_reviewer(reviewer, one), *(_with_interval(arm.reviews.reviews[place].slope) for arm in one.arms))
-            for place, reviewer in enumerate(one.reviewers)
-        ),
+    return _of_models(
+        one,
+        "slope",
         caption="Slope of the measured change (σ) on the foretold one (z); 1 of a model that foretells sizes, too, "
         "where a site's σ is its SD without noise. Intervals by resampling images.",
     )
 
 
 def _explained(one: ComparedArms) -> Table:
-    return Table(
-        columns=("foretold by", *_made_by(one)),
-        rows=tuple(
-            (_reviewer(reviewer, one), *(_with_interval(arm.reviews.reviews[place].r2) for arm in one.arms))
-            for place, reviewer in enumerate(one.reviewers)
-        ),
+    return _of_models(
+        one,
+        "r2",
         caption="Part of the variance of the measured changes (σ) that the foretold ones (z) explain as they are: "
         "below 0 of a model that foretells larger changes than come. Intervals by resampling images.",
+    )
+
+
+def _of_models(
+    one: ComparedArms,
+    measure: Literal["r", "slope", "r2"],
+    *,
+    caption: str,
+    corner: str = "foretold by",
+    more: tuple[tuple[str, ...], ...] = (),
+) -> Table:
+    """Show a measure of every model, a row each, under every arm, a column each."""
+    names = [_reviewer(reviewer, one) for reviewer in one.reviewers]
+    said = f" {_BRACKETS}" if names != list(one.reviewers) or any(arm.name != arm.model for arm in one.arms) else ""
+    return Table(
+        columns=(corner, *_made_by(one)),
+        rows=(
+            *(
+                (name, *(_with_interval(getattr(arm.reviews.reviews[place], measure)) for arm in one.arms))
+                for place, name in enumerate(names)
+            ),
+            *more,
+        ),
+        caption=f"{caption}{said}",
     )
 
 

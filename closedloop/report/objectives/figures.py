@@ -9,6 +9,13 @@ from closedloop.analysis.objectives.followed import mean_over_images
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
 
+_HALF = 0.5
+MARKED = (
+    "Dashed: a site that follows wholly. Open: levels that at least half of the images did not reach by the model that "
+    "made them."
+)
+"""What lines and markers mean."""
+
 
 def followed_levels(effects: Columns) -> Figure:
     """Draw the mean response to each level, with its interval over clean images.
@@ -31,6 +38,11 @@ def followed_levels(effects: Columns) -> Figure:
         reach = np.abs(np.array([y - low, high - y]))  # NaN of one image alone: no interval is drawn
         axes.errorbar(x, y, reach, color=style.colour, marker=style.marker, linestyle=style.line, capsize=2, label=name)
         drawing.note_numbers(axes, name, x, y.tolist(), low=low.tolist(), high=high.tolist())
+        far = [place for place, row in enumerate(rows) if effects["is_reached"][row].astype(bool).mean() <= _HALF]
+        if far:
+            missed_x, missed_y = [x[place] for place in far], y[far].tolist()
+            axes.plot(missed_x, missed_y, style.marker, mfc="white", mec=style.colour, linestyle="", zorder=3)
+            drawing.note_numbers(axes, f"{name}, not reached", missed_x, missed_y)
     ends = [float(effects["target_sd"][is_level].min()), float(effects["target_sd"][is_level].max())]
     axes.plot(ends, ends, color=drawing.SOFT, linewidth=1.2, linestyle="--", label="follows wholly")
     axes.set_xlabel("level that was asked (SD of the model's responses)")

@@ -20,6 +20,7 @@ def missed_levels(levels: Columns) -> Table | None:
     names = ("objective", "neuroid_id", "target")
     keys = list(zip(*(levels[name].tolist() for name in names), strict=True))
     missed = np.flatnonzero(~levels["is_reached"].astype(bool))
+    unit = _unit_of(levels)
     rows_of: dict[tuple[str, str, float], list[int]] = {}
     for row in missed.tolist():
         rows_of.setdefault(keys[row], []).append(row)
@@ -31,7 +32,7 @@ def missed_levels(levels: Columns) -> Table | None:
             (
                 arm,
                 site,
-                number(target),
+                number(target, unit=unit[arm]),
                 number(float(levels["target_sd"][rows].mean())),
                 count(len(rows)),
                 count(keys.count((arm, site, target))),
@@ -41,3 +42,12 @@ def missed_levels(levels: Columns) -> Table | None:
         caption="Levels that the search found no image for within epsilon: what was shown is the image that came "
         "nearest. It counts in the slopes.",
     )
+
+
+def _unit_of(levels: Columns) -> dict[str, str]:
+    """Return in which unit each one's levels are stated: SD are taken as they are, percentiles are not."""
+    in_sd = levels["target"] == levels["target_sd"]
+    return {
+        str(name): "SD" if in_sd[levels["objective"] == name].all() else "percentile"
+        for name in dict.fromkeys(levels["objective"].tolist())
+    }

@@ -6,7 +6,7 @@ import numpy as np
 
 from closedloop.artifacts.tables import Columns
 from closedloop.report.layout import PageSection, plate
-from closedloop.report.objectives.figures import followed_levels
+from closedloop.report.objectives.figures import MARKED, followed_levels
 from closedloop.report.objectives.missed import missed_levels
 from closedloop.report.reading import DayRecord
 from closedloop.report.tables import Table
@@ -38,7 +38,7 @@ def objectives_of_day(day: DayRecord) -> PageSection | None:
             followed_levels(day.objectives),
             "Levels",
             caption="Measured responses to images that were to bring a site to a level, mean over sites and clean "
-            "images with the 95 % interval over clean images. Dashed: a site that follows wholly.",
+            f"images with the 95 % interval over clean images. {MARKED}",
         ),
     )
     return PageSection(

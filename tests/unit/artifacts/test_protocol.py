@@ -188,6 +188,14 @@ def test_what_is_no_finite_number_is_refused_by_name(key: str, value: str) -> No
         parsed(**{key: float(value.replace(".", ""))})
 
 
+@pytest.mark.parametrize("section", ["attack", "arms", "population", "preference", "image_sensitivity"])
+def test_epsilons_that_would_name_two_images_alike_are_refused_in_every_section(section: str) -> None:
+    found = "values that differ in their first six digits, which name them everywhere, found [10.0, 10.0000001]."
+    with refused(ProtocolError, f"here: {section}.epsilons: expected", found):
+        parsed(**{section: SMOKE.get(section, {}) | {"epsilons": [10.0, 10.0000001]}})
+    assert parsed(**{section: SMOKE.get(section, {}) | {"epsilons": [10.0, 10.001]}})
+
+
 def test_images_at_the_limit_of_what_is_shown_are_allowed() -> None:
     limit = parsed(attack__fresh_images_per_site=30, attack__anchors_per_site=6, controls__n_images=6)
     assert attacked_per_day(limit) == (30 + 6) * 4 * 2

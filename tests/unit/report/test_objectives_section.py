@@ -42,7 +42,7 @@ def test_levels_that_no_image_reaches_are_named_by_site_and_level() -> None:
     assert section is not None
     [(title, table)] = section.folded
     assert title == "Levels that were not reached"
-    assert table.rows == (("ladder", "array1-004", "4.000", "4.000", "3", "3"),)
+    assert table.rows == (("ladder", "array1-004", "4.000 SD", "4.000", "3", "3"),)
 
 
 def test_where_all_levels_are_reached_nothing_is_folded() -> None:

@@ -22,6 +22,7 @@ from closedloop.artifacts.protocol.numbers import (
     GradientSteps,
     RepetitionsOfPairs,
     StepFraction,
+    check_epsilons,
 )
 from closedloop.artifacts.protocol.objectives.stated import StatedObjective
 
@@ -248,6 +249,5 @@ class Arms(Section):
 
     @model_validator(mode="after")
     def _epsilons_ascend(self) -> Arms:
-        if any(after <= before for before, after in zip(self.epsilons, self.epsilons[1:], strict=False)):
-            raise ValueError(f"epsilons: expected ascending values, found {list(self.epsilons)}. Sort them")
+        check_epsilons(self.epsilons)
         return self

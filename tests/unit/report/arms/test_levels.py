@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 from closedloop.report.arms.levels import level_tables, levels_of
 from closedloop.report.arms.numbers import SessionArms, compared_arms
+from closedloop.report.drawing import numbers_of
+from closedloop.report.objectives.figures import followed_levels
 from closedloop.report.objectives.missed import missed_levels
 
 IMAGES, TARGETS, ARMS = ("a", "b", "c"), (0.0, 1.0, 2.0), ("follows", "half")
@@ -64,7 +67,7 @@ def session() -> SessionArms:
 
 
 def test_slopes_of_arms_and_their_difference_are_those_of_the_images() -> None:
-    levels = levels_of([objectives()])
+    levels = levels_of([session()])
     assert levels is not None
     of_arms, differences = level_tables(levels)
     rows = {row[0]: row[1:] for row in of_arms.rows}
@@ -78,19 +81,93 @@ def test_slopes_of_arms_and_their_difference_are_those_of_the_images() -> None:
     assert float(row[1]) == pytest.approx(1 - 1.6 / 3, abs=5e-4)
 
 
+def of_two_balls() -> SessionArms:
+    """Return the same with every image made again within another epsilon, where both arms follow by a tenth of it."""
+    one, objective = session(), objectives()
+    n = len(objective["objective"])
+    effects = {name: np.r_[values, values[:n]] for name, values in one.effects.items()}
+    effects["image_index"][-n:] = 100 + np.arange(n)
+    effects["epsilon"][-n:] = 30.0
+    asked = {name: np.r_[values, values] for name, values in objective.items()}
+    asked["image_index"][n:] = 100 + np.arange(n)
+    asked["made"][n:] *= 0.1
+    asked["objective"] = np.array(
+        [f"{name}, epsilon {epsilon}" for epsilon in (10, 30) for name in objective["objective"]], dtype=object
+    )
+    return replace(one, effects=effects, objectives=asked)
+
+
+def test_arms_are_compared_within_one_epsilon_and_corrected_for_what_is_shown() -> None:
+    levels = levels_of([of_two_balls()])
+    assert levels is not None
+    of_arms, differences = level_tables(levels)
+    assert [row[0] for row in of_arms.rows] == [f"{arm}, epsilon {epsilon}" for epsilon in (10, 30) for arm in ARMS]
+    assert [row[0] for row in differences.rows] == [
+        f"follows, epsilon {epsilon} − half, epsilon {epsilon}" for epsilon in (10, 30)
+    ]
+    p, corrected = (float(differences.rows[0][column]) for column in (3, 4))
+    assert corrected == pytest.approx(2 * p, abs=1.1e-3)  # two are shown, not six
+
+
+def test_a_ball_that_was_widened_between_days_is_another_one() -> None:
+    later = session()
+    later.effects["epsilon"][:] = 30.0
+    levels = levels_of([session(), later])
+    assert levels is not None
+    _, differences = level_tables(levels)
+    assert len(differences.rows) == 2
+
+
+def test_each_site_has_a_slope_where_there_are_several() -> None:
+    one = session()
+    objective = objectives()
+    second = np.isin(objective["image_id"], ["b"])
+    objective["neuroid_id"][second], objective["site_index"][second] = "array1-001", 1
+    levels = levels_of([replace(one, objectives=objective)])
+    assert levels is not None
+    _, by_site, _ = level_tables(levels)
+    rows = {row[:2]: row[2:] for row in by_site.rows}
+    assert [float(rows["half", f"array1-00{site}"][0]) for site in (0, 1)] == pytest.approx([0.55, 0.5])
+    assert [rows["half", f"array1-00{site}"][-1] for site in (0, 1)] == ["2", "1"]
+
+
+def test_levels_that_are_not_reached_are_open_and_percentiles_are_called_so() -> None:
+    one, objective = session(), objectives()
+    objective["target"] = 10 * objective["target_sd"] + 50
+    objective["is_reached"][[2, 5, 8]] = False
+    levels = levels_of([replace(one, objectives=objective)])
+    assert levels is not None
+    series = {row[1]: row for row in numbers_of(followed_levels(levels))}
+    assert float(series["follows, not reached"][3]) == 2.0
+    assert "half, not reached" not in series
+    missed = missed_levels(levels)
+    assert missed is not None
+    assert missed.rows[0][2] == "70.00 percentile"
+
+
+def test_one_image_has_no_interval() -> None:
+    one = session()
+    alone = {name: values[objectives()["image_id"] == "a"] for name, values in objectives().items()}
+    levels = levels_of([replace(one, objectives=alone)])
+    assert levels is not None
+    bars = [bar for drawn in followed_levels(levels).axes[0].containers for bar in drawn.lines[2]]
+    assert len(bars) == len(ARMS)
+    assert not any(len(line) for bar in bars for line in bar.get_segments())
+
+
 def test_levels_that_are_not_reached_are_named_with_their_site() -> None:
-    levels = levels_of([objectives()])
+    levels = levels_of([session()])
     assert levels is not None
     missed = missed_levels(levels)
     assert missed is not None
-    assert missed.rows == (("follows", "array1-000", "2.000", "2.000", "2", "3"),)
+    assert missed.rows == (("follows", "array1-000", "2.000 SD", "2.000", "2", "3"),)
     levels["is_reached"][:] = True
     assert missed_levels(levels) is None
 
 
 def test_sessions_without_levels_have_no_table() -> None:
     other = objectives() | {"objective_kind": np.full(2 * N, "maximise", dtype=object)}
-    assert levels_of([other]) is None
+    assert levels_of([replace(session(), objectives=other)]) is None
     assert levels_of([]) is None
 
 
