@@ -74,13 +74,14 @@ def basis_of(
     block: int = 1,
     reliability: AssumedReliability | None = None,
     predicted: Mapping[float, float] | None = None,
+    quiet: Sequence[ObservedDay] = (),
 ) -> DayBasis:
     """Gather what a day's expectations rest on.
 
     Parameters
     ----------
     days
-        Evaluated ones, ascending.
+        Evaluated ones that tell of changes, ascending.
     protocol
         What is planned.
     day
@@ -93,9 +94,13 @@ def basis_of(
         Assumed of the sites where nothing was recorded; None: `assumed.RELIABILITY` over the protocol's repetitions.
     predicted
         Mean change that the day's model predicts of its own attacks, z, by epsilon; None or empty before there are any.
+    quiet
+        Evaluated ones that tell of none, but of the sites' noise.
     """
     n_clean = clean_of_session(protocol, day=day, number=block)
     change = assumed.assumed_change(day, predicted or {}, is_fitted=Block(day, block) != FIRST)
+    if not days and quiet:
+        return _by_noise(quiet, change, n_clean=n_clean)
     if not days:
         usual = AssumedReliability(assumed.RELIABILITY, protocol.images.clean_repetitions)
         return _assumed(change, n_clean=n_clean, n_sites=n_sites, reliability=reliability or usual)
@@ -138,6 +143,30 @@ def _assumed(change: AssumedChange, *, n_clean: int, n_sites: int, reliability: 
             f"Reliability of every site {reliability.value:g} (over {reliability.repetitions} repetitions of a clean "
             "image).",
             f"{change.says}.",
+            _assumed_correlation(),
+        ),
+    )
+
+
+def _by_noise(quiet: Sequence[ObservedDay], change: AssumedChange, *, n_clean: int) -> DayBasis:
+    """Take the noise from what sites repeated on days without attacks, and the changes as they are assumed."""
+    noise = np.array([one.noise for one in quiet])
+    known = np.isfinite(noise)
+    n = known.sum(axis=0)
+    mean = float(noise[known].mean())
+    of_site = np.divide(np.where(known, noise, 0.0).sum(axis=0), n, out=np.full(noise.shape[1], mean), where=n > 0)
+    law = _with_change(uniform_law(size=0.0, spread=0.0, clean=mean, n_sites=len(of_site)), change)
+    days = tuple(dict.fromkeys(one.day for one in quiet))
+    return DayBasis(
+        law=replace(law, site_clean=of_site),
+        sigma_error=_sigma_error(quiet, n_clean=n_clean),
+        site_names=quiet[-1].site_names,
+        used=float(np.mean([one.used for one in quiet])),
+        correlation=assumed.CORRELATION_OF_DAYS,
+        first=None,
+        days=days,
+        assumptions=(
+            f"{change.says}; the noise is that of day {', '.join(map(str, days))}, as its clean images repeated.",
             _assumed_correlation(),
         ),
     )

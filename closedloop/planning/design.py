@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from closedloop.analysis.expected.error import PlannedPairs
 from closedloop.artifacts.day.queue import ImageQueue, QueuedImage
 from closedloop.artifacts.protocol.image_sensitivity import REPEATED
+from closedloop.artifacts.protocol.objectives.stated import objectives_on
 from closedloop.artifacts.protocol.plane import PLANE
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.protocol.rounds import protocol_of_session
@@ -17,6 +18,7 @@ from closedloop.stages.plan import Item, PlannedRows, plan_rows
 from closedloop.stages.preference.choice import numbered_preferences
 
 ALL, ANCHORS, FRESH = "all", "anchors", "fresh"  # as in sensitivity.parquet
+_LEVEL = "level"
 _ROLE_OF_SET = {ANCHORS: ("anchor",), FRESH: ("clean",), ALL: ("anchor", "clean")}
 
 
@@ -37,6 +39,39 @@ class DaySites:
 
 
 @dataclass(frozen=True)
+class Ladder:
+    """Images that bring sites to the same levels, of one arm or objective or of several alike.
+
+    Attributes
+    ----------
+    names
+        Whose.
+    n_images, n_sites, n_pairs, n_levels, n_epsilons
+        Clean images and sites, how many pairs of them, to how many levels each is brought, within how many epsilons.
+    repetitions
+        Showings of each image.
+    """
+
+    names: tuple[str, ...]
+    n_images: int
+    n_sites: int
+    n_pairs: int
+    n_levels: int
+    n_epsilons: int
+    repetitions: int
+
+    @property
+    def n_made(self) -> int:
+        """Images of all that it is of."""
+        return len(self.names) * self.n_pairs * self.n_levels * self.n_epsilons
+
+    @property
+    def n_presentations(self) -> int:
+        """Showings of them."""
+        return self.n_made * self.repetitions
+
+
+@dataclass(frozen=True)
 class DayDesign:
     """What a day shows.
 
@@ -50,6 +85,8 @@ class DayDesign:
         Fresh clean images, over which sigma is taken.
     counted
         Sites whose pairs will count; None: all that are attacked.
+    ladders
+        Of its arms and objectives.
     """
 
     presentations: dict[str, int]
@@ -57,6 +94,7 @@ class DayDesign:
     n_clean: int
     rows: PlannedRows
     counted: Collection[int] | None = None
+    ladders: tuple[Ladder, ...] = ()
 
     @property
     def n_presentations(self) -> int:
@@ -158,7 +196,36 @@ def design_day(
         presentations["arms"] = sum(int(row["repetitions"]) for row in rows.of_arms)
     if rows.evolution:
         presentations["evolving images"] = sum(int(row["repetitions"]) for row in rows.evolution)
-    return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows, counted)
+    ladders = _alike([*_of_arms(rows, protocol), *_of_objectives(protocol, day, sites=sites)])
+    return DayDesign(presentations, protocol.attack.epsilons, images.clean_per_day, rows, counted, ladders)
+
+
+def _of_arms(rows: PlannedRows, protocol: Protocol) -> Iterator[Ladder]:
+    for arm in protocol.arms.arms:
+        own = [item for who, item in rows.arms if who.name == arm.name]
+        if own and arm.objective is not None and arm.objective.kind == _LEVEL:
+            pairs = {(item["image_id"], item["site_index"]) for item in own}
+            images, sites = (len(set(of)) for of in zip(*pairs, strict=True))
+            n_epsilons = len(protocol.arms.epsilons_of(arm))
+            yield Ladder((arm.name,), images, sites, len(pairs), len(arm.asked), n_epsilons, protocol.arms.repetitions)
+
+
+def _of_objectives(protocol: Protocol, day: int, *, sites: Sequence[int]) -> Iterator[Ladder]:
+    for one in objectives_on(protocol.objectives, day):
+        if one.kind == _LEVEL and sites:
+            n_sites = len(sites[: one.n_sites])
+            yield Ladder(
+                (one.name,), one.n_images, n_sites, one.n_images * n_sites, len(one.targets), 1, one.repetitions
+            )
+
+
+def _alike(ladders: Iterable[Ladder]) -> tuple[Ladder, ...]:
+    """Return those that differ in their names alone as one."""
+    names: dict[Ladder, tuple[str, ...]] = {}
+    for one in ladders:
+        unnamed = replace(one, names=())
+        names[unnamed] = (*names.get(unnamed, ()), *one.names)
+    return tuple(replace(one, names=own) for one, own in names.items())
 
 
 def _queue_of_numbers(protocol: Protocol, day: int) -> ImageQueue:

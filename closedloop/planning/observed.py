@@ -6,7 +6,7 @@ What people left out of the evaluation is left out here too, whether or not the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,9 @@ class ObservedDay:
         Part of the accepted presentations whose responses count.
     block
         Which of the day's sessions.
+    noise
+        Variance of one presentation of a clean image, in sigma squared, of each site, (n_sites,); NaN where no image
+        was seen twice.
     """
 
     day: int
@@ -85,6 +88,7 @@ class ObservedDay:
     n_clean: int
     used: float
     block: int = 1
+    noise: Floats = field(default_factory=lambda: np.empty(0))
 
     @property
     def is_fitted(self) -> bool:
@@ -98,7 +102,7 @@ class ObservedDay:
 
 
 def read_observed_sessions(context: GateContext, amendments: Sequence[Amendment]) -> tuple[ObservedDay, ...]:
-    """Read the evaluated sessions before one, in order; those of which nothing counts are left out.
+    """Read the evaluated sessions before one, in order.
 
     Parameters
     ----------
@@ -112,8 +116,7 @@ def read_observed_sessions(context: GateContext, amendments: Sequence[Amendment]
     DocumentError
         A published file is missing or damaged.
     """
-    read = (_read_session(one, amendments) for one in context.earlier if one.has(catalog.EVALUATION))
-    return tuple(one for one in read if tells_anything(one))
+    return tuple(_read_session(one, amendments) for one in context.earlier if one.has(catalog.EVALUATION))
 
 
 def observe(
@@ -156,6 +159,7 @@ def observe(
         n_clean=int(np.isfinite(measured.rates_hz[clean]).any(axis=1).sum()),
         used=used,
         block=block,
+        noise=_noise(measured.repetitions_hz[clean], measured.sigma_hz),
     )
 
 
@@ -163,6 +167,22 @@ def tells_anything(session: ObservedDay) -> bool:
     """Return whether a session has changes of any epsilon to conclude from."""
     changes = (own.pairs.signed_change for own in session.by_epsilon.values())
     return any(np.isfinite(one).sum() >= _LEAST_PAIRS and np.nanvar(one) > 0 for one in changes)
+
+
+def tells_noise(session: ObservedDay) -> bool:
+    """Return whether a session tells how noisy its sites are, whatever it attacked."""
+    return bool(np.isfinite(session.noise).any())
+
+
+def _noise(repetitions_hz: Floats, sigma_hz: Floats) -> Floats:
+    """Return the noise variance of one presentation in sigma squared, (n_sites,); see `ObservedDay`."""
+    known = np.isfinite(repetitions_hz)
+    n = known.sum(axis=2)
+    sums = np.where(known, repetitions_hz, 0.0).sum(axis=2)
+    mean = np.divide(sums, n, out=np.full(n.shape, np.nan), where=n > 0)
+    squares = np.where(known, (repetitions_hz - mean[..., None]) ** 2, 0.0).sum(axis=(0, 2))
+    unit = np.maximum(n - 1, 0).sum(axis=0) * sigma_hz**2
+    return np.divide(squares, unit, out=np.full(len(unit), np.nan), where=unit > 0)
 
 
 def _read_session(context: GateContext, amendments: Sequence[Amendment]) -> ObservedDay:

@@ -19,7 +19,7 @@ from closedloop.errors import StudyError
 from closedloop.gates.context import GateContext
 from closedloop.planning.decided import sites_of_session, told_of
 from closedloop.planning.design import ALL, ANCHORS, DaySites
-from closedloop.planning.observed import read_observed_sessions
+from closedloop.planning.observed import read_observed_sessions, tells_anything, tells_noise
 from closedloop.planning.pace import read_pace
 from closedloop.planning.past import MeasuredMean, Past
 from closedloop.planning.plan import Plan, PlannedFor, make_plan
@@ -65,7 +65,8 @@ def plan_of_study(
             f"{paths.root}: expected a site that counts on day {session.day}, found all {len(sites.attacked)} that are "
             "attacked left out of the evaluation. Take one in again: `closedloop include`."
         )
-    days = read_observed_sessions(context, amendments)
+    seen = read_observed_sessions(context, amendments)
+    days = tuple(one for one in seen if tells_anything(one))
     compared = (one for one in days if one.is_fitted and (one.has_anchors or planned.rounds == 1))
     first = next((Block(one.day, one.block) for one in compared), session)
     past = Past(
@@ -87,6 +88,7 @@ def plan_of_study(
         sequence=paths.sequence,
         n_shown=_n_shown(context),
         has_anchors=(paths.start / MANIFEST_NAME).is_file(),
+        quiet=tuple(one for one in seen if tells_noise(one) and not tells_anything(one)),
     )
     return make_plan(planned, past, PlannedFor(study.subject, study.simulated), day=session.day, hours=hours)
 

@@ -18,6 +18,7 @@ from closedloop.planning.telling import (
     decided_lines,
     decided_rows,
     hours_text,
+    ladder_lines,
     median_error,
     plane_lines,
     rests_on,
@@ -54,6 +55,7 @@ def plan_page(plan: Plan, *, command: str, to_amend: str = "") -> bytes:
             *others,
             *((_errors(plan), _power(plan)) if plan.epsilons else ()),
             *_planes(plan),
+            *_ladders(plan),
             *_arms(plan),
             _cost(plan),
             _rests_on(plan),
@@ -270,6 +272,24 @@ def _planes(plan: Plan) -> Iterator[PageSection]:
         " ".join(plane_lines(plan)),
     )
     yield PageSection("planes", "Planes of images", tables=(table,))
+
+
+def _ladders(plan: Plan) -> Iterator[PageSection]:
+    if not plan.ladders:
+        return
+    rows = tuple(
+        (
+            ", ".join(one.names),
+            *(
+                count(n)
+                for n in (one.n_images, one.n_sites, one.n_pairs, one.n_levels, one.n_made, one.n_presentations)
+            ),
+        )
+        for one in plan.ladders
+    )
+    columns = ("", "images", "sites", "pairs", "levels", "images made", "presentations")
+    table = Table(columns, rows, " ".join(ladder_lines(plan)))
+    yield PageSection("levels", "Level ladders", tables=(table,))
 
 
 def _arms(plan: Plan) -> Iterator[PageSection]:

@@ -58,6 +58,9 @@ class Past:
         See `Plan`.
     has_anchors
         Whether the study's anchors are drawn: their number stays from then on.
+    quiet
+        Observed sessions that tell of no change, such as those before attacks begin: they tell the noise where no other
+        does.
     """
 
     days: tuple[ObservedDay, ...]
@@ -74,6 +77,7 @@ class Past:
     sequence: BlockSequence | None = None
     n_shown: int = 0
     has_anchors: bool = False
+    quiet: tuple[ObservedDay, ...] = ()
 
     def design(self, protocol: Protocol, *, day: int) -> DayDesign:
         """Return what a day shows by a protocol."""
@@ -120,4 +124,5 @@ class Past:
             block=self.block,
             reliability=reliability,
             predicted=self.predicted,
+            quiet=self.quiet,
         )

@@ -15,7 +15,7 @@ from closedloop.planning.arms import ExpectedAllocation, ExpectedArms, expect_al
 from closedloop.planning.assumed import RELIABILITY, AssumedReliability
 from closedloop.planning.basis import DayBasis
 from closedloop.planning.decided import ToldDecisions
-from closedloop.planning.design import DayDesign
+from closedloop.planning.design import DayDesign, Ladder
 from closedloop.planning.expectation import (
     DesignOfDays,
     ExpectedEpsilon,
@@ -116,6 +116,8 @@ class Plan:
         What the waits between them are reckoned by.
     planes
         What the day's planes of images are expected to tell; None where it shows none.
+    ladders
+        Its images at levels.
     arms
         What the day tells of the difference of two arms, epsilon by epsilon; empty where it has no two.
     allocation
@@ -145,6 +147,7 @@ class Plan:
     rounds: tuple[PlannedRound, ...] = ()
     waits_by: str = ""
     planes: ExpectedPlanes | None = None
+    ladders: tuple[Ladder, ...] = ()
     arms: tuple[ExpectedArms, ...] = ()
     allocation: ExpectedAllocation | None = None
 
@@ -174,8 +177,9 @@ class Plan:
             del values["rounds"], values["waits_by"]
         if self.planes is None:
             del values["planes"]
-        if not self.arms:
-            del values["arms"]
+        for name in ("ladders", "arms"):
+            if not values[name]:
+                del values[name]
         if self.allocation is None:
             del values["allocation"]
         told: dict[str, Any] = _without_nan(values)
@@ -281,6 +285,7 @@ def make_plan(
         n_shown=past.n_shown,
         rounds=rounds,
         planes=expect_planes(basis, own, day=day),
+        ladders=design.ladders,
         arms=expect_arms(basis, own.arms, day=day, n_anchors=own.images.anchors, n_sites=n_sites_of_arms),
         allocation=expect_allocation(basis, own, day=day, n_days=protocol.days, n_sites=n_sites_of_arms),
     )
@@ -309,7 +314,7 @@ def _expected(
         return ()
     first = past.first_design(day=day) if basis.first else design
     reliability: dict[str, float] = {}
-    for one in past.days:  # of each site what was seen last
+    for one in (*past.quiet, *past.days):  # of each site what was seen last
         told = zip(one.site_names, one.reliability.tolist(), strict=True)
         reliability |= {name: value for name, value in told if math.isfinite(value)}
     return expect(basis, DesignOfDays(design, first), day=day, n_days=protocol.days, reliability=reliability)

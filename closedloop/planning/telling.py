@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from closedloop.planning.arms import allocation_lines, arm_lines
+from closedloop.planning.design import Ladder
 from closedloop.planning.expectation import Contrast, ExpectedEpsilon
 from closedloop.planning.plan import Plan, PlannedAlternative
 from closedloop.report.wording import DASH
@@ -37,7 +38,7 @@ def plan_lines(plan: Plan, *, to_amend: str = "") -> list[str]:
     lines = [_title(plan), *cost_lines(plan), *decided_lines(plan)]
     lines += [*(f"Assumed: {line}" for line in plan.assumptions), "", *_table(plan)]
     lines += ["", TESTS, *_growth_lines(plan)] if plan.epsilons else []
-    lines += [*plane_lines(plan), *arm_lines(plan.arms), *allocation_lines(plan.allocation)]
+    lines += [*plane_lines(plan), *ladder_lines(plan), *arm_lines(plan.arms), *allocation_lines(plan.allocation)]
     lines += _hours_lines(plan)
     if to_amend and any(one.fits for one in plan.alternatives):
         lines.append(to_take_one(plan, to_amend))
@@ -115,7 +116,8 @@ def protocol_lines(plan: Plan) -> list[str]:
     if growth:
         smallest = ", ".join(f"epsilon {one.epsilon:g}: {_number(one.growth.smallest)}" for one in growth if one.growth)
         lines.append(f"Growth from one day to another that is seen in four of five experiments: {smallest}.")
-    lines += [*round_lines(plan), *_growth_lines(plan), *plane_lines(plan), *arm_lines(plan.arms)]
+    lines += [*round_lines(plan), *_growth_lines(plan), *plane_lines(plan), *ladder_lines(plan)]
+    lines += [*arm_lines(plan.arms)]
     lines += allocation_lines(plan.allocation)
     return [*lines, *(f"Assumed: {line}" for line in plan.assumptions)]
 
@@ -265,6 +267,22 @@ def plane_lines(plan: Plan) -> list[str]:
         "extrapolated. Both directions are the model's: the "
         "second one, along which the site is said to bend, is a hypothesis."
     ]
+
+
+def ladder_lines(plan: Plan) -> list[str]:
+    """Say what images at levels a day shows and how long they take, a line those that are alike."""
+    return [_ladder_line(plan, one) for one in plan.ladders]
+
+
+def _ladder_line(plan: Plan, one: Ladder) -> str:
+    hours = plan.hours.expected * one.n_presentations / plan.n_presentations
+    balls = f" x {one.n_epsilons} epsilons" if one.n_epsilons > 1 else ""
+    ladders = f"{len(one.names)} ladders ({', '.join(one.names)}) x " if len(one.names) > 1 else f"{one.names[0]}, "
+    return (
+        f"Levels: {ladders}{one.n_levels} levels x {one.n_pairs:,} pairs of {one.n_images} images and {one.n_sites} "
+        f"sites{balls}: {one.n_made:,} images, each shown {one.repetitions} times, in {one.n_presentations:,} "
+        f"presentations, {hours_text(hours)}. How far sites follow is not foretold."
+    )
 
 
 def _growth_lines(plan: Plan) -> list[str]:

@@ -10,12 +10,19 @@ import numpy as np
 import pytest
 
 from closedloop.analysis.estimate import Estimate, mean_over_pairs
-from closedloop.artifacts.protocol.protocol import Protocol
+from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.protocol.objectives.stated import StatedObjective
+from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.protocol.shipped import shipped_protocols
+from closedloop.artifacts.stimulus_set import StimulusSet
+from closedloop.planning.assumed import AssumedReliability
 from closedloop.planning.expectation import Contrast
+from closedloop.planning.observed import ObservedDay, observe, tells_anything, tells_noise
 from closedloop.planning.pace import PastSession, SessionPace
 from closedloop.planning.past import Past
 from closedloop.planning.plan import Plan, PlannedFor, make_plan, plan_of_protocol
-from closedloop.planning.telling import days_in_words, plan_lines, protocol_lines
+from closedloop.planning.telling import days_in_words, hours_text, plan_lines, protocol_lines
+from tests.unit.days import pixels, site_table, stimulus, stimulus_columns
 from tests.unit.planning.toy_days import N_SITES, USUAL, ToyDay, ToySubject, protocol
 
 PACE = SessionPace(
@@ -185,6 +192,42 @@ def test_after_day_0_the_noise_is_observed_and_the_changes_are_assumed(two_days:
     assert plan.epsilons[1].size == pytest.approx(0.045 * 10**1.15 / 2.7)
 
 
+def quiet_day(n_sites: int = N_SITES) -> tuple[ObservedDay, np.ndarray]:
+    """Return day 0 of a study that attacks nothing on it, with counts, and its noise by hand."""
+    n_clean, n_repetitions = 40, 3
+    random = np.random.default_rng(3)
+    shown = random.normal(10, 2, (n_clean, 1, n_sites)) + random.normal(0, 1.5, (n_clean, n_repetitions, n_sites))
+    shown[:, :, 1] *= 7  # another unit of rates is no other noise
+    shown[0, 0, 2] = np.nan
+    rows = [stimulus("clean", "clean", place, repetitions=n_repetitions) for place in range(n_clean)]
+    stimuli = StimulusSet(stimulus_columns(rows), pixels(n_clean))
+    sites = site_table(0, index_of={electrode: electrode for electrode in range(n_sites)}).chosen()
+    index = np.repeat(np.arange(n_clean), n_repetitions)
+    session = DayResponses(stimuli, sites, {"image_index": index}, shown.reshape(-1, n_sites))
+    degrees = np.isfinite(shown).sum(axis=(0, 1)) - n_clean
+    mean = np.nanmean(shown, axis=1, keepdims=True)
+    noise = np.nansum((shown - mean) ** 2, axis=(0, 1)) / degrees / mean[:, 0].var(axis=0, ddof=1)
+    return observe(session, day=0, reliability=np.full(n_sites, 0.6), used=0.9), noise
+
+
+def test_a_day_without_attacks_tells_the_noise_and_no_reliability_is_assumed_after_it() -> None:
+    day, noise = quiet_day()
+    assert not tells_anything(day)
+    assert tells_noise(day)
+    np.testing.assert_allclose(day.noise, noise)
+    own = protocol(attack={"first_day": 1})
+    past = Past((), SessionPace((), 0.2), tuple(range(N_SITES)), own, quiet=(day,))
+    plan = make_plan(own, past, PlannedFor("m", simulated=True), day=1, hours=None)
+    assert plan.days == (0,)
+    assert not any("Reliability" in line for line in plan.assumptions)
+    assert "the noise is that of day 0, as its clean images repeated" in plan.assumptions[0]
+    assert {site.reliability for site in plan.epsilons[0].sites} == {0.6}
+    basis = past.basis(own, day=1, reliability=AssumedReliability(0.8, 2))
+    np.testing.assert_allclose(basis.law.site_clean, noise)
+    assert basis.law.clean == pytest.approx(noise.mean())
+    assert basis.used == 0.9
+
+
 def test_hours_are_those_of_the_median_pace(two_days: tuple[ToyDay, ...]) -> None:
     plan = planned(two_days, 2)
     hours = plan.hours
@@ -260,3 +303,27 @@ def test_a_protocol_with_one_image_a_site_has_no_growth_to_tell() -> None:
 )
 def test_days_in_words(days: tuple[int, ...], words: str) -> None:
     assert days_in_words(days) == words
+
+
+def test_a_plan_says_how_many_images_levels_and_sites_its_ladders_show_and_how_long_they_take() -> None:
+    shipped = read_protocol(shipped_protocols()["level_ladders"])
+    plan = plan_of_protocol(shipped, day=1, hours=None)
+    [ladders] = plan.ladders
+    assert (ladders.n_images, ladders.n_sites, ladders.n_pairs, ladders.n_levels) == (20, 2, 40, 11)
+    assert ladders.names == ("robust", "vanilla", "plain", "smooth")
+    assert (ladders.n_made, ladders.n_presentations) == (1_760, 3_520)
+    assert ladders.n_presentations == plan.presentations["arms"]
+    [line] = [one for one in plan_lines(plan) if one.startswith("Levels: ")]
+    assert "11 levels x 40 pairs of 20 images and 2 sites: 1,760 images, each shown 2 times, in 3,520 present" in line
+    assert hours_text(plan.hours.expected * 3_520 / plan.n_presentations) in line
+    assert line in protocol_lines(plan)
+    assert plan_of_protocol(shipped, day=0, hours=None).ladders == ()
+    assert "ladders" not in plan_of_protocol(shipped, day=0, hours=None).as_json()
+
+
+def test_a_ladder_of_the_section_objectives_is_told_likewise() -> None:
+    one = StatedObjective(name="up", kind="level", n_sites=2, n_images=3, targets=(0.0, 1.0), repetitions=5)
+    plan = plan_of_protocol(USUAL.model_copy(update={"objectives": (one,)}), day=1, hours=None)
+    [ladder] = plan.ladders
+    assert (ladder.names, ladder.n_made, ladder.n_presentations) == (("up",), 12, 60)
+    assert plan.presentations["objectives"] == 60
