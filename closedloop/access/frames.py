@@ -29,6 +29,7 @@ _OF_JOURNAL = {
     "on_frames": "on_frames",
     "code": "code",
 }
+_HIDDEN = "true_"  # columns of what the hidden cortex of a simulation does
 _OF_NETWORK = "_units"  # ending of the estimates on artificial units: known without noise, but nothing hidden
 
 _ReadDay: TypeAlias = Callable[[PublishedFiles, int], pd.DataFrame]
@@ -95,9 +96,7 @@ def population_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     truth
         Whether to keep what the hidden cortex did.
     """
-    frame = _of_sessions(files, catalog.POPULATION_EFFECTS)
-    hidden = [name for name in frame.columns if name.startswith("true_")]
-    return _marked(frame if truth else frame.drop(columns=hidden), files)
+    return _of_sessions(files, catalog.POPULATION_EFFECTS, truth=truth)
 
 
 def objectives_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
@@ -110,9 +109,7 @@ def objectives_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     truth
         Whether to keep what the hidden cortex did.
     """
-    frame = _of_sessions(files, catalog.OBJECTIVE_EFFECTS)
-    hidden = [name for name in frame.columns if name.startswith("true_")]
-    return _marked(frame if truth else frame.drop(columns=hidden), files)
+    return _of_sessions(files, catalog.OBJECTIVE_EFFECTS, truth=truth)
 
 
 def arms_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
@@ -125,14 +122,15 @@ def arms_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     truth
         Whether to keep what the hidden cortex did.
     """
-    frame = _of_sessions(files, catalog.ARM_EFFECTS, read=_arms)
-    frame = frame.reindex(columns=[*frame.columns, *(name for name in OF_ARM_OBJECTIVE if name not in frame)])
-    return _marked(frame if truth else frame.drop(columns="true_change"), files)
+    frame = _of_sessions(files, catalog.ARM_EFFECTS, truth=truth, read=_arms)
+    return _marked(
+        frame.reindex(columns=[*frame.columns, *(name for name in OF_ARM_OBJECTIVE if name not in frame)]), files
+    )
 
 
 def foretold_frame(files: PublishedFiles) -> pd.DataFrame:
     """Return what models foretold of arms' attacks, of all days that have any; no row where no day has."""
-    return _marked(_of_sessions(files, catalog.ARM_FORETOLD), files)
+    return _of_sessions(files, catalog.ARM_FORETOLD, truth=True)
 
 
 def evolution_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
@@ -145,8 +143,7 @@ def evolution_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     truth
         Whether to keep what the hidden cortex did.
     """
-    frame = _of_sessions(files, catalog.EVOLUTION_EFFECTS)
-    return _marked(frame if truth else frame.drop(columns="true_hz"), files)
+    return _of_sessions(files, catalog.EVOLUTION_EFFECTS, truth=truth)
 
 
 def evolution_gains_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
@@ -159,8 +156,7 @@ def evolution_gains_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame
     truth
         Whether to keep what the hidden cortex did.
     """
-    frame = _of_sessions(files, catalog.EVOLUTION_GAINS)
-    return _marked(frame if truth else frame.drop(columns="true_difference"), files)
+    return _of_sessions(files, catalog.EVOLUTION_GAINS, truth=truth)
 
 
 def planes_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
@@ -173,9 +169,7 @@ def planes_frame(files: PublishedFiles, *, truth: bool) -> pd.DataFrame:
     truth
         Whether to keep what the hidden cortex did.
     """
-    frame = _of_sessions(files, catalog.PLANE_CURVATURES)
-    hidden = [name for name in frame.columns if name.startswith("true_")]
-    return frame if truth else _marked(frame.drop(columns=hidden), files)
+    return _of_sessions(files, catalog.PLANE_CURVATURES, truth=truth)
 
 
 def plane_places_frame(files: PublishedFiles, day: int) -> pd.DataFrame:
@@ -337,16 +331,25 @@ def _arms(files: PublishedFiles, day: int, file: TableFile) -> pd.DataFrame:
 
 
 def _of_sessions(
-    files: PublishedFiles, file: TableFile, *, read: Callable[[PublishedFiles, int, TableFile], pd.DataFrame] = _dated
+    files: PublishedFiles,
+    file: TableFile,
+    *,
+    truth: bool,
+    read: Callable[[PublishedFiles, int, TableFile], pd.DataFrame] = _dated,
 ) -> pd.DataFrame:
-    """Return an optional table of all sessions that have it, with their days; no row where none has."""
+    """Return an optional table of all sessions that have it, with their days, the hidden truth if asked for.
+
+    No row where no session has it.
+    """
     nothing = pd.DataFrame({name: [] for name in ("day", "session", *file.layout.columns)})
     tables = [
         seen.read_together(day, file, partial(_numbered, read, seen, day, number, file))
         for day, number in files.sessions_with(file)
         for seen in [files.seen_from(day, number)]
     ]
-    return _marked(pd.concat(tables, ignore_index=True) if tables else nothing, files)
+    frame = pd.concat(tables, ignore_index=True) if tables else nothing
+    hidden = [name for name in frame.columns if name.startswith(_HIDDEN)]
+    return _marked(frame if truth else frame.drop(columns=hidden), files)
 
 
 def _numbered(

@@ -190,8 +190,10 @@ def _some_queue(protocol: Protocol, day: int) -> ImageQueue:
 def _presented(rows: PlannedRows) -> tuple[list[int], list[int]]:
     """Return each image's clean one and its repetitions, in the order of the stimulus set."""
     place = {str(row["image_id"]): number for number, row in enumerate(rows.images)}
-    changed = [*rows.attacks, *rows.raised, *rows.controls, *rows.probes, *rows.population, *rows.objectives]
-    changed += rows.of_arms
-    clean_index = [*range(len(rows.images)), *(place[str(row["image_id"])] for row in changed)]
+    before = [*rows.attacks, *rows.raised, *rows.controls, *rows.probes, *rows.population, *rows.planes]
+    before += rows.objectives
+    clean_index = [*range(len(rows.images)), *(place[str(row["image_id"])] for row in before)]
     clean_index += range(len(clean_index), len(clean_index) + len(rows.evolution))  # no clean image lies beneath
-    return clean_index, [int(row.get("repetitions", 1)) for row in [*rows.images, *changed, *rows.evolution]]
+    clean_index += [place[str(row["image_id"])] for row in rows.of_arms]
+    shown = [*rows.images, *before, *rows.evolution, *rows.of_arms]
+    return clean_index, [int(row.get("repetitions", 1)) for row in shown]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from closedloop import Study
 from closedloop.access.files import published_files
 from closedloop.artifacts import catalog
 from closedloop.artifacts.files.kinds import StudyFile
-from closedloop.artifacts.study import StudyPaths
+from closedloop.artifacts.records.sequence import Block
+from closedloop.artifacts.study import StudyDocument, StudyPaths
+from closedloop.artifacts.tables import as_columns
 from closedloop.errors import ClosedLoopError, DocumentError, ProtocolError, StudyError
 from tests.unit.access.studies import SITES, Made, make_study
 from tests.unit.days import pixels
@@ -215,3 +218,26 @@ def test_a_folder_in_the_place_of_the_protocol_is_refused(study: Study) -> None:
     path.mkdir()
     with pytest.raises(ProtocolError, match=r"protocol.yaml: expected a file, found a folder"):
         closedloop.open_study(study.path)
+
+
+def test_a_days_two_sessions_are_told_apart_by_the_column_session(tmp_path: Path) -> None:
+    root = make_study(tmp_path / "study")
+    paths = StudyPaths(root)
+    StudyDocument.read(paths.study).model_copy(update={"rounds": 2}).write(paths.study)
+    paths.protocol.write_text(paths.protocol.read_text() + "rounds: 2\n")
+    shutil.copytree(paths.day(1).root, paths.at(Block(1, 2)).day(1).root)
+    for block, answers in ((Block(1), (3.0, 4.0)), (Block(1, 2), (7.0, 8.0))):
+        session = Made(paths.at(block), 1, simulated=True)
+        usual: dict[str, Any] = {
+            name: "" if column.dtype == "string" else 0
+            for name, column in catalog.EVOLUTION_EFFECTS.layout.columns.items()
+        }
+        rows = [usual | {"response_hz": answer, "true_hz": 1.0} for answer in answers]
+        session.write(catalog.EVOLUTION_EFFECTS, as_columns(rows, catalog.EVOLUTION_EFFECTS.layout))
+        session.publish("evaluate")
+    shown = closedloop.open_study(root).evolution()
+    assert shown[["day", "session", "response_hz"]].values.tolist() == [
+        [1, number, answer] for number, answers in ((1, (3.0, 4.0)), (2, (7.0, 8.0))) for answer in answers
+    ]
+    assert "true_hz" not in shown
+    assert shown.attrs["simulated"]

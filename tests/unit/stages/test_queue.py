@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from closedloop.artifacts.catalog import QUEUE
+from closedloop.artifacts.catalog import IMPORTED_IMAGES, IMPORTED_RESPONSES, QUEUE
 from closedloop.artifacts.day.plan import PLANNED_ITEMS
 from closedloop.artifacts.day.queue import USES, ImageQueue, QueuedImage
 from closedloop.artifacts.tables import as_columns, read_table, write_table
@@ -144,3 +144,26 @@ def test_images_of_a_day_that_ended_early_are_offered_again_where_nothing_of_the
     table = read_table(made.working / "uses.parquet", USES)
     assert not again & set(table["image_id"])
     assert {today.clean[7].image_id, today.clean[0].image_id} <= set(table["image_id"])
+
+
+def test_images_that_were_imported_are_drawn_on_no_later_day_either(tmp_path: Path) -> None:
+    """They are told by their pixels: imported are some of the images that each of two days would have had."""
+    plain = [queued_today(tmp_path / "plain", day=day)[0] for day in (0, 1)]
+    drawn = [ImageQueue.read(QUEUE.published(made.paths, day + 1)).clean for day, made in enumerate(plain)]
+    imported = [one.image_id for day in drawn for one in day[:3]]
+    root = tmp_path / "imported"
+    made = context(root, "queue", n_per_category=10, images={"clean_per_day": 8})
+    pool = open_study_pool(made.study, None)
+    for file in (IMPORTED_IMAGES, IMPORTED_RESPONSES):
+        file.published(made.paths, 0).parent.mkdir(parents=True, exist_ok=True)
+    IMPORTED_IMAGES.write(
+        IMPORTED_IMAGES.published(made.paths, 0),
+        {"images": np.stack([pool.load(name) for name in imported])},
+        simulated=True,
+    )
+    IMPORTED_RESPONSES.published(made.paths, 0).touch()
+    for day in (0, 1):
+        queued_today(root, day=day)
+        clean = {one.image_id for one in ImageQueue.read(QUEUE.published(made.paths, day + 1)).clean}
+        assert len(clean) == 8
+        assert not clean & set(imported)

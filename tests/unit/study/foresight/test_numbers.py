@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from closedloop.artifacts import catalog
+from closedloop.artifacts.day.queue import QueuedImage
+from closedloop.artifacts.naming import derive_seed
+from closedloop.artifacts.protocol.plane import ImagePlanes
 from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.attacks.balls import radius_at
 from closedloop.attacks.lattice.grid import budget_of
 from closedloop.errors import ImageError, ProtocolError, SessionError
 from closedloop.stages import plan, schedule
+from closedloop.stages.arms.rows import pairs_of_day
 from closedloop.stages.from_protocol.session import screen_of
+from closedloop.stages.schedule import order_presentations
 from closedloop.study.foresight.numbers import Asked, problems, refuse_too_few
-from closedloop.study.foresight.sessions import separation_not_kept
+from closedloop.study.foresight.sessions import nearest_twins_min, separation_not_kept
 from rig.display.placement import place
 from tests.unit.days import SMOKE, context, image_queue, protocol, site_table, stimulus, write_stimuli
 from tests.unit.messages import refused
@@ -243,3 +250,37 @@ def test_images_that_do_not_last_are_refused_with_how_long_they_last(n_images: i
     with refused(ImageError, "/images: expected at least 131 images for 4 days", f"which last for {lasts}."):
         refuse_too_few(asked, n_images=n_images, place="/images")
     refuse_too_few(asked, n_images=131, place="/images")
+
+
+def test_planes_evolving_images_and_arms_are_where_the_stages_put_them_in_the_order() -> None:
+    """Twins of a plane are its images; arms come last, and evolving images have no clean one."""
+    sections: dict[str, Any] = {
+        "images": {"clean_per_day": 4, "anchors": 2, "normalizers": 2},
+        "sites": {"n_sites": 1},
+        "attack": {"anchors_per_site": 1, "fresh_images_per_site": 0, "epsilons": [10.0]},
+        "controls": {"n_images": 0},
+        "evolution": {"n_sites": 1, "images": 5, "parents": 2, "compared": 2},
+        "arms": {"n_pairs": 2, "arms": [{"name": "paper", "search": "paper31"}]},
+        "presentation": {"twin_separation_min": 0.0},
+    }
+    plane = ImagePlanes(n_sites=1, days=(1,), side=3, repetitions=3)
+    made = protocol(**sections).model_copy(update={"plane": plane, "days": 2})
+    images = made.images
+    n_plane = len(made.plane.places)
+    beneath = [*range(4), *range(4, 6), *range(6, 8), 8]  # clean, anchors, normalizers, the plane's middle
+    repetitions = [images.clean_repetitions] * 4 + [images.anchor_repetitions] * 2
+    repetitions += [images.normalizer_repetitions] * 2 + [made.plane.repetitions]
+    assert n_plane
+    changed = [4, *[8] * n_plane]
+    repetitions += [made.attack.repetitions, *[made.plane.repetitions] * n_plane]
+    beneath += changed
+    beneath += range(len(beneath), len(beneath) + 7)
+    repetitions += [1] * 5 + [2] * 2
+    seed = derive_seed(made.seed, "nobody", 1, "plan", "pairs of arms")
+    anchors = [QueuedImage(image_id=name, category="") for name in "ab"]
+    beneath += [4 + "ab".index(image.image_id) for image, _ in pairs_of_day(anchors, (0,), seed=seed)]
+    repetitions += [made.arms.repetitions] * 2
+    _, nearest = order_presentations(
+        beneath, repetitions, made, seed_of=partial(derive_seed, made.seed, "nobody", 1, "schedule")
+    )
+    assert nearest_twins_min(made, subject="nobody", block=Block(1), sites=(0,)) == nearest
