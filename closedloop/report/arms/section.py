@@ -96,10 +96,10 @@ def _which_pairs(sessions: Sequence[SessionArms]) -> str:
     )
     if any(pairs != next(iter(made.values())) for pairs in made.values()):
         return (
-            "Arms attacked the first of the same list of pairs of an image and a site, each as many as its share was; "
-            "differences are on those that both attacked"
+            "Arms had the first of the same list of pairs of an image and a site, each as many as its share was; "
+            "differences are on those that both had"
         )
-    every = "Every arm attacked the same pairs of an image and a site"
+    every = "Every arm had the same pairs of an image and a site"
     if any(pairs != next(iter(measured.values())) for pairs in measured.values()):
         return f"{every}, of which not all were measured of every arm; differences are on those that were of both"
     return every

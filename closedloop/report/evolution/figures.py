@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from closedloop.analysis.intervals import half_width_95
@@ -42,6 +43,7 @@ def over_generations(sessions: Sequence[Columns]) -> Figure:
         drawing.note_numbers(axes, f"hidden truth, {over}", x, mean)
     axes.axhline(0, color=drawing.SOFT, linewidth=0.8)
     axes.set_xlabel("generation")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("response (SD over natural images)")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure

@@ -16,6 +16,7 @@ from closedloop.report.reading import DayRecord
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, rate, span
 
+_LEAST_PX = 480
 _SAID = {EVOLVED_MEAN: "evolved", EVOLVED_NATURAL: "natural"}
 
 
@@ -44,6 +45,7 @@ def evolution_until(days: Sequence[DayRecord]) -> PageSection | None:
             plate(
                 over_generations(sessions),
                 "Responses over generations",
+                least_width_px=_LEAST_PX,
                 caption="Mean response to a generation's images, above that to natural images, in SD of their means. "
                 + _of_intervals(effects),
             ),

@@ -108,7 +108,7 @@ def test_the_page_says_so_and_shows_what_decided() -> None:
     table = section.tables[0]
     assert table.rows[0][:4] == ("day 2", "a", "36", "75.0 %")
     assert table.rows[0][6:] == ("0.250 ± 0.020", "90.0 %", "24")
-    assert section.intro.startswith("Arms attacked the first of the same list of pairs")
+    assert section.intro.startswith("Arms had the first of the same list of pairs")
     plain = arms_of([day_record(1, None)])
     assert plain is not None
     assert CORRECTED not in plain.intro
@@ -119,7 +119,7 @@ def test_all_arms_on_the_same_pairs_is_said_where_it_is_so_and_lost_ones_are_tol
     day = day_record(1, None)
     whole = arms_of([day])
     assert whole is not None
-    assert whole.intro.startswith("Every arm attacked the same pairs of an image and a site. ")
+    assert whole.intro.startswith("Every arm had the same pairs of an image and a site. ")
     assert day.arms is not None
     change = day.arms["change"].copy()
     change[3] = np.nan
