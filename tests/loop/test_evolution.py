@@ -33,7 +33,8 @@ def protocol_of_evolution(folder: Path) -> Path:
     """Write the smallest protocol with a day of three generations."""
     plain = yaml.safe_load(PROTOCOL.read_text())
     plain["rounds"] = len(ROUNDS)
-    plain["evolution"] = {"n_sites": N_SITES, "images": N_IMAGES, "components": 8, "parents": 2, "compared": COMPARED}
+    begin = {"images": N_IMAGES, "components": 8, "parents": 2}
+    plain["evolution"] = begin | {"n_sites": N_SITES, "last_spread": 0.5, "compared": COMPARED}
     plain["fit"]["in_rounds"] = "last"
     plain["simulation"]["headroom"] = True
     written = folder / "evolution.yaml"
@@ -69,6 +70,7 @@ def test_each_generation_follows_from_published_files_alone(study: Path) -> None
                 n_images=N_IMAGES,
                 step_size=0.3,
                 seed=derive_seed(seed, subject, "evolution", site),
+                spread=0.5 if block == ROUNDS[-1] else 1.0,
             )
             np.testing.assert_array_equal(codes[own], found.codes)
             shown = read_stimulus_set(read, 1).images[table["image_index"][own]]

@@ -126,6 +126,7 @@ def make_evolution(
             n_images=section.images,
             step_size=section.step_size,
             seed=seed_of(site),
+            spread=section.last_spread if wanted else 1.0,
         )
         made.append(_of_site(code, natural, site, search, number=len(generations), wanted=wanted))
     table = {name: np.concatenate([one.columns[name] for one in made]) for name in made[0].columns}

@@ -84,7 +84,15 @@ def start_of(codes: Floats, responses: Floats, *, n_parents: int) -> Floats:
     return np.asarray(weights / weights.sum() @ codes[best])
 
 
-def evolve(start: Floats, shown: Sequence[Generation], *, n_images: int, step_size: float, seed: int) -> Evolved:
+def evolve(
+    start: Floats,
+    shown: Sequence[Generation],
+    *,
+    n_images: int,
+    step_size: float,
+    seed: int,
+    spread: float = 1.0,
+) -> Evolved:
     """Return the next generation of a site's images.
 
     A response that is missing counts as its generation's median, neither good nor bad; a generation of which more than
@@ -102,6 +110,8 @@ def evolve(start: Floats, shown: Sequence[Generation], *, n_images: int, step_si
         SD of the first generation, in SD of natural images.
     seed
         Of the site's search: the same one gives the same images.
+    spread
+        Of the next generation around the mean, of that which the search draws.
     """
     import cma  # noqa: PLC0415 - it loads for two seconds, and only evolution asks for it
 
@@ -126,5 +136,7 @@ def evolve(start: Floats, shown: Sequence[Generation], *, n_images: int, step_si
         responses = np.where(known, one.responses, np.median(one.responses[known]))
         search.tell(list(one.codes), (-responses).tolist())
         n_told += 1
-    codes = np.array(search.ask(), dtype=np.float64)
-    return Evolved(np.array(search.mean, dtype=np.float64), codes, n_told, float(search.sigma))
+    codes, mean = np.array(search.ask(), dtype=np.float64), np.array(search.mean, dtype=np.float64)
+    if spread < 1:
+        codes = mean + spread * (codes - mean)
+    return Evolved(mean, codes, n_told, float(search.sigma))

@@ -51,6 +51,11 @@ class Evolution(Section):
     step_size: Annotated[float, Field(ge=1e-3, le=10)] = Field(
         default=0.3, description="SD of the first generation, in the SD that natural images have along each component"
     )
+    last_spread: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="spread of the generation of a day's last session, of that which the search would draw: it shows what "
+        "the search has come to, rather than how far it still looks around",
+    )
     compared: CountOrNone = Field(
         default=20,
         description="showings, in a day's last session, of the image at the distribution's mean and of the natural one",

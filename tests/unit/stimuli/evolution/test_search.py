@@ -51,6 +51,14 @@ def test_on_a_hill_it_finds_the_top() -> None:
     assert found.n_told == 80
 
 
+def test_a_narrower_generation_lies_in_the_same_directions_around_the_same_mean() -> None:
+    shown, found = run(hill, 5)
+    half = evolve(np.zeros(N), shown, n_images=N_IMAGES, step_size=0.3, seed=SEED, spread=0.5)
+    np.testing.assert_array_equal(half.mean, found.mean)
+    np.testing.assert_allclose(half.codes - half.mean, (found.codes - found.mean) / 2)
+    assert hill(half.codes).mean() > hill(found.codes).mean()
+
+
 def test_gone_through_again_it_is_the_search_that_never_stopped() -> None:
     shown, found = run(hill, 6)
     random = np.random.default_rng(SEED)
