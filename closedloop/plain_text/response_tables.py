@@ -13,8 +13,9 @@ from pathlib import Path
 from closedloop.errors import DocumentError
 from closedloop.storage import read_bytes
 
-_FIRST_COLUMNS = ["image", "repetition"]
 _IMAGE, _RESPONSE, _SITES, _TRIALS = "image", "response", ("site", "neuroid_id"), ("repetition", "trial")
+_FIRST_COLUMNS = [_IMAGE, _TRIALS[0]]
+_NO_SITES = frozenset((_IMAGE, *_SITES, *_TRIALS))
 _AVERAGE = "0"  # stands for the repetition where a table has none
 
 _Row = tuple[int, Sequence[str]]  # the line on which it ends, and its fields
@@ -112,8 +113,8 @@ def read_any_response_table(path: Path, *, name_of: Callable[[str], str] = os.pa
     names = header[1]
     if _RESPONSE in names:
         return _long_table(path, names, body, name_of=name_of)
-    if names[:2] == _FIRST_COLUMNS:
-        return read_response_table(path, name_of=name_of)
+    if names[:1] == [_IMAGE] and names[1:2] and names[1] in _TRIALS:
+        return _wide_table(path, [*_FIRST_COLUMNS, *names[2:]], body, name_of=name_of)
     if names[:1] == [_IMAGE]:
         with_repetition = [(line, [row[0], _AVERAGE, *row[1:]]) for line, row in body]
         return _wide_table(path, [_IMAGE, _FIRST_COLUMNS[1], *names[1:]], with_repetition, name_of=name_of)
@@ -211,6 +212,12 @@ def _check_columns(path: Path, names: Sequence[str]) -> None:
         raise DocumentError(
             f"{path}: expected a name for every column, found none for column {names.index('') + 1}. Name it, or take "
             "out the comma that makes it."
+        )
+    if other := [name for name in names[2:] if name in _NO_SITES]:
+        raise DocumentError(
+            f"{path}: expected a column for each site behind image and repetition, found {other[0]} among them. "
+            "Put repetitions into the second column, take out what is no site, or, in a table with a line for each "
+            "response, name the column of the numbers response."
         )
     if list(names[:2]) != _FIRST_COLUMNS or len(names) < 3 or len(set(names)) < len(names):
         raise DocumentError(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
-from closedloop.artifacts.amended.standing import standing
+from closedloop.artifacts.amended.standing import standing, withdrawals
 from closedloop.artifacts.manifest import MANIFEST_NAME, FileEntry, read_manifest
 from closedloop.artifacts.records.amendments import Amendment, read_amendments, whole_amendments
 from closedloop.artifacts.study import StudyPaths
@@ -57,7 +58,19 @@ def imported_fault(paths: StudyPaths) -> str:
 def said(line: Amendment) -> str:
     """Return what an `import_responses` line says, in words."""
     n_images, n_sites = line.after.get(N_IMAGES, "?"), line.after.get(N_SITES, "?")
+    instead = f" in place of those from {line.before[SOURCE]}" if SOURCE in line.before else ""
     return (
         f"imported responses of {n_sites} sites to {n_images} images from {line.after.get(SOURCE, '?')}, recorded "
-        "elsewhere: the study's model begins fitted to them"
+        f"elsewhere{instead}: the study's model begins fitted to them"
     )
+
+
+def replaced_by(amendments: Sequence[Amendment]) -> dict[int, int]:
+    """Return which line's imported responses stand in place of which line's, by their numbers."""
+    back = withdrawals(amendments)
+    numbers = [
+        number
+        for number, line in enumerate(amendments, start=1)
+        if line.kind == "import_responses" and number not in back
+    ]
+    return dict(pairwise(numbers))

@@ -116,17 +116,21 @@ class ToldLine:
         Of the line, from 1; `closedloop withdraw` takes it.
     taken_back_by
         Number of the line that took it back; None where it stands.
+    replaced_by
+        Number of the line that put others in place of what it imported; None where nothing did.
     """
 
     number: int
     line: Amendment
     taken_back_by: int | None
+    replaced_by: int | None = None
 
     @property
     def words(self) -> str:
         """What was decided, and whether it still stands."""
         back = f" (taken back by line {self.taken_back_by})" if self.taken_back_by else ""
-        return f"{in_words(self.line)}{back}"
+        instead = f" (no longer: line {self.replaced_by} replaced them)" if self.replaced_by else ""
+        return f"{in_words(self.line)}{back}{instead}"
 
     @property
     def of_day(self) -> str:
@@ -144,7 +148,8 @@ def told(amendments: Sequence[Amendment]) -> tuple[ToldLine, ...]:
     """Return all lines of a study with their numbers, in order."""
     back = withdrawals(amendments)
     numbers = {id(line): number for number, line in enumerate(amendments, start=1)}
+    replaced = imported.replaced_by(amendments)
     return tuple(
-        ToldLine(number, line, numbers[id(back[number])] if number in back else None)
+        ToldLine(number, line, numbers[id(back[number])] if number in back else None, replaced.get(number))
         for number, line in enumerate(amendments, start=1)
     )

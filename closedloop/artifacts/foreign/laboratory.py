@@ -17,60 +17,126 @@ from numpy.typing import NDArray
 
 from closedloop.confined.protocol import Answer
 
-_MOST_BYTES = 4 << 30
 _MOST_TEXTS = 5_000_000
 _LONGEST_TEXT = 1000
 _MOST_LISTED = 40
+_BLOCK_BYTES = 16 << 20
 _LAYOUTS = (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED, h5py.h5d.COMPACT)
+_SIMULATED = "simulated"
+_SAYS_NO = frozenset(("", "0", "false", "no", "none"))
 
 
 class _UnfitError(Exception):
     """The file is whole, and not as asked."""
 
 
-def describe(path: str) -> Answer:
-    """Return the datasets of a file by name, each with its shape and type, and its mark of simulated data, if any."""
-    with h5py.File(path, "r") as file:
-        mark = file.attrs.get("simulated") if "simulated" in file.attrs else None
-        return {"datasets": _listed(file), "simulated": bool(mark) if np.isscalar(mark) else False}, []
-
-
-def read(path: str, names: Mapping[str, Sequence[str]], most_bytes: int = _MOST_BYTES) -> Answer:
-    """Read what is asked for.
+def describe(path: str, names: Mapping[str, Sequence[str]], most_bytes: int) -> Answer:
+    """Return what a file holds, before any of its values is read.
 
     Parameters
     ----------
     path
         The file.
     names
-        By role the names that the dataset may have, of which the first that is there is read.
+        By role the names that the dataset may have, of which the first that is there is taken.
     most_bytes
-        Of all values together.
+        Of the values of all of them together, unpacked.
 
     Returns
     -------
     Answer
-        By role name, shape, type and dimensions of what was found, numbers or texts, and a part each; or, under
-        "other", what was expected and what was found.
+        Datasets by name, each with its shape and type; whether the file or its responses are marked as simulated; how
+        many bytes of values there are to read; or, under "other", what was expected and what was found.
     """
     with h5py.File(path, "r") as file:
-        described, parts, n_bytes = dict[str, Any](), list[Any](), 0
+        listed = _listed(file)
         try:
-            for role, candidates in names.items():
-                name = next((one for one in candidates if _is_there(file, one)), None)
-                if name is None:
-                    continue
-                dataset = _dataset(file, name)
-                n_bytes += math.prod(dataset.shape) * max(dataset.dtype.itemsize, 1)
-                if n_bytes > most_bytes:
-                    raise _UnfitError(f"at most {most_bytes >> 20:,} MB of values", f"more, up to {name}")
-                said, part = _values(dataset, name)
-                described[role] = {"name": name, "dimensions": _dimensions(dataset), **said}
-                parts.append(part)
+            chosen = _chosen(file, names)
         except _UnfitError as error:
-            expected, found = error.args
-            return {"other": [expected, found], "datasets": _listed(file)}, []
-        return {"found": described, "datasets": _listed(file)}, parts
+            return {"other": list(error.args), "datasets": listed}, []
+        n_bytes = sum(math.prod(one.shape) * max(one.dtype.itemsize, 1) for one in chosen.values())
+        if n_bytes > most_bytes:
+            found = f"{n_bytes >> 20:,} MB in {', '.join(map(_name, chosen.values()))}"
+            return {"other": [f"at most {most_bytes >> 20:,} MB of values", found], "datasets": listed}, []
+        is_marked = any(_is_marked(one) for one in (file, *chosen.values()))
+        return {"datasets": listed, _SIMULATED: is_marked, "n_bytes": n_bytes}, []
+
+
+def _is_marked(thing: h5py.File | h5py.Dataset) -> bool:
+    """Return whether an attribute says that data are simulated, however it is written; what is unclear says so."""
+    mark = thing.attrs.get(_SIMULATED, None)
+    if mark is None or isinstance(mark, h5py.Empty):
+        return False
+    words = (one.decode(errors="replace") if isinstance(one, bytes) else one for one in np.ravel(mark))
+    return any(one.strip().lower() not in _SAYS_NO if isinstance(one, str) else bool(one) for one in words)
+
+
+def read(path: str, names: Mapping[str, Sequence[str]]) -> Answer:
+    """Read what is asked for, in blocks of rows.
+
+    Parameters
+    ----------
+    path
+        The file.
+    names
+        As for `describe`, which has looked at it.
+
+    Returns
+    -------
+    Answer
+        By role name, shape, type and dimensions of what was found, numbers or texts, and how many parts it is in; or,
+        under "other", what was expected and what was found.
+    """
+    described, texts = dict[str, Any](), dict[str, bytes]()
+    with h5py.File(path, "r") as file:
+        try:
+            for role, dataset in _chosen(file, names).items():
+                said, texts[role] = _kind(dataset)
+                described[role] = {"name": _name(dataset), "dimensions": _dimensions(dataset), **said}
+        except _UnfitError as error:
+            return {"other": list(error.args), "datasets": _listed(file)}, []
+    return {"found": described}, _parts_of(path, described, texts)
+
+
+def _parts_of(path: str, described: Mapping[str, Any], texts: Mapping[str, bytes]) -> Iterator[Any]:
+    """Yield the values of each dataset as they are read: of numbers a part a block, of texts one."""
+    with h5py.File(path, "r") as file:
+        for role, said in described.items():
+            if "texts" in said:
+                yield texts[role]
+                continue
+            for block in _blocks(_dataset(file, said["name"])):
+                values = np.ascontiguousarray(block)
+                yield values.astype(values.dtype.newbyteorder("="), copy=False).reshape(-1).view(np.uint8)
+
+
+def _rows_of_blocks(dataset: h5py.Dataset) -> list[tuple[int, int]]:
+    """Return which rows are read at once: some whole chunks, each of which is unpacked once."""
+    n_rows, *width = dataset.shape
+    if 0 in width:
+        return []
+    at_once = dataset.chunks[0] if dataset.chunks else 1
+    n_chunks = _BLOCK_BYTES // max(at_once * math.prod(width) * dataset.dtype.itemsize, 1)
+    step = at_once * max(n_chunks, 1)
+    return [(first, min(first + step, n_rows)) for first in range(0, n_rows, step)]
+
+
+def _blocks(dataset: h5py.Dataset) -> Iterator[NDArray[Any]]:
+    if not dataset.shape:
+        yield np.asarray(dataset[()])
+        return
+    for first, end in _rows_of_blocks(dataset):
+        yield dataset[first:end]
+
+
+def _chosen(file: h5py.File, names: Mapping[str, Sequence[str]]) -> dict[str, h5py.Dataset]:
+    """Return the dataset of each role that there is one for."""
+    found = ((role, next((one for one in names[role] if _is_there(file, one)), None)) for role in names)
+    return {role: _dataset(file, name) for role, name in found if name is not None}
+
+
+def _name(dataset: h5py.Dataset) -> str:
+    return str(dataset.name).lstrip("/")
 
 
 def _is_there(file: h5py.File, name: str) -> bool:
@@ -103,18 +169,18 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
     return found
 
 
-def _values(dataset: h5py.Dataset, name: str) -> tuple[dict[str, Any], Any]:
-    shape = list(dataset.shape)
+def _kind(dataset: h5py.Dataset) -> tuple[dict[str, Any], bytes]:
+    """Return shape and type, and the texts, where it has texts."""
+    shape, name = list(dataset.shape), _name(dataset)
     if h5py.check_string_dtype(dataset.dtype) is not None:
         if math.prod(dataset.shape) > _MOST_TEXTS:
             raise _UnfitError(f"at most {_MOST_TEXTS:,} texts in {name}", f"{math.prod(dataset.shape):,}")
-        texts = [_text(one, name) for one in np.ravel(dataset[()])]
-        return {"shape": shape, "texts": [len(one) for one in texts]}, b"".join(texts)
+        texts = [_text(one, name) for block in _blocks(dataset) for one in np.ravel(block)]
+        return {"shape": shape, "texts": [len(one) for one in texts], "n_parts": 1}, b"".join(texts)
     if dataset.dtype.kind not in "fiub":
         raise _UnfitError(f"numbers or texts in {name}", f"{dataset.dtype}"[:_LONGEST_TEXT])
-    values: NDArray[Any] = np.ascontiguousarray(dataset[()])
-    values = values.astype(values.dtype.newbyteorder("="), copy=False)
-    return {"shape": shape, "numbers": values.dtype.str}, values.reshape(-1).view(np.uint8)
+    n_parts = len(_rows_of_blocks(dataset)) if shape else 1
+    return {"shape": shape, "numbers": dataset.dtype.newbyteorder("=").str, "n_parts": n_parts}, b""
 
 
 def _text(value: Any, name: str) -> bytes:
@@ -125,12 +191,12 @@ def _text(value: Any, name: str) -> bytes:
 
 
 def _dimensions(dataset: h5py.Dataset) -> list[str]:
-    """Return the names of its axes, as netCDF and xarray give them; "" where it has none."""
+    """Return the names of its axes, as labels or as netCDF and xarray give them; "" where it has none."""
     names = []
     for axis in range(len(dataset.shape)):
         scales = dataset.dims[axis].keys() if dataset.attrs.get("DIMENSION_LIST") is not None else []
         scale = dataset.dims[axis][0].name if len(dataset.dims[axis]) else next(iter(scales), "")
-        names.append(posixpath.basename(scale or "")[:_LONGEST_TEXT])
+        names.append((dataset.dims[axis].label or posixpath.basename(scale or ""))[:_LONGEST_TEXT])
     return names
 
 

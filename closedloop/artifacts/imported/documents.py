@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.layouts import ArrayLayout, Dataset
+
+LEFT_OUT: Final = "left out"
+MISSING: Final = "missing"
+"""What `ImportedResponses.mapping` says besides where things came from."""
 
 
 class ImportedSite(Section):
@@ -34,7 +38,7 @@ class ImportedResponses(Document):
     source: str = Field(description="name of the file, without its folder")
     source_sha256: str
     format: Literal["csv", "hdf5", "brain-score"]
-    mapping: dict[str, str] = Field(description="which dataset, column or file gave what")
+    mapping: dict[str, str] = Field(description="which dataset, column or file gave what; what is left out and missing")
     code_version: str
     n_images: int = Field(ge=2)
     n_presentations: int = Field(ge=2, description="rows of the file: of averages one an image")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.artifacts.imported.axes import AxesError, check_words, in_order
 from closedloop.confined.asking import run_confined
 from closedloop.confined.protocol import ConfinedError, FunctionPlace, Limits
 from closedloop.errors import DocumentError
@@ -18,13 +20,13 @@ from closedloop.storage import reading
 
 _READ = FunctionPlace("closedloop.artifacts.foreign.laboratory", "read")
 _DESCRIBE = FunctionPlace("closedloop.artifacts.foreign.laboratory", "describe")
-_READ_BYTES_PER_S, _GROWTH = 20e6, 12.0  # a tenth of what was measured; what is packed grows
+_READ_BYTES_PER_S, _GROWTH = 20e6, 3.0  # a tenth of what was measured; texts take more than they say
+_MOST_BYTES = 4 << 30  # of values that are packed into a file: those of any larger file may be as many as its bytes
 
 _BRAIN_SCORE = ("__xarray_dataarray_variable__",)
 _RESPONSES = ("responses", "rates", "response", "data", *_BRAIN_SCORE)
 _IMAGES = ("images", "image", "image_id", "stimulus_id", "image_ids", "stimulus_ids", "filename", "image_file_name")
 _SITES = ("neuroids", "neuroid_id", "neuroid_ids", "sites", "site", "units", "channels")
-_IMAGE_AXES = ("presentation", "image", "images", "stimulus", "stimuli")
 
 Format = Literal["csv", "hdf5", "brain-score"]
 
@@ -65,11 +67,20 @@ class LaboratoryResponses:
 
 @dataclass(frozen=True)
 class DatasetNames:
-    """Which datasets of an HDF5 file hold what; None: those that are usual."""
+    """Which datasets of an HDF5 file hold what; None: those that are usual.
+
+    Attributes
+    ----------
+    responses, images, neuroids
+        Names of datasets.
+    axes
+        Of the responses, in order, each of `closedloop.artifacts.imported.axes.WORDS`; empty: as the file says.
+    """
 
     responses: str | None = None
     images: str | None = None
     neuroids: str | None = None
+    axes: tuple[str, ...] = ()
 
 
 def read_laboratory(path: Path, names: DatasetNames) -> LaboratoryResponses:
@@ -86,7 +97,29 @@ def read_laboratory(path: Path, names: DatasetNames) -> LaboratoryResponses:
     ------
     DocumentError
         It is none, or does not hold them; the message lists what it holds.
+    OptionError
+        An axis has no name that is known.
     """
+    check_words(names.axes)
+    found = _from_any(path, names)
+    for what, said in (("sites", found.sites), ("images", found.images)):
+        if other := next((one for one in said if not one.strip() or not one.isprintable()), None):
+            raise _nameless(path, what, other)
+        if "" in said:
+            raise _nameless(path, what, "")
+    return found
+
+
+def _nameless(path: Path, what: str, name: str) -> DocumentError:
+    return DocumentError(
+        f"{path}: expected names of {what} that can be printed, found {name[:40]!r}. Name them in the file."
+    )
+
+
+def _from_any(path: Path, names: DatasetNames) -> LaboratoryResponses:
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "none" if not path.exists() else "something else"
+        raise DocumentError(f"{path}: expected a file of responses, found {found}. Correct its name.")
     if path.suffix.lower() in (".csv", ".txt"):
         return _from_csv(path, names)
     if path.suffix.lower() in (".h5", ".hdf5", ".hdf", ".nc", ".nc4"):
@@ -118,23 +151,28 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
         with reading(path):
             n_bytes = path.stat().st_size
         limits = Limits.of_file(n_bytes, bytes_per_s=_READ_BYTES_PER_S, growth=_GROWTH)
-        about, _ = run_confined(_DESCRIBE, str(path), limits=limits)
-        answer, parts = run_confined(_READ, str(path), wanted, int(8 * n_bytes) + (1 << 24), limits=limits)
+        about, _ = run_confined(_DESCRIBE, str(path), wanted, max(_MOST_BYTES, n_bytes), limits=limits)
+        answer, parts = about, list[memoryview]()
+        if "other" not in about:
+            unpacked = max(n_bytes, int(about["n_bytes"]))
+            limits = Limits.of_file(unpacked, bytes_per_s=_READ_BYTES_PER_S, growth=_GROWTH)
+            answer, parts = run_confined(_READ, str(path), wanted, limits=limits)
         if "other" in answer:
             expected, otherwise = answer["other"]
-            raise _wrong(path, expected, otherwise, answer["datasets"])
+            raise _wrong(path, expected, otherwise, about["datasets"])
         found = _arrays(answer["found"], parts)
     except (ConfinedError, OSError, ValueError, KeyError, TypeError) as error:
         raise DocumentError(
             f"{path}: expected an HDF5 or netCDF-4 file, found a damaged one or none ({str(error)[:120]}). "
             "Copy it again."
         ) from None
-    holds = answer["datasets"]
+    holds = about["datasets"]
     for role, option in (("responses", "--responses"), ("images", "--images"), ("sites", "--neuroids")):
         if role not in found:
             raise _wrong(path, f"a dataset of {role} ({', '.join(wanted[role])})", f"none. Name it by {option}", holds)
     described = {role: f"dataset {one['name']}" for role, one in answer["found"].items()}
-    rates, index = _as_presentations(path, answer["found"], found, holds)
+    axes = names.axes or answer["found"]["responses"]["dimensions"]
+    rates, index = _as_presentations(path, axes, found, holds)
     images, pixels = _images(path, found["images"])
     sites = tuple(map(str, found["sites"].tolist()))
     shown, at = (list(dict.fromkeys(images)), dict[str, int]())
@@ -148,48 +186,42 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
 
 def _arrays(found: Mapping[str, Mapping[str, Any]], parts: Sequence[memoryview]) -> dict[str, NDArray[Any]]:
     """Return what was read as arrays: numbers of their type, texts as objects."""
-    arrays = dict[str, NDArray[Any]]()
-    for (role, lies), part in zip(found.items(), parts, strict=True):
+    arrays, coming = dict[str, NDArray[Any]](), iter(parts)
+    for role, lies in found.items():
         shape = tuple(int(n) for n in lies["shape"])
+        of_role = list(islice(coming, int(lies["n_parts"])))
         if "numbers" in lies:
-            arrays[role] = np.frombuffer(part, np.dtype(lies["numbers"])).reshape(shape)
+            values = np.empty(shape, np.dtype(lies["numbers"]))
+            content, begin = values.reshape(-1).view(np.uint8), 0
+            for part in of_role:
+                content[begin : begin + len(part)] = np.frombuffer(part, np.uint8)
+                begin += len(part)
+            if begin != len(content):
+                raise ValueError(f"{begin} of {len(content)} bytes of {role}")
+            arrays[role] = values
             continue
-        content, texts, begin = bytes(part), [], 0
+        text, texts, begin = bytes(of_role[0]), [], 0
         for length in lies["texts"]:
-            texts.append(content[begin : begin + int(length)].decode())
+            texts.append(text[begin : begin + int(length)].decode())
             begin += int(length)
         arrays[role] = np.array(texts, dtype=object).reshape(shape)
     return arrays
 
 
 def _as_presentations(
-    path: Path, described: Mapping[str, Any], found: Mapping[str, NDArray[Any]], holds: Mapping[str, str]
+    path: Path, axes: Sequence[str], found: Mapping[str, NDArray[Any]], holds: Mapping[str, str]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return responses, presentation x site, and which entry of the images each presentation shows."""
     values, n_images, n_sites = found["responses"], len(found["images"]), len(found["sites"].ravel())
     if values.dtype == object or values.dtype.kind not in "fiu" or found["sites"].ndim != 1:
         raise _wrong(path, "responses as numbers and a list of sites", f"{values.dtype}, {found['sites'].shape}", holds)
-    axes = described["responses"]["dimensions"]
-    if values.ndim == 3 and "time_bin" in axes:
-        at = axes.index("time_bin")
-        if values.shape[at] != 1:
-            raise _wrong(path, "one time bin, as is fitted", f"{values.shape[at]}. Average over the response's", holds)
-        values, axes = values.squeeze(at), [name for name in axes if name != "time_bin"]
-    if values.ndim == 2 and (
-        axes[1] in _IMAGE_AXES or (axes[0] not in _IMAGE_AXES and values.shape != (n_images, n_sites))
-    ):
-        values = values.T
-    if values.ndim == 3 and values.shape[0] == n_images and values.shape[2] == n_sites:  # image x repetition x site
-        n_repetitions = values.shape[1]
-        return (
-            values.reshape(-1, n_sites).astype(np.float64),
-            np.repeat(np.arange(n_images, dtype=np.int64), n_repetitions),
-        )
-    if values.shape != (n_images, n_sites):
-        shape = " x ".join(map(str, found["responses"].shape))
-        wanted = f"responses of {n_images} presentations x {n_sites} sites (or images x repetitions x sites)"
-        raise _wrong(path, wanted, f"{shape}. Name the datasets that belong together", holds)
-    return values.astype(np.float64), np.arange(n_images, dtype=np.int64)
+    try:
+        ordered = in_order(values, axes, n_images=n_images, n_sites=n_sites)
+    except AxesError as error:
+        expected, otherwise = error.args
+        raise _wrong(path, expected, otherwise, holds) from None
+    index = np.repeat(np.arange(n_images, dtype=np.int64), ordered.shape[1])
+    return ordered.reshape(-1, n_sites).astype(np.float64), index
 
 
 def _images(path: Path, found: NDArray[Any]) -> tuple[list[str], NDArray[np.uint8] | None]:

@@ -41,6 +41,12 @@ def import_responses(
         str | None,
         typer.Option(metavar="NAME", help="dataset with the sites' names  [default: neuroid_id, sites, ...]"),
     ] = None,
+    axes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...", help="axes of the responses: images,repetitions,sites  [default: by lengths and names]"
+        ),
+    ] = None,
     image_folder: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="where the named pictures are  [default: the file's folder]")
     ] = None,
@@ -66,9 +72,13 @@ def import_responses(
 
     request = ImportRequest(
         file,
-        DatasetNames(responses, images, neuroids),
+        DatasetNames(responses, images, neuroids, _names(axes)),
         image_folder,
-        tuple(name.strip() for name in sites.split(",")) if sites is not None else (),
+        _names(sites),
         electrodes,
     )
     typer.echo(visible(import_on_a_terminal(study, request, by=by, why=why)))
+
+
+def _names(option: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in option.split(",")) if option is not None else ()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from closedloop.artifacts.amended.words import in_words
 from closedloop.artifacts.catalog import IMPORTED_RESPONSES
-from closedloop.artifacts.imported.documents import ImportedResponses
+from closedloop.artifacts.imported.documents import LEFT_OUT, MISSING, ImportedResponses
 from closedloop.artifacts.study import StudyPaths
 from closedloop.commands.amending.noted import noted
 from closedloop.commands.interrupts import interruptible
@@ -50,8 +50,11 @@ def import_on_a_terminal(study: Path, request: ImportRequest, *, by: str | None,
 
 
 def _known(imported: ImportedResponses) -> str:
-    """Say what is known of the sites' noise."""
+    """Say what is known of the sites' noise, and what is missing."""
     found = sorted(site.reliability for site in imported.sites if site.reliability is not None)
+    lines = [
+        f"{capitalized(name)}: {imported.mapping[name]}." for name in (LEFT_OUT, MISSING) if name in imported.mapping
+    ]
     if not found:
-        return "No image comes twice: reliability and noise of the sites are unknown."
-    return f"Median reliability of the sites {found[len(found) // 2]:.2f}."
+        return " ".join(["No image comes twice: reliability and noise of the sites are unknown.", *lines])
+    return " ".join([f"Median reliability of the sites {found[len(found) // 2]:.2f}.", *lines])

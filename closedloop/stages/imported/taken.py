@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from closedloop import __version__
 from closedloop.analysis.dispersion import sigma
 from closedloop.analysis.reliability import mean_response, split_half_reliability
-from closedloop.artifacts.imported.documents import ImportedResponses, ImportedSite
+from closedloop.artifacts.imported.documents import LEFT_OUT, MISSING, ImportedResponses, ImportedSite
 from closedloop.artifacts.imported.laboratory import DatasetNames, LaboratoryResponses, read_laboratory
 from closedloop.errors import DocumentError, ImageError, OptionError, StudyError
 from closedloop.execution.progress import ProgressCallback
@@ -23,6 +23,8 @@ from closedloop.stimuli.decoding import load_square
 from closedloop.storage import sha256_file
 
 _LEAST_IMAGES = 10
+_LEAST_SD, _MOST_SD = 1e-12, 1e12  # in whatever unit: beyond, squares leave what numbers can hold
+_ROUNDING = 1e-9  # of a mean: what averaging leaves of equal numbers
 _NEUROID = re.compile(r"[A-Za-z0-9_]+-[0-9]{3,}")
 _MOST_LISTED = 5
 
@@ -110,10 +112,12 @@ def take_responses(
             f"{request.file}: expected {n_sites} sites, as sites.n_sites of the protocol has, found "
             f"{len(found.sites)}. Name some by --sites, or make the study with another protocol."
         )
+    missing = _said_of_missing(found)
     found, n_without = _with_responses(found, request.file)
     neuroids = _neuroids(found, request)
     pixels = _pixels(found, request, side_px=side_px, upright=upright, progress=progress)
-    document = _document(found, request, neuroids=neuroids, simulated=simulated, n_without=n_without)
+    told = {LEFT_OUT: f"{n_without} images without any response" if n_without else "", MISSING: missing}
+    document = _document(found, request, neuroids=neuroids, simulated=simulated, told=told)
     return TakenResponses(document, {"responses": found.rates, "image_index": found.image_index}, pixels)
 
 
@@ -156,16 +160,45 @@ def _with_responses(found: LaboratoryResponses, file: Path) -> tuple[LaboratoryR
         images=tuple(found.images[at] for at in kept),
         pixels=None if found.pixels is None else found.pixels[kept],
     )
-    for column, name in enumerate(found.sites):
-        values = kept_only.rates[:, column]
-        known = values[np.isfinite(values)]
-        if len(known) < _LEAST_IMAGES or known.min() == known.max():
-            raise DocumentError(
-                f"{file}: expected responses of site {name} that differ among images, found "
-                f"{'all of them alike' if len(known) >= _LEAST_IMAGES else f'{len(known)} of them'}. Leave it out by "
-                "--sites."
-            )
+    _refuse_sites_without_scale(kept_only, file)
     return kept_only, len(found.images) - len(kept)
+
+
+def _refuse_sites_without_scale(found: LaboratoryResponses, file: Path) -> None:
+    """Refuse sites whose z-scores would be none: what is fitted is each image's mean, in SD over images."""
+    faults = dict[str, str]()
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = mean_response(found.rates, found.image_index, n_images=len(found.images))
+        spread, largest = sigma(mean), np.nanmax(np.abs(np.where(np.isnan(mean), 0, mean)), axis=0)
+    for name, n_known, sd, level in zip(found.sites, np.isfinite(mean).sum(axis=0), spread, largest, strict=True):
+        if n_known < _LEAST_IMAGES:
+            faults[name] = f"responses to {n_known} images, of at least {_LEAST_IMAGES}"
+        elif sd <= _ROUNDING * level:
+            faults[name] = "images' means that are all alike"
+        elif not _LEAST_SD <= sd <= _MOST_SD or level > _MOST_SD:
+            faults[name] = f"an SD of {sd:.2g} over images, responses up to {level:.2g}"
+    if not faults:
+        return
+    names, (first, fault) = list(faults), next(iter(faults.items()))
+    which = f"site {first}" if len(names) == 1 else f"sites {', '.join(names[:_MOST_LISTED])}"
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    raise DocumentError(
+        f"{file}: expected responses of {which}{more} that differ among images, by an SD from {_LEAST_SD:g} to "
+        f"{_MOST_SD:g}, found {fault}{f' ({first})' if len(names) > 1 else ''}. Name the other sites by --sites, or "
+        "correct the file."
+    )
+
+
+def _said_of_missing(found: LaboratoryResponses) -> str:
+    """Say how many responses are missing, and of which site most are; empty where none is."""
+    missing = np.isnan(found.rates).sum(axis=0)
+    if not missing.sum():
+        return ""
+    most = int(missing.argmax())
+    return (
+        f"{missing.sum():,} of {found.rates.size:,} responses (NaN or empty), of {np.count_nonzero(missing)} of "
+        f"{len(missing)} sites, most of {found.sites[most]}: {missing[most]:,}"
+    )
 
 
 def _neuroids(found: LaboratoryResponses, request: ImportRequest) -> tuple[str, ...]:
@@ -255,20 +288,24 @@ def _by_name(folder: Path) -> dict[str, list[Path]]:
 
 
 def _document(
-    found: LaboratoryResponses, request: ImportRequest, *, neuroids: tuple[str, ...], simulated: bool, n_without: int
+    found: LaboratoryResponses,
+    request: ImportRequest,
+    *,
+    neuroids: tuple[str, ...],
+    simulated: bool,
+    told: Mapping[str, str],
 ) -> ImportedResponses:
     n_images = len(found.images)
     are_averages = len(found.image_index) == n_images
     mean = mean_response(found.rates, found.image_index, n_images=n_images)
     reliability = split_half_reliability(found.rates, found.image_index, seed=0)
     known = zip(found.sites, neuroids, reliability, sigma(mean), np.nanmean(mean, axis=0), strict=True)
-    left_out = {"left out": f"{n_without} images without any response"} if n_without else {}
     return ImportedResponses(
         simulated=simulated,
         source=request.file.name,
         source_sha256=sha256_file(request.file),
         format=found.format,
-        mapping={**found.mapping, **left_out},
+        mapping={**found.mapping, **{what: said for what, said in told.items() if said}},
         code_version=__version__,
         n_images=n_images,
         n_presentations=len(found.image_index),

@@ -7,7 +7,14 @@ of its first session and every refit are made from it; nobody takes it for a rec
 from __future__ import annotations
 
 from closedloop import __version__
-from closedloop.artifacts.amended.imported import CONTENT_SHA256, N_IMAGES, N_SITES, SOURCE, content_sha256
+from closedloop.artifacts.amended.imported import (
+    CONTENT_SHA256,
+    N_IMAGES,
+    N_SITES,
+    SOURCE,
+    content_sha256,
+    imported_line,
+)
 from closedloop.artifacts.catalog import IMPORTED_IMAGES, IMPORTED_RATES, IMPORTED_RESPONSES
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files
 from closedloop.artifacts.naming import derive_seed
@@ -81,8 +88,13 @@ def import_responses(
         N_SITES: str(len(document.sites)),
         CONTENT_SHA256: content,
     }
-    decision = Decision("import_responses", 0, (document.source_sha256,), {}, told)
-    return decide(paths, study, by=by, why=why, decision=lambda _lines: decision)
+
+    def decision(lines: tuple[Amendment, ...]) -> Decision:
+        earlier = imported_line(lines)
+        before = {} if earlier is None else {name: earlier.after[name] for name in told if name in earlier.after}
+        return Decision("import_responses", 0, (document.source_sha256,), before, told)
+
+    return decide(paths, study, by=by, why=why, decision=decision)
 
 
 def _publish(

@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 
 from closedloop.artifacts.amended.imported import is_imported
+from closedloop.artifacts.amended.words import told
 from closedloop.artifacts.catalog import IMPORTED_IMAGES, IMPORTED_RATES, IMPORTED_RESPONSES
 from closedloop.artifacts.imported.documents import ImportedResponses
 from closedloop.artifacts.imported.laboratory import DatasetNames
 from closedloop.artifacts.protocol.protocol import read_protocol
+from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.blackrock.arrays import MappedElectrode
 from closedloop.errors import ClosedLoopError, RecordingError, StudyError
@@ -88,6 +90,24 @@ def test_sites_are_chosen_and_named_as_the_recorder_names_them(paths: StudyPaths
     ]
 
 
+def test_what_is_missing_is_counted(paths: StudyPaths, tmp_path: Path) -> None:
+    trials = TRIALS.copy()
+    trials[0, 1], trials[3:5, 2, 0] = np.nan, np.nan
+    kept = take(paths, write(tmp_path / "a.h5", rates=trials))
+    assert kept.mapping["missing"] == ("5 of 144 responses (NaN or empty), of 3 of 3 sites, most of array1-003: 3")
+    rates, images = (file.read(file.published(paths, 0)) for file in (IMPORTED_RATES, IMPORTED_IMAGES))
+    assert np.isfinite(as_responses(rates, images).responses).all()
+
+
+def test_importing_again_says_what_is_replaced(paths: StudyPaths, tmp_path: Path) -> None:
+    take(paths, write(tmp_path / "first.h5"))
+    take(paths, write(tmp_path / "second.h5", rates=TRIALS + 1))
+    earlier, last = told(read_amendments(paths.amendments))[-2:]
+    assert earlier.words.endswith(f"(no longer: line {last.number} replaced them)")
+    assert "from second.h5, recorded elsewhere in place of those from first.h5: " in last.words
+    assert "no longer" not in last.words
+
+
 @pytest.mark.parametrize(
     ("what", "options", "said"),
     [
@@ -96,6 +116,10 @@ def test_sites_are_chosen_and_named_as_the_recorder_names_them(paths: StudyPaths
         ({"images": [f"{n}.png" for n in range(N_IMAGES)]}, {}, "expected a picture of '0.png' in"),
         ({"sites": ["a", "a", "b"]}, {}, "expected a name of its own for each site, found a twice"),
         ({"rates": TRIALS * [1, 0, 1]}, {}, "expected responses of site array1-001 that differ among images"),
+        ({"rates": np.broadcast_to([1.0, 2.0, 3.0, 4.0], (3, N_IMAGES, 4)).transpose(1, 2, 0)}, {}, ", ".join(SITES)),
+        ({"rates": TRIALS * [1, 1e200, 1]}, {}, "by an SD from 1e-12 to 1e+12, found an SD of"),
+        ({"rates": TRIALS * [1e-200, 1, 1]}, {}, "expected responses of site array1-003 that differ among images"),
+        ({"rates": 1e13 + TRIALS * [1, 1, 1e4]}, {}, "expected responses of sites array1-003, array1-001"),
         ({"rates": TRIALS * [1, np.nan, 1]}, {}, "expected responses of site array1-001 that differ among images"),
         ({"rates": TRIALS * [1, np.inf, 1]}, {}, "expected finite responses"),
         ({"rates": TRIALS[:5], "images": PICTURES[:5]}, {}, "expected responses to at least 10 images, found 5"),

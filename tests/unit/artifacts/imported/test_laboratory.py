@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from closedloop.artifacts.imported.laboratory import DatasetNames, LaboratoryResponses, read_laboratory
-from closedloop.errors import ClosedLoopError, DocumentError
+from closedloop.errors import ClosedLoopError, DocumentError, OptionError
 
 NAMES = DatasetNames()
 SITES = ["array1-003", "array1-001"]
@@ -120,6 +121,7 @@ def test_what_is_missing_is_said_with_what_the_file_holds(tmp_path: Path) -> Non
         read_laboratory(path, NAMES)
     with pytest.raises(DocumentError, match="expected responses of 6 presentations x 2 sites"):
         read_laboratory(write_hdf5(tmp_path / "b.h5", rates=np.ones((6, 5)), images=IMAGES, neuroids=SITES), NAMES)
+    (tmp_path / "a.mat").touch()
     with pytest.raises(DocumentError, match=r"expected a table \.csv, an HDF5 file"):
         read_laboratory(tmp_path / "a.mat", NAMES)
 
@@ -151,6 +153,99 @@ def test_more_than_the_file_can_hold_is_refused_before_it_is_read(tmp_path: Path
         file.create_dataset("rates", (1_000_000, 100_000), "f8", chunks=(1000, 1000), compression="gzip")
     with pytest.raises(DocumentError, match="expected at most"):
         read_laboratory(path, NAMES)
+
+
+def test_a_file_that_is_packed_well_is_read(tmp_path: Path) -> None:
+    """Counts of few spikes: 64 MB in a file of some hundred kB, in more blocks than one."""
+    counts = np.zeros((2000, 4000))
+    counts[:, 0] = np.arange(2000) % 7
+    path = write_hdf5(
+        tmp_path / "a.h5",
+        rates=counts,
+        images=[f"{number % 500}.png" for number in range(2000)],
+        neuroids=[f"u{number}" for number in range(4000)],
+    )
+    assert path.stat().st_size < counts.nbytes / 100
+    found = read_laboratory(path, NAMES)
+    assert np.array_equal(found.rates, counts)
+    assert len(found.images) == 500
+
+
+def test_a_small_file_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("rates", (6, 100_000_000), "f8", chunks=(6, 100_000), compression="gzip")
+        file.update({"images": IMAGES, "neuroids": SITES})
+    with pytest.raises(DocumentError, match=r"expected at most 4,096 MB of values, found 4,577 MB in rates"):
+        read_laboratory(tmp_path / "a.h5", NAMES)
+
+
+@pytest.mark.parametrize("mark", [True, 1, np.array([1]), np.array([0, 1]), "True", "yes", np.bytes_("1")])
+@pytest.mark.parametrize("place", ["/", "rates"])
+def test_a_mark_of_simulated_data_is_seen_however_it_is_written(mark: Any, place: str, tmp_path: Path) -> None:
+    path = write_hdf5(tmp_path / "a.h5", rates=RATES.mean(axis=1), images=IMAGES, neuroids=SITES)
+    with h5py.File(path, "a") as file:
+        file[place].attrs["simulated"] = mark
+    assert read_laboratory(path, NAMES).simulated
+
+
+@pytest.mark.parametrize("mark", [False, 0, np.array([0]), "false", np.bytes_("no"), h5py.Empty("f")])
+def test_a_mark_that_says_no_is_none(mark: Any, tmp_path: Path) -> None:
+    path = write_hdf5(tmp_path / "a.h5", rates=RATES.mean(axis=1), images=IMAGES, neuroids=SITES)
+    with h5py.File(path, "a") as file:
+        file.attrs["simulated"] = mark
+    assert not read_laboratory(path, NAMES).simulated
+
+
+@pytest.mark.parametrize("order", list(permutations(("images", "repetitions", "sites"))))
+def test_axes_in_any_order_are_told_apart_by_their_lengths(order: tuple[str, ...], tmp_path: Path) -> None:
+    values = RATES.transpose([("images", "repetitions", "sites").index(role) for role in order])
+    path = write_hdf5(tmp_path / "a.h5", rates=values, images=IMAGES, neuroids=SITES)
+    assert means(read_laboratory(path, NAMES)) == pytest.approx(expected(IMAGES, SITES))
+
+
+CUBE = np.random.default_rng(3).normal(20, 5, (3, 3, 3))
+
+
+def test_axes_of_one_length_are_not_guessed(tmp_path: Path) -> None:
+    sites = [*SITES, "array1-009"]
+    said = r"found 3 x 3 x 3, which may be images x repetitions x sites or .* Say which by --axes images,"
+    path = write_hdf5(tmp_path / "a.h5", rates=CUBE, images=IMAGES[:3], neuroids=sites)
+    with pytest.raises(DocumentError, match=said):
+        read_laboratory(path, NAMES)
+    asked = read_laboratory(path, DatasetNames(axes=("site", "image", "trial")))
+    wanted = {(image, site): CUBE[s, n].mean() for n, image in enumerate(IMAGES[:3]) for s, site in enumerate(sites)}
+    assert means(asked) == pytest.approx(wanted)
+    with h5py.File(path, "a") as file:
+        for axis, label in zip(file["rates"].dims, ("neuroid", "stimulus", "repetition"), strict=True):
+            axis.label = label
+    assert means(read_laboratory(path, NAMES)) == pytest.approx(wanted)
+    square = write_hdf5(tmp_path / "b.h5", rates=CUBE[0], images=IMAGES[:3], neuroids=sites)
+    with pytest.raises(DocumentError, match="which may be images x sites or sites x images"):
+        read_laboratory(square, NAMES)
+
+
+@pytest.mark.parametrize("axes", [("images", "depth"), ("images", "image"), ("sites",), ("",)])
+def test_axes_that_mean_nothing_are_refused(axes: tuple[str, ...], tmp_path: Path) -> None:
+    path = write_hdf5(tmp_path / "a.h5", rates=RATES.mean(axis=1), images=IMAGES, neuroids=SITES)
+    with pytest.raises(OptionError, match="--axes: expected images, sites and perhaps repetitions"):
+        read_laboratory(path, DatasetNames(axes=axes))
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\x07", "a\nb"])
+@pytest.mark.parametrize("role", ["sites", "images"])
+def test_names_that_cannot_be_printed_are_refused(role: str, name: str, tmp_path: Path) -> None:
+    names = {"images": list(IMAGES), "sites": list(SITES)}
+    names[role][1] = name
+    path = write_hdf5(tmp_path / "a.h5", rates=RATES.mean(axis=1), images=names["images"], neuroids=names["sites"])
+    with pytest.raises(DocumentError, match=f"expected names of {role} that can be printed"):
+        read_laboratory(path, NAMES)
+
+
+def test_a_folder_and_a_file_that_is_missing_are_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "a.h5").mkdir()
+    for name, found in (("a.h5", "a folder"), (".", "a folder"), ("b.h5", "none"), ("b", "none")):
+        with pytest.raises(DocumentError, match=f"expected a file of responses, found {found}"):
+            read_laboratory(tmp_path / name, NAMES)
 
 
 @pytest.mark.slow
@@ -217,6 +312,12 @@ def test_wide_and_long_tables_of_the_same_numbers_are_the_same(
     assert np.array_equal(wide.image_index, long.image_index)
 
 
+def test_the_second_column_of_a_wide_table_may_count_trials(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("image,trial,a,b\nx,1,10,1\nx,2,20,3\n")
+    found = read_laboratory(tmp_path / "a.csv", NAMES)
+    assert (found.sites, found.rates.tolist()) == (("a", "b"), [[10, 1], [20, 3]])
+
+
 def test_a_wide_table_of_averages_needs_no_repetition(tmp_path: Path) -> None:
     pd.DataFrame(RATES.mean(axis=1), columns=SITES, index=pd.Index(IMAGES, name="image")).to_csv(tmp_path / "a.csv")
     assert means(read_laboratory(tmp_path / "a.csv", NAMES)) == pytest.approx(expected(IMAGES, SITES))
@@ -231,6 +332,9 @@ def test_a_wide_table_of_averages_needs_no_repetition(tmp_path: Path) -> None:
         ("image,site,response\na,,1\n", "line 2: expected 3 values"),
         ("image,site,response\na,x,fast\n", "line 2: expected numbers"),
         ("image,s1\na,1\na,2\n", "line 3: expected each repetition of an image once"),
+        ("image,s1,trial\na,1,1\n", "found trial among them"),
+        ("image,repetition,image,s1\na,1,a,1\n", "found image among them"),
+        ("image,site,rate\na,x,1\n", "found site among them. .* name the column of the numbers response"),
         ("picture,s1\na,1\n", "expected the columns image and one for each site"),
         ("", "found none"),
     ],
