@@ -12,6 +12,8 @@ from closedloop.plain_text.printed import quoted
 from closedloop.study.completeness.late import refuse_late_files
 from closedloop.study.completeness.looks import Patience, recall_refusal
 from closedloop.study.completeness.watch import BroughtStage, Watch
+from closedloop.study.outdated.stages import outdated_stages
+from closedloop.study.outdated.told import made_again
 
 _STAGES: tuple[BroughtStage, ...] = ("present", "recording")
 
@@ -80,11 +82,12 @@ def wait_now(paths: StudyPaths, study: StudyDocument, patience: Patience | None 
 
 
 def _waiting(watch: Watch) -> WaitNow | None:
+    again = made_again(outdated_stages(watch.paths, watch.study, watch.protocol))
     for block in watch.paths.sequence.blocks(watch.protocol.days):
         of_session = replace(watch, paths=watch.paths.at(block))
         paths, day = of_session.paths, block.day
-        if not (paths.folder("schedule", day) / MANIFEST_NAME).is_file():
-            return None
+        if block in again or not (paths.folder("schedule", day) / MANIFEST_NAME).is_file():
+            return None  # a run makes first what is shown
         for stage in _STAGES:
             folder = paths.folder(stage, day)
             if not (folder / MANIFEST_NAME).is_file():

@@ -12,6 +12,8 @@ from closedloop.plain_text.printed import command_line
 from closedloop.study.ledger import StageRecord
 from closedloop.study.process.state import NextStage
 
+_MADE = ("plan", "synthesize", "schedule")  # of what a session shows
+
 
 @dataclass(frozen=True)
 class Outdated:
@@ -41,8 +43,15 @@ class Outdated:
         return self.stage if self.session == START else f"{self.session.said} {self.stage}"
 
 
+def made_again(outdated: Iterable[Outdated]) -> frozenset[Block]:
+    """Return the sessions of which what is shown is made again: nobody is to show them as they are."""
+    return frozenset(one.session for one in outdated if one.stage in _MADE)
+
+
 def as_outdated(records: Iterable[StageRecord], outdated: Sequence[Outdated]) -> tuple[StageRecord, ...]:
     """Return the ledger's rows with those stale that the next run makes again: the ledger hears of them only then.
+
+    A row that waits for a session which is made again is left out: it is to come.
 
     Parameters
     ----------
@@ -52,11 +61,13 @@ def as_outdated(records: Iterable[StageRecord], outdated: Sequence[Outdated]) ->
         Which are.
     """
     why = {(one.day, one.block, one.stage): one.why for one in outdated}
+    again = made_again(outdated)
     return tuple(
         replace(one, state="stale", error=why[one.day, one.block, one.stage])
         if one.state == "done" and (one.day, one.block, one.stage) in why
         else one
         for one in records
+        if one.state != "waiting" or Block(one.day, one.block) not in again
     )
 
 

@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from closedloop.artifacts.amended.exclusions import LeftOutOf
@@ -14,10 +16,13 @@ from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.commands.brought import replace_recording
 from closedloop.commands.status import read_status, status_as_json, status_lines
 from closedloop.service.panels import stages as panel
+from closedloop.stages.imported.taken import ImportRequest
 from closedloop.study.amending.exclusions import Things, exclude, include
+from closedloop.study.amending.imported import import_responses
 from closedloop.study.amending.protocol import amend
 from closedloop.study.amending.sessions import add_block, unskip_day
 from closedloop.study.amending.withdraw import withdraw
+from closedloop.study.completeness.now import wait_now
 from closedloop.study.loop import read_identity
 from closedloop.study.outdated.stages import outdated_stages
 from closedloop.study.outdated.told import Outdated, by_session
@@ -102,6 +107,48 @@ def test_the_live_page_says_it_and_is_not_done(tmp_path: Path) -> None:
     assert {one.name: one.state for day in found.days if day.day == 1 for one in day.stages}["refit"] == "stale"
     made.run()
     assert (panel.read(made.paths).state, panel.read(made.paths).outdated) == ("done", "")
+
+
+def _import(made: Lab) -> None:
+    document, protocol = read_identity(made.paths)
+    generator, side = np.random.default_rng(0), protocol.images.side_px
+    file = made.paths.root.with_name("elsewhere.h5")
+    with h5py.File(file, "w") as content:
+        content["responses"] = generator.normal(30, 8, (12, protocol.sites.n_sites))
+        content["images"] = generator.integers(0, 256, (12, side, side, 3), dtype=np.uint8)
+        content["neuroids"] = [f"array1-{number:03d}" for number in range(1, protocol.sites.n_sites + 1)]
+    request = ImportRequest(file)
+    quiet = lambda _done, _total: None  # noqa: E731
+    import_responses(made.paths, document, protocol, request, by="ada", why="last year", progress=quiet)
+
+
+def _amend_now(made: Lab) -> None:
+    file = made.paths.root.with_name("differs.yaml")
+    file.write_text("attack: {epsilons: [2.5, 5, 10]}")
+    named = {"from_day": 0, "file": file, "by": "ada", "why": "finer", "foresee": lambda *_a, **_o: None}
+    amend(made.paths, *read_identity(made.paths), **named)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("decide", [_import, _amend_now])
+def test_nobody_is_asked_to_present_a_session_that_is_to_be_made_again(
+    decide: Callable[[Lab], None], tmp_path: Path
+) -> None:
+    made = lab(tmp_path, days=2, simulated=False)
+    made.run()
+    status = read_status(made.paths.root)
+    assert status.waiting_for
+    assert wait_now(made.paths, read_identity(made.paths)[0])
+    decide(made)
+    status = read_status(made.paths.root)
+    assert {one.stage for one in status.outdated} >= {"plan", "synthesize", "schedule"}
+    assert (status.waiting_for, status.state) == (None, "stopped")
+    lines = status_lines(status)
+    assert not [line for line in lines if line.startswith("waiting for you")]
+    assert [line for line in lines if line.startswith("decided since: ")]
+    assert wait_now(made.paths, read_identity(made.paths)[0]) is None
+    assert panel.read(made.paths).state == "stopped"
+    made.run()
+    assert read_status(made.paths.root).waiting_for
 
 
 def _include(made: Lab) -> None:
