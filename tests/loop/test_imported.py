@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import h5py
@@ -97,3 +98,23 @@ def test_a_model_of_a_study_is_exported_with_its_sites(undisturbed: Path, tmp_pa
     assert "found that days 0, 1 are" in one_line_error(
         closedloop("model", "export", undisturbed, "--out", tmp_path / "other", "--day", "7")
     )
+
+
+def test_the_scale_of_a_day_that_is_left_out_is_that_of_the_last_day_that_counts(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    study = Path(shutil.copytree(undisturbed, tmp_path / "study"))
+    asked = ("model", "export", study, "--day")
+    assert closedloop(*asked, "0", "--out", tmp_path / "first").returncode == 0
+    left_out = closedloop("exclude", study, "--from", "fit", "--day", "1", "--why", "noise")
+    assert left_out.returncode == 0, left_out.stderr
+    finished = closedloop("run", study, "--settle", "0")
+    assert finished.returncode == 0, finished.stderr
+    said = closedloop(*asked, "1", "--out", tmp_path / "second")
+    assert "are those of day 0: they are left out of the fit on day 1" in said.stdout, said.stderr
+    first, second = (json.loads((tmp_path / name / "model.json").read_text()) for name in ("first", "second"))
+    assert {site["scale_day"] for site in first["sites"]} == {None}
+    assert {site["scale_day"] for site in second["sites"]} == {0}
+    scale = [[(site["mean_hz"], site["sd_hz"]) for site in one["sites"]] for one in (first, second)]
+    assert scale[0] == scale[1]
+    assert closedloop("model", "check", tmp_path / "second").returncode == 0

@@ -27,6 +27,10 @@ class ExportedSite(Section):
         "null where there is no recording"
     )
     sd_hz: float | None = Field(description="likewise: rate = mean_hz + sd_hz x prediction, on that day")
+    scale_day: int | None = Field(
+        default=None,
+        description="day that mean_hz and sd_hz are of, where the day of the fit is left out; null: that one",
+    )
 
 
 class ExportedLayout(Section):

@@ -27,6 +27,10 @@ def model_export(
     day: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="of a study: fitted after this day  [default: the last one]")
     ] = None,
+    arm: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="of a study: a network of arms.models  [default: the day's model itself]"),
+    ] = None,
     member: Annotated[
         str, typer.Option(metavar="K", help="which member of an ensemble, from 0, or whole: all, with their mean")
     ] = "whole",
@@ -44,7 +48,7 @@ def model_export(
     require_extra("lab")
     from closedloop.commands.exchange.asked import check_export  # noqa: PLC0415
 
-    asked = check_export(model, out, day=day, member=member, pt2=pt2, licence=licence)
+    asked = check_export(model, out, day=day, member=member, pt2=pt2, licence=licence, arm=arm)
     from closedloop.commands.exchange.exported import export_model  # noqa: PLC0415 - torch, once all is checked
 
     typer.echo(printed(export_model(asked)))

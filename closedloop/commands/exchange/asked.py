@@ -57,7 +57,9 @@ class ExportRequest:
         return self.out.with_name(f".{self.out.name}.partial")
 
 
-def check_export(model: Path, out: Path, *, day: int | None, member: str, pt2: bool, licence: str) -> ExportRequest:
+def check_export(
+    model: Path, out: Path, *, day: int | None, member: str, pt2: bool, licence: str, arm: str | None = None
+) -> ExportRequest:
     """Refuse what cannot be exported, and return what is to be.
 
     Parameters
@@ -66,7 +68,7 @@ def check_export(model: Path, out: Path, *, day: int | None, member: str, pt2: b
         A study or a file.
     out
         Folder to create.
-    day, member, pt2, licence
+    day, member, pt2, licence, arm
         As the command has them.
 
     Raises
@@ -89,8 +91,9 @@ def check_export(model: Path, out: Path, *, day: int | None, member: str, pt2: b
     if out.exists() and not (out / DOCUMENT_NAME).is_file():
         raise StorageError(f"{out}: expected no folder or one of this command, found another. Choose another --out.")
     if model.is_file():
-        if day is not None:
-            raise OptionError("--day: expected it of a study alone, found the file of a model. Leave it out.")
+        for option, value in (("--day", day), ("--arm", arm)):
+            if value is not None:
+                raise OptionError(f"{option}: expected it of a study alone, found the file of a model. Leave it out.")
         refuse_no_weights(model)
         study, block = _study_of(model)
         return ExportRequest(model, out, study, block, number, pt2, licence)
@@ -99,7 +102,19 @@ def check_export(model: Path, out: Path, *, day: int | None, member: str, pt2: b
         raise StudyError(no_study_line(paths.root))
     block = _fitted(paths, day)
     at = paths.at(block)
-    return ExportRequest(catalog.MODEL.left(at, block.day), out, at, block, number, pt2, licence)
+    file = catalog.MODEL.left(at, block.day) if arm is None else _of_arms(at.folder("refit", block.day), arm)
+    return ExportRequest(file, out, at, block, number, pt2, licence)
+
+
+def _of_arms(folder: Path, arm: str) -> Path:
+    """Return the file of a network that was fitted beside the day's model."""
+    of_name = {path.stem.removeprefix("model-"): path for path in sorted(folder.glob(catalog.model_of_arms("*").name))}
+    if arm not in of_name:
+        found = f"only {', '.join(of_name)}" if of_name else "none: the protocol has no networks under arms.models"
+        raise OptionError(
+            f"--arm {arm[:40]}: expected a network that was fitted beside the day's model, found {found}."
+        )
+    return of_name[arm]
 
 
 def clear(request: ExportRequest) -> None:

@@ -32,12 +32,10 @@ def check_exported(folder: Path, *, trust_code: bool) -> list[str]:
     if not (folder / DOCUMENT_NAME).is_file():
         raise DocumentError(f"{folder}: expected {DOCUMENT_NAME} in an exported model, found none. Correct the folder.")
     document = ExportedModelDocument.read(folder / DOCUMENT_NAME)
-    _check_names(folder, document)
-    for name, sha256 in document.files.items():
-        if not (folder / name).is_file() or sha256_file(folder / name) != sha256:
-            raise DocumentError(
-                f"{folder / name}: expected the file that was exported, found none or another. Copy the export again."
-            )
+    if damaged := damaged_files(folder, document):
+        raise DocumentError(
+            f"{folder / damaged[0]}: expected the file that was exported, found none or another. Copy the export again."
+        )
     code = [one.network.name for one in document.members if one.network.source == "module"]
     if code and not trust_code:
         raise CheckpointError(
@@ -53,6 +51,22 @@ def check_exported(folder: Path, *, trust_code: bool) -> list[str]:
     return [
         f"{folder}: {len(document.files)} files as they were exported, {document.n_reference_images} reference images: "
         f"largest difference {apart:.1g} SD of a response (at most {TOLERANCE:g})."
+    ]
+
+
+def damaged_files(folder: Path, document: ExportedModelDocument) -> list[str]:
+    """Return the files of an export that are not as they were written, by name.
+
+    Raises
+    ------
+    DocumentError
+        The document names files that no export has.
+    """
+    _check_names(folder, document)
+    return [
+        name
+        for name, sha256 in document.files.items()
+        if not (folder / name).is_file() or sha256_file(folder / name) != sha256
     ]
 
 

@@ -13,6 +13,7 @@ from closedloop.artifacts.commands.exported_models import BaseWeights, ExportedM
 from closedloop.artifacts.documents import validate
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.commands.exchange.asked import DOCUMENT_NAME, ExportRequest, clear
+from closedloop.commands.exchange.checked import damaged_files
 from closedloop.commands.exchange.of_study import (
     base_weights,
     describe_sites,
@@ -20,7 +21,7 @@ from closedloop.commands.exchange.of_study import (
     nameless_site,
     weights_of,
 )
-from closedloop.errors import OptionError, StorageError
+from closedloop.errors import DocumentError, OptionError, StorageError
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.exchange.load import TOLERANCE
@@ -147,11 +148,23 @@ def _hash_of(request: ExportRequest) -> str:
 
 
 def _there_already(request: ExportRequest, request_sha256: str) -> list[str]:
-    document = ExportedModelDocument.read(request.out / DOCUMENT_NAME)
+    again = f"Remove {quoted(request.out)} and run the same command again, which makes it anew"
+    try:
+        document = ExportedModelDocument.read(request.out / DOCUMENT_NAME)
+        damaged = damaged_files(request.out, document)
+    except DocumentError as error:
+        raise StorageError(
+            f"{request.out}: expected no folder or an export of this model, found a damaged one ({error}) {again}."
+        ) from error
     if document.request_sha256 != request_sha256:
         raise StorageError(
             f"{request.out}: expected no folder or an export of this model, found one of another, or made otherwise. "
             "Choose another --out."
+        )
+    if damaged:
+        raise StorageError(
+            f"{request.out}: expected the export as it was made, found {', '.join(damaged[:3])} missing or damaged. "
+            f"{again}."
         )
     return [f"{request.out}: the export is there already.", *_told(request, document)[1:]]
 
@@ -168,9 +181,26 @@ def _told(request: ExportRequest, document: ExportedModelDocument) -> list[str]:
             for one in document.members
             if one.network.code
         ),
+        *_told_of_scale(document),
         *(
             f"The licence of the base model's weights ({one.source}) is not stated: give it by --licence."
             for one in document.base_weights
             if one.licence.startswith("not stated")
         ),
     ]
+
+
+def _told_of_scale(document: ExportedModelDocument) -> list[str]:
+    """Say of which sites the scale is another day's, and of which nobody knows it."""
+    if document.study is None:
+        return []
+    days = sorted({site.scale_day for site in document.sites if site.scale_day is not None})
+    n_unknown = sum(site.mean_hz is None for site in document.sites)
+    left_out = f"they are left out of the fit on day {document.study.day}"
+    lines = [
+        f"mean_hz and sd_hz of {sum(site.scale_day == day for site in document.sites)} sites are those of day {day}: "
+        f"{left_out}."
+        for day in days
+    ]
+    unknown = [f"mean_hz and sd_hz of {n_unknown} sites are unknown: no day that counts has recorded them."]
+    return [*lines, *(unknown if n_unknown else [])]

@@ -17,6 +17,7 @@ from closedloop.artifacts.day.responses import Site
 from closedloop.artifacts.day_responses import read_day_responses
 from closedloop.artifacts.day_use import leave_out, scaling_rows
 from closedloop.artifacts.files.kinds import reader_of
+from closedloop.artifacts.manifest import MANIFEST_NAME
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.sequence import Block
@@ -73,17 +74,36 @@ def describe_sites(paths: StudyPaths, block: Block, *, n_sites: int) -> tuple[Ex
         A file of the day is missing or damaged.
     """
     _, protocol = read_identity(paths)
-    window_s = response_window_s(_in_force(paths, protocol, block).recording)
-    exclusions = of_session(left_out(read_amendments(paths.amendments), "fit", until=block), block)
-    day = read_day_responses(reader_of(paths), block.day, window_s=window_s)
+    day = read_day_responses(reader_of(paths), block.day, window_s=_window_s(paths, protocol, block))
+    scales = dict[str, tuple[float, float, int | None]]()
+    earlier = [one for one in paths.found() if one < block and _is_ingested(paths.at(one), one)]
+    for session in (block, *reversed(earlier)):
+        if len(scales) == len(day.sites):
+            break
+        other = None if session == block else session.day
+        for name, mean, sd in _scales(paths.at(session), protocol, session, until=block):
+            if np.isfinite(mean) and sd > 0:
+                scales.setdefault(name, (mean, sd, other))
+    sites = [_described(site, scales.get(site.neuroid_id)) for site in day.sites]
+    return (*sites, *(nameless_site(index) for index in range(len(sites), n_sites)))
+
+
+def _is_ingested(paths: StudyPaths, block: Block) -> bool:
+    return (paths.folder("ingest", block.day) / MANIFEST_NAME).is_file()
+
+
+def _scales(paths: StudyPaths, protocol: Protocol, block: Block, *, until: Block) -> list[tuple[str, float, float]]:
+    """Return each site's name, mean and SD by which a session was put on one scale, without what is left out."""
+    day = read_day_responses(reader_of(paths), block.day, window_s=_window_s(paths, protocol, block))
+    exclusions = of_session(left_out(read_amendments(paths.amendments), "fit", until=until), block)
     day, _ = leave_out(day, exclusions, recording_day=block.day)
     scale = mean_response(day.rates_hz, day.image_index, n_images=day.n_images)[scaling_rows(day.stimuli)]
     spread = sigma(scale)
-    sites = [
-        _described(site, mean=_mean(scale[:, column]), sd=float(spread[column]))
-        for column, site in enumerate(day.sites)
-    ]
-    return (*sites, *(nameless_site(index) for index in range(len(sites), n_sites)))
+    return [(site.neuroid_id, _mean(scale[:, column]), float(spread[column])) for column, site in enumerate(day.sites)]
+
+
+def _window_s(paths: StudyPaths, protocol: Protocol, block: Block) -> float:
+    return response_window_s(_in_force(paths, protocol, block).recording)
 
 
 def nameless_site(index: int) -> ExportedSite:
@@ -158,8 +178,8 @@ def _fitted_utc(paths: StudyPaths, block: Block) -> str | None:
     return fitted[-1].utc if fitted else None
 
 
-def _described(site: Site, *, mean: float, sd: float) -> ExportedSite:
-    known = np.isfinite(mean) and sd > 0
+def _described(site: Site, scale: tuple[float, float, int | None] | None) -> ExportedSite:
+    mean, sd, day = (None, None, None) if scale is None else scale
     return ExportedSite(
         site_index=site.site_index or 0,
         neuroid_id=site.neuroid_id,
@@ -169,8 +189,9 @@ def _described(site: Site, *, mean: float, sd: float) -> ExportedSite:
         row=site.row,
         column=site.column,
         reliability=site.reliability,
-        mean_hz=mean if known else None,
-        sd_hz=sd if known else None,
+        mean_hz=mean,
+        sd_hz=sd,
+        scale_day=day,
     )
 
 

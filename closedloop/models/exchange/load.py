@@ -39,6 +39,7 @@ TOLERANCE = 1e-5
 """Largest difference from a reference prediction, in SD of a site's response; over the prediction where that is > 1."""
 
 _BATCH = 20  # images at a time
+_ROUNDING = 1e-3  # of a pixel outside of [0, 1]
 _KINDS = (
     *("AdaptiveAvgPool2d", "BatchNorm2d", "Conv2d", "Flatten", "Identity", "LeakyReLU", "Linear", "MaxPool2d", "ReLU"),
     *("Sequential", "SiLU", "Unflatten"),
@@ -58,13 +59,23 @@ class ExportedModel(nn.Module):
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
+        self.looks_at_images = True
+        """Whether what are no images in [0, 1] is refused; a program that is traced cannot look at values."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images in [0, 1], (n, 3, side, side), to predicted z-scored responses, (n, n_sites)."""
         return self.responses_of_members(images).mean(dim=0)
 
     def responses_of_members(self, images: Tensor) -> Tensor:
-        """Map images in [0, 1], (n, 3, side, side), to each member's, (n_members, n, n_sites)."""
+        """Map images in [0, 1], (n, 3, side, side), to each member's, (n_members, n, n_sites).
+
+        Raises
+        ------
+        ValueError
+            They are no such images.
+        """
+        if self.looks_at_images:
+            _refuse_other_images(images)
         return torch.stack([member(images) for member in self.members])
 
 
@@ -261,6 +272,23 @@ def compare(folder: str | Path) -> float:
     )
 
 
+def _refuse_other_images(images: Tensor) -> None:
+    """Refuse what would be answered with numbers that mean nothing: pixels of 8 bits, or pixels that are scaled."""
+    shape, kind = " x ".join(map(str, images.shape)), str(images.dtype).removeprefix("torch.")
+    found = f"{shape} of {kind}"
+    if images.is_floating_point() and images.ndim == 4 and images.shape[1] == 3:
+        if not images.numel():
+            return
+        lowest, highest = (float(one) for one in torch.aminmax(images.detach()))
+        if lowest >= -_ROUNDING and highest <= 1 + _ROUNDING:
+            return
+        found += f" from {lowest:.4g} to {highest:.4g}"
+    raise ValueError(
+        f"images: expected floats in [0, 1], (n, 3, side, side), found {found}. Divide pixels of 8 bits by 255, leave "
+        "mean and SD to the model, and put colours before rows."
+    )
+
+
 def _as_map(features: Tensor, layout: Mapping[str, Any], *, class_token: bool) -> Tensor:
     kind = layout["kind"]
     if class_token:
@@ -324,13 +352,15 @@ def _unchanged(path: Path, sha256: str, *, remedy: str = "Copy the export again.
 
 @contextmanager
 def passing_through(model: ExportedModel) -> Iterator[None]:
-    """Context in which networks are not stopped at their layer, as what traces them needs it."""
+    """Context in which networks are not stopped at their layer nor images looked at, as what traces them needs it."""
     members = [one for one in model.members if isinstance(one, ModelMember)]
+    model.looks_at_images = False
     for member in members:
         member.stops = False
     try:
         yield
     finally:
+        model.looks_at_images = True
         for member in members:
             member.stops = True
 

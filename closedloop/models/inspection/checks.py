@@ -22,6 +22,8 @@ FILLED_TO = 4
 """Attacks fill every batch up to a multiple of this (`attacks.engine.evaluation`)."""
 
 _FROZEN = 1e-4  # of the features' SD
+_LEAST_WIDTH, _MOST_WIDTH = 0.25, 300.0  # from black to white: 1 unscaled, 2 to 5 by usual SD, 255 of old networks
+_OF_UNIT_PIXELS = "state mean and std of pixels in [0, 1]: those of 0 to 255, divided by 255"
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def check_reference(found: NDArray[np.float32], reference: ReferenceOutput) -> N
 
 
 def check_stated(stated: Normalised | None, of_library: Normalised | None) -> NetworkCheck:
-    """Compare mean and SD with those that a library states for its published weights.
+    """Say whether mean and SD are of pixels in [0, 1], and those that a library states for its published weights.
 
     Parameters
     ----------
@@ -135,12 +137,26 @@ def check_stated(stated: Normalised | None, of_library: Normalised | None) -> Ne
     """
     if stated is None:
         return NetworkCheck("preprocessing", "PASS", "its architecture's own")
+    if said := _other_scale(*stated):
+        return NetworkCheck("preprocessing", "FAIL", said, _OF_UNIT_PIXELS)
     if of_library is None:
         return NetworkCheck("preprocessing", "PASS", "as stated; only reference output can tell whether it is right")
     if np.allclose(stated, of_library, atol=1e-3):
         return NetworkCheck("preprocessing", "PASS", "as the library states for its own weights")
     found = f"mean {stated[0]}, std {stated[1]}; the library states {of_library[0]}, {of_library[1]}"
     return NetworkCheck("preprocessing", "WARN", found, "correct it, unless your weights were trained otherwise")
+
+
+def _other_scale(mean: Sequence[float], std: Sequence[float]) -> str:
+    """Say what pixels from black to white become where no network was trained on that; empty where some are."""
+    for middle, sd in zip(mean, std, strict=True):
+        if not 0 <= middle <= 1 or not _LEAST_WIDTH <= 1 / sd <= _MOST_WIDTH:
+            black, white = (0 - middle) / sd, (1 - middle) / sd
+            return (
+                f"mean {tuple(mean)}, std {tuple(std)}: pixels from 0 to 1 become {black:.4g} to {white:.4g}; networks "
+                f"are trained on ranges around 0 that are {_LEAST_WIDTH:g} to {_MOST_WIDTH:g} wide"
+            )
+    return ""
 
 
 def _same_in_batches(features: Model, images: Tensor, expected: Answer, *, batch: int, filled: bool) -> bool:

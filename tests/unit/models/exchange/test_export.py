@@ -28,6 +28,7 @@ from closedloop.models.networks.opening import Filling
 from closedloop.models.site_model import BaseModel, SiteModel, build_site_model, calibrate_readout
 from closedloop.models.weight_files import write_weights
 from tests.unit.models.networks.zoo_networks import CASES, needs_zoo
+from tests.unit.study.labs import lab
 
 torch.set_num_threads(1)
 
@@ -185,6 +186,63 @@ def test_the_same_export_again_is_no_work_and_another_is_refused(tmp_path: Path)
         check_export(
             tmp_path / "inputs/model.safetensors", tmp_path / "other", day=None, member="0", pt2=False, licence=""
         )
+
+
+@pytest.mark.parametrize("name", ["member-0.safetensors", "reference.safetensors", "model.json", "load.py"])
+def test_the_same_export_over_a_damaged_one_is_no_there_already(name: str, tmp_path: Path) -> None:
+    folder = exported(ensemble(), tmp_path, member="0")
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(ClosedLoopError) as raised:
+        exported(ensemble(), tmp_path, member="0")
+    said = str(raised.value)
+    assert name in said
+    assert f"Remove {folder} and run the same command again" in said
+    assert len(said.splitlines()) == 1
+    if name != "model.json":
+        (folder / name).unlink()
+        with pytest.raises(ClosedLoopError, match=f"found {name} missing or damaged"):
+            exported(ensemble(), tmp_path, member="0")
+
+
+def test_what_are_no_images_in_0_to_1_is_refused(tmp_path: Path) -> None:
+    model = load.load_model(exported(ensemble(), tmp_path, member="0"))
+    pixels = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    images = pixels.float() / 255
+    predicted = model(images)
+    assert model(images[:0]).shape == (0, 3)
+    assert torch.autograd.grad(model(images.requires_grad_()).sum(), images)[0].shape == images.shape
+    normalised = (images.detach() - 0.45) / 0.22
+    wrong = (
+        pixels,
+        pixels.float(),
+        normalised,
+        images * torch.nan,
+        images[0],
+        images.permute(0, 2, 3, 1),
+        images > 0.5,
+    )
+    for other in wrong:
+        with pytest.raises(ValueError, match=r"^images: expected floats in \[0, 1\]"):
+            model(other)
+    assert torch.equal(model(images), predicted)
+
+
+def test_a_network_of_arms_is_exported_by_its_name(tmp_path: Path) -> None:
+    made = lab(tmp_path / "study", days=2)
+    made.run()
+    folder = made.paths.folder("refit", 0)
+    options = {"day": 0, "member": "whole", "pt2": False, "licence": ""}
+    with pytest.raises(ClosedLoopError, match=r"--arm beside: .* found none: the protocol has no networks"):
+        check_export(made.paths.root, tmp_path / "out", arm="beside", **options)  # type: ignore[arg-type]
+    save_site_model(folder / "model-beside.safetensors", ensemble())
+    asked = check_export(made.paths.root, tmp_path / "out", arm="beside", **options)  # type: ignore[arg-type]
+    assert (asked.file, asked.block) == (folder / "model-beside.safetensors", (0, 1))
+    with pytest.raises(ClosedLoopError, match=r"--arm \.\./x: .* found only beside"):
+        check_export(made.paths.root, tmp_path / "out", arm="../x", **options)  # type: ignore[arg-type]
+    options["day"] = None  # type: ignore[assignment]
+    with pytest.raises(ClosedLoopError, match="--arm: expected it of a study alone"):
+        check_export(asked.file, tmp_path / "out", arm="beside", **options)  # type: ignore[arg-type]
 
 
 def test_two_exports_of_a_model_have_the_same_bytes(tmp_path: Path) -> None:

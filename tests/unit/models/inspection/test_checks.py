@@ -127,6 +127,33 @@ def test_what_the_library_states_is_compared_with_what_the_protocol_states() -> 
     assert "only reference output can tell" in check_stated(imagenet, None).found
 
 
+@pytest.mark.parametrize(
+    ("mean", "std", "becomes"),
+    [
+        ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), "become -2.118 to -2.101"),  # ImageNet's, of 0 to 255
+        ((0.485, 0.456, 0.406), (58.395, 57.12, 57.375), "become -0.008306 to 0.008819"),
+        ((104.0, 117.0, 123.0), (1.0, 1.0, 1.0), "become -104 to -103"),
+        ((0.0, 0.0, 0.0), (255.0, 255.0, 255.0), "become 0 to 0.003922"),
+        ((127.5,) * 3, (127.5,) * 3, "become -1 to -0.9922"),
+        ((0.5,) * 3, (0.001,) * 3, "become -500 to 500"),
+    ],
+)
+def test_preprocessing_of_other_pixels_than_ours_fails(
+    mean: tuple[float, ...], std: tuple[float, ...], becomes: str
+) -> None:
+    for of_library in (None, (mean, std)):
+        check = check_stated((mean, std), of_library)
+        assert (check.result, becomes in check.found) == ("FAIL", True), check.found
+        assert "divided by 255" in check.fix
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"), [(0.0, 1.0), (0.0, 1 / 255), (0.485, 1 / 255), (0.5, 0.5), (0.5, 1.0), (0.48, 0.229)]
+)
+def test_preprocessing_as_networks_have_it_passes(mean: float, std: float) -> None:
+    assert check_stated(((mean,) * 3, (std,) * 3), None).result == "PASS"
+
+
 def test_a_network_of_ours_passes_all_checks() -> None:
     base = open_base_model("small_resnet_robust", layer="layer3.0")
     checks = inspect_base_model(base, IMAGES, reference=make_reference(base, IMAGES))
