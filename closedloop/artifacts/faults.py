@@ -203,7 +203,8 @@ def _meant_value(faults: Sequence[_Details]) -> str:
     given = faults[0]["input"]
     known = [word for one in faults for word in re.findall("'([^']+)'", str(one.get("ctx", {}).get("expected", "")))]
     if not isinstance(given, str):
-        return "Put it in quotes. " if str(given) in known else ""
+        is_bare_text = faults[0]["type"] == "string_type" and isinstance(given, int | float)
+        return "Put it in quotes. " if is_bare_text or str(given) in known else ""
     return did_you_mean(given, known)
 
 

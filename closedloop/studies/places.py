@@ -10,6 +10,7 @@ from closedloop.errors import StorageError, StudyError
 from closedloop.execution.found import find_workers
 from closedloop.plain_text.json_text import parse_json
 from closedloop.plain_text.limits import MOST_YAML_BYTES, read_limited
+from closedloop.plain_text.printed import command_line
 from closedloop.storage import folder_held_alone
 from closedloop.storage.places import refuse_no_folder
 from closedloop.studies.files import ResultsFolder
@@ -43,6 +44,21 @@ def check_places(out: Path, *, workers: str | None, study: Path | None = None) -
     refuse_no_folder(out)
     if out.exists() and not out.is_dir():
         raise StorageError(f"--out {out}: expected a folder, found a file. Choose another name.")
+
+
+def study_command(name: str, *words: str | Path) -> str:
+    """Return the command line that a page of a study shows, by which it is made again.
+
+    The folder is for whoever makes it again to name: what a page says does not depend on where it lies.
+
+    Parameters
+    ----------
+    name
+        The study's, as a command.
+    words
+        All options but where the results go.
+    """
+    return command_line("closedloop", "studies", name, *words, "--out", "FOLDER")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from closedloop.plain_text.printed import command_line, printed
+from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
 
 app = typer.Typer(rich_markup_mode=None)
@@ -38,13 +38,13 @@ def category_preference(
     The default makes a simulated study of three days first, which takes some minutes on two cores. Run the same command
     again to resume.
     """
-    from closedloop.studies.places import alone_in, check_places  # noqa: PLC0415
+    from closedloop.studies.places import alone_in, check_places, study_command  # noqa: PLC0415
 
     check_places(out, workers=workers, study=study)
     from closedloop.studies.category_preference.run import run_preference  # noqa: PLC0415 - heavy, once all is checked
 
     given = {"--study": study, "--seed": seed or None}
     options = [part for name, value in given.items() if value is not None for part in (name, str(value))]
-    command = command_line("closedloop", "studies", "category-preference", *options)
+    command = study_command("category-preference", *options)
     with alone_in(out, "category_preference_study"):
         typer.echo(printed(run_preference(study, out, seed=seed, workers=workers, command=command)))

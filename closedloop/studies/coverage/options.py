@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.errors import OptionError
-from closedloop.plain_text.printed import command_line
 from closedloop.studies.coverage.settings import CoverageStudy
-from closedloop.studies.places import check_places
+from closedloop.studies.places import check_places, study_command
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def coverage_command(options: CoverageOptions) -> str:
         "--seed": options.seed,
     }
     parts = [part for option, value in given.items() for part in (option, str(value))]
-    return command_line("closedloop", "studies", "coverage", *parts)
+    return study_command("coverage", *parts)
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

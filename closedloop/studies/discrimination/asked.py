@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.plain_text.printed import command_line
 from closedloop.studies.discrimination.preparation.sources import PairSource
+from closedloop.studies.places import study_command
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class DiscriminationOptions:
 
     def command(self) -> str:
         """Return the command line that asks for the same."""
-        parts = ["closedloop", "studies", "discrimination"]
+        parts = list[str]()
         source = self.source
         if self.experiment is not None:
             parts += ["--experiment", str(self.experiment)]
@@ -55,4 +55,4 @@ class DiscriminationOptions:
         if self.experiment is None:
             parts += ["--subjects", str(self.n_subjects), "--sessions", str(self.sessions_each)]
         parts += [] if self.rules is None else ["--rules", str(self.rules)]
-        return command_line(*parts, "--checks", str(self.n_checks), "--seed", str(self.seed))
+        return study_command("discrimination", *parts, "--checks", str(self.n_checks), "--seed", str(self.seed))

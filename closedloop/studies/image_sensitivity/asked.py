@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from closedloop.plain_text.printed import command_line
+from closedloop.studies.places import study_command
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class ImageSensitivityOptions:
 
     def command(self) -> str:
         """Return the command line that asks for the same."""
-        parts = ["closedloop", "studies", "image-sensitivity"]
+        parts = list[str]()
         parts += [] if self.study is None else ["--study", str(self.study)]
         parts += [] if self.day is None else ["--day", str(self.day)]
         parts += ["--shams", str(self.n_shams), "--seed", str(self.seed)]
-        return command_line(*parts, *["--truth"] * self.truth)
+        return study_command("image-sensitivity", *parts, *["--truth"] * self.truth)

@@ -9,8 +9,8 @@ import numpy as np
 from closedloop.attacks.engine.devices import own_workers
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers
-from closedloop.plain_text.printed import command_line
 from closedloop.storage import write_bytes
+from closedloop.studies.places import study_command
 from closedloop.studies.population.asked import PopulationOptions
 from closedloop.studies.population.measure import MeasuredPopulation, measure_population
 from closedloop.studies.population.naming import KINDS
@@ -60,10 +60,10 @@ def run_study(
 
 
 def _command(options: PopulationOptions) -> str:
-    parts = ["closedloop", "studies", "population"]
+    parts = list[str]()
     parts += [] if options.study is None else ["--study", str(options.study)]
     parts += [] if options.truth else ["--no-truth"]
-    return command_line(*parts, "--seed", str(options.seed))
+    return study_command("population", *parts, "--seed", str(options.seed))
 
 
 def _summary(found: MeasuredPopulation) -> list[str]:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.errors import ImageError
-from closedloop.plain_text.printed import command_line
-from closedloop.studies.places import check_places
+from closedloop.studies.places import check_places, study_command
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,12 @@ class PurificationOptions:
 
     def command(self) -> str:
         """Return the command line that asks for the same."""
-        parts = ["closedloop", "studies", "purification"]
+        parts = list[str]()
         parts += [] if self.data is None else ["--data", str(self.data)]
         numbers = {"train": self.n_train, "test": self.n_test, "epochs": self.epochs, "recalls": self.recalls}
         parts += [part for name, value in numbers.items() for part in (f"--{name}", str(value))]
         parts += [] if self.with_sites else ["--no-sites"]
-        return command_line(*parts, "--seed", str(self.seed))
+        return study_command("purification", *parts, "--seed", str(self.seed))
 
 
 def check_options(options: PurificationOptions, out: Path, *, workers: str | None) -> None:

@@ -9,8 +9,8 @@ from closedloop.artifacts.tables import Columns
 from closedloop.attacks.engine.devices import own_workers
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers
-from closedloop.plain_text.printed import command_line
 from closedloop.storage import write_bytes
+from closedloop.studies.places import study_command
 from closedloop.studies.recipe.asked import check_options
 from closedloop.studies.recipe.documents import RecipeStudy
 from closedloop.studies.recipe.judge import EPSILONS
@@ -65,10 +65,12 @@ def run_study(
     who = own_workers() if workers is None else parse_workers(workers)
     table = compare_recipes(comparison, out, workers=who, progress=progress)
     files = RecipeFiles(out)
-    parts = ["closedloop", "studies", "recipe", "--days", str(n_days), "--sites", str(n_sites), "--seed", str(seed)]
+    parts = ["--days", str(n_days), "--sites", str(n_sites), "--seed", str(seed)]
     parts += [part for one in recipes for part in ("--recipe", one)]
     parts += [part for one in subjects for part in ("--subject", one)]
-    write_bytes(files.page, recipes_page(RecipeStudy.read(files.settings), table, command=command_line(*parts)))
+    write_bytes(
+        files.page, recipes_page(RecipeStudy.read(files.settings), table, command=study_command("recipe", *parts))
+    )
     return [*_summary(table, comparison), f"Open {files.page}"]
 
 

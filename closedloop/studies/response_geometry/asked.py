@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from closedloop.errors import ProtocolError
-from closedloop.plain_text.printed import command_line
 from closedloop.studies.networks import n_units_of, parse_networks
-from closedloop.studies.places import check_places
+from closedloop.studies.places import check_places, study_command
 
 SHIPPED_NETWORKS = ("small_resnet_vanilla", "small_resnet_robust")
 
@@ -57,13 +56,13 @@ class GeometryOptions:
 
     def command(self) -> str:
         """Return the command line that asks for the same."""
-        parts = ["closedloop", "studies", "response-geometry"]
+        parts = list[str]()
         parts += [] if self.study is None else ["--study", str(self.study)]
         parts += [part for network in self.networks for part in ("--network", network)]
         parts += [] if self.architecture is None else ["--architecture", self.architecture]
         parts += ["--units", str(self.n_units), "--images-per-unit", str(self.images_per_unit)]
         parts += ["--clean-images", str(self.n_clean), "--simulated-sites", str(self.n_simulated_sites)]
-        return command_line(*parts, "--seed", str(self.seed), *["--truth"] * self.truth)
+        return study_command("response-geometry", *parts, "--seed", str(self.seed), *["--truth"] * self.truth)
 
 
 def check_options(options: GeometryOptions, out: Path, *, workers: str | None) -> None:

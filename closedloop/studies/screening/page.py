@@ -338,9 +338,16 @@ def _facts(document: ScreeningStudy) -> tuple[tuple[str, str], ...]:
         ("Sites", count(document.n_sites)),
         *networks,
         ("Layer-targeted", shown),
-        ("Search", f"{document.search}, {document.lattice_steps} steps on whole grey levels"),
+        ("Search", f"{_search_in_words(document.search)}; {document.lattice_steps} steps on whole grey levels"),
         ("Versions", f"closedloop {document.code_version}, seed {document.seed}"),
     )
+
+
+def _search_in_words(search: str) -> str:
+    """Return a search as a person reads it, from how documents hold it: Cosine(steps=20, random_start=True)."""
+    name, _, settings = search.removesuffix(")").partition("(")
+    said = settings.replace("_", " ").replace("=True", " yes").replace("=False", " no").replace("=None", " none")
+    return f"{name.lower()}: {said.replace('=', ' ')}" if said else name.lower()
 
 
 def _described(network: ScreenedLayers) -> str:

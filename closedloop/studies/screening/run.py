@@ -11,7 +11,7 @@ from closedloop.attacks.engine.devices import check_device, own_workers
 from closedloop.attacks.epsilons import parse_epsilons
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.workers import parse_workers
-from closedloop.plain_text.printed import command_line
+from closedloop.studies.places import study_command
 from closedloop.studies.screening.asked import ScreeningOptions, check_options, screened_networks
 from closedloop.studies.screening.documents import SCREENING_NETWORKS
 from closedloop.studies.screening.measure import Screening, screen
@@ -94,10 +94,10 @@ def screening_command(options: ScreeningOptions) -> str:
         "--clean-images": options.n_clean,
         "--seed": options.seed,
     }
-    parts = ["closedloop", "studies", "screening"]
+    parts = list[str]()
     parts += [part for network in options.networks for part in ("--network", network)]
     parts += [part for option, value in given.items() if value is not None for part in (option, str(value))]
-    return command_line(*parts)
+    return study_command("screening", *parts)
 
 
 def _summary(networks: Columns) -> list[str]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from closedloop.attacks.epsilons import parse_epsilons
-from closedloop.plain_text.printed import command_line
 from closedloop.studies.networks import parse_networks
+from closedloop.studies.places import study_command
 from closedloop.studies.unit_sensitivity.asked import PROCEDURAL, UnitSensitivityOptions
 from closedloop.studies.unit_sensitivity.settings import PAPER, QUICK, UnitStudy
 
@@ -48,7 +48,7 @@ def unit_sensitivity_command(options: UnitSensitivityOptions) -> str:
         "--steps": options.steps,
         "--seed": options.seed,
     }
-    parts = ["closedloop", "studies", "unit-sensitivity"]
+    parts = list[str]()
     parts += [part for network in options.networks for part in ("--network", network)]
     parts += [part for option, value in given.items() if value is not None for part in (option, str(value))]
-    return command_line(*parts, *["--paper"] * options.paper)
+    return study_command("unit-sensitivity", *parts, *["--paper"] * options.paper)

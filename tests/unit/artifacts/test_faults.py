@@ -42,7 +42,7 @@ def test_every_pattern_of_a_document_has_words() -> None:
         ({"count": 1, "weight": False}, "weight: expected a number, found false. Correct it."),
         ({"count": 1, "sizes": {"a": True}}, "sizes.a: expected a number, found true. Correct it."),
         ({"count": 1, "names": "a"}, "names: expected a list, found 'a'. Correct it."),
-        ({"count": 1, "names": ["a", 3]}, "names.1: expected text, found 3. Correct it."),
+        ({"count": 1, "names": ["a", 3]}, "names.1: expected text, found 3. Put it in quotes. Correct it."),
         ({"count": 1, "sizes": []}, "sizes: expected keys with values, found a list of 0. Correct it."),
         ({"count": {"a": 1}}, "count: expected a whole number, found a section of keys. Correct it."),
         ({"count": "x" * 100_000}, f"count: expected a whole number, found '{'x' * 59}.... Correct it."),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from closedloop.artifacts.layouts import Column, TableLayout
 from closedloop.artifacts.tables import as_arrays, read_table
 from closedloop.errors import StorageError
+from closedloop.studies import places
+from closedloop.studies.app import command_modules
 from closedloop.studies.files import remove_both, write_both
-from closedloop.studies.places import alone_in
+from closedloop.studies.places import alone_in, study_command
 
 LAYOUT = TableLayout("sizes", {"name": Column("string", "", "whose"), "size": Column("float64", "px", "how large")})
 
@@ -69,3 +73,14 @@ def test_a_table_without_a_row_is_written_and_removed_again(tmp_path: Path) -> N
     for _ in range(2):
         remove_both(path)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_on_a_page_names_a_folder_for_results_in_every_study() -> None:
+    assert study_command("coverage", "--seed", "3") == "closedloop studies coverage --seed 3 --out FOLDER"
+    folder = Path(places.__file__).parent
+    written = [path for path in folder.rglob("*.py") if '"closedloop", "studies"' in path.read_text()]
+    assert written == [Path(places.__file__)], "study_command puts the words of such a command together"
+    for name in command_modules():
+        group = typer.main.get_command(importlib.import_module(name).app)
+        commands = getattr(group, "commands", {"": group}).values()
+        assert all("--out" in {word for one in command.params for word in one.opts} for command in commands), name

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import numpy as np
 import pytest
 
@@ -65,7 +68,7 @@ def study(*, transfer: str = "simulated") -> ScreeningStudy:
         epsilons=(10.0,),
         n_attacked=8,
         repetitions=20,
-        search="Cosine()",
+        search="Cosine(steps=20, step_fraction=1.5, random_start=True, factor=None)",
         lattice_steps=2,
     )
 
@@ -104,6 +107,9 @@ def test_where_one_layer_stands_out_the_page_says_so() -> None:
     assert "Criterion C is left out" not in page
     assert "in complete agreement" in page
     assert "SIMULATED" in page
+    words = html.unescape(re.sub(r"<style.*?</style>|<svg.*?</svg>|<[^>]+>", " ", page, flags=re.DOTALL))
+    assert "cosine: steps 20, step fraction 1.5, random start yes, factor none; 2 steps on whole grey levels" in words
+    assert not re.search(r"\w=\w|True|False|None", words), "a person reads it, no Python"
 
 
 def test_where_criteria_choose_other_layers_or_networks_no_agreement_is_claimed() -> None:
