@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from closedloop.errors import CheckpointError
 from closedloop.models.backbones import build_classifier, build_network, cut
 from closedloop.models.ensemble import DayModel, SiteEnsemble
-from closedloop.models.folding import leave_out_norms
+from closedloop.models.folding import keep_shapes
 from closedloop.models.networks.code import NetworkCode, kept_code
 from closedloop.models.networks.description import NetworkDescription, ReadoutKind, described_network
 from closedloop.models.networks.opening import Filling, build_described, cut_described, open_whole
@@ -189,7 +189,7 @@ def _feature_shape(path: Path, spec: SiteModelSpec, trunk: CutNetwork | None) ->
             return feature_shape(trunk, side_px=spec.side_px)
         with torch.device("meta"):
             own = cut(build_network(spec.architecture, n_classes=1), spec.layer)
-            leave_out_norms(own)
+            keep_shapes(own)
             return feature_shape(own, side_px=spec.side_px)
     except RuntimeError as error:
         raise CheckpointError(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from closedloop.models.blocks import BasicBlock, Bottleneck
 from closedloop.models.networks.trunk import own_modules
 
 _CONVOLUTION = re.compile(r"conv(\d*)")
@@ -34,12 +35,42 @@ def _candidates(module: nn.Module, names: list[str]) -> list[tuple[str, str]]:
     return [(name, f"bn{match[1]}") for name in names if (match := _CONVOLUTION.fullmatch(name))]
 
 
-def leave_out_norms(module: nn.Module) -> None:
-    """Put nothing in the place of BatchNorm, which keeps a map's shape, in place.
+def keep_shapes(module: nn.Module) -> None:
+    """Leave of a network of ours what decides the shapes of its maps, in place.
 
-    For whoever asks for shapes alone: on the meta device torch loads its compiler for BatchNorm, which takes seconds.
+    For whoever asks for shapes alone: on the meta device torch loads its compiler for convolutions, BatchNorm and sums,
+    which takes seconds. A residual block's shortcut has the shape of its convolutions.
     """
-    for inner in list(module.modules()):
-        for name, child in list(inner.named_children()):
-            if isinstance(child, nn.BatchNorm2d):
-                setattr(inner, name, nn.Identity())
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.BatchNorm2d):
+            setattr(module, name, nn.Identity())
+        elif isinstance(child, nn.Conv2d):
+            setattr(module, name, ShapeOfConvolution(child))
+        elif isinstance(child, BasicBlock | Bottleneck):
+            convolutions = [own for part, own in child.named_children() if _CONVOLUTION.fullmatch(part)]
+            setattr(module, name, nn.Sequential(*map(ShapeOfConvolution, convolutions)))
+        else:
+            keep_shapes(child)
+
+
+class ShapeOfConvolution(nn.Module):
+    """Makes a map of the shape that a convolution's would have, with nothing in it."""
+
+    def __init__(self, convolution: nn.Module) -> None:
+        super().__init__()
+        if not isinstance(convolution, nn.Conv2d) or isinstance(convolution.padding, str):
+            raise TypeError(f"expected a convolution whose padding is a number, found {convolution}")
+        self.n_channels = convolution.out_channels
+        self.axes = tuple(
+            zip(convolution.kernel_size, convolution.stride, convolution.padding, convolution.dilation, strict=True)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, n_in, h, w) to (n, n_channels, ...) by the formula of ``nn.Conv2d``."""
+        sides = [
+            (side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+            for side, (kernel, stride, padding, dilation) in zip(x.shape[2:], self.axes, strict=True)
+        ]
+        if min(sides) < 1:
+            raise RuntimeError(f"expected a map that is no smaller than the kernel, found {tuple(x.shape)}")
+        return x.new_empty((len(x), self.n_channels, *sides))

@@ -16,6 +16,7 @@ from closedloop.attacks.gradients.numbers import Numbers
 from closedloop.attacks.gradients.transforms import Shift
 from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import SiteModel, device_of, images_to_tensor, predict
+from closedloop.training.decoupled_adam import DecoupledAdam, WeightGroup
 from closedloop.training.resumable import (
     TrainingProgress,
     epoch_order,
@@ -238,14 +239,14 @@ def _usable_weights(model: SiteModel, train: Responses) -> Float32:
     return np.asarray(spread / spread.mean(), dtype=np.float32)
 
 
-def _optimizer(model: SiteModel, recipe: RefitRecipe) -> torch.optim.AdamW:
+def _optimizer(model: SiteModel, recipe: RefitRecipe) -> DecoupledAdam:
     groups = [
-        {"params": list(model.trunk.parameters()), "lr": recipe.base_learning_rate},
-        {"params": list(model.readout.parameters()), "lr": recipe.readout_learning_rate},
+        WeightGroup(list(model.trunk.parameters()), recipe.base_learning_rate),
+        WeightGroup(list(model.readout.parameters()), recipe.readout_learning_rate),
     ]
     if not recipe.base_learning_rate:
         model.trunk.requires_grad_(False)
-    return torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+    return DecoupledAdam(groups, weight_decay=recipe.weight_decay)
 
 
 def _identity(model: SiteModel, train: Responses, *, recipe: RefitRecipe, seed: int) -> str:
@@ -258,7 +259,7 @@ def _epoch(
     train: Responses,
     weights: Float32,
     *,
-    optimizer: torch.optim.AdamW,
+    optimizer: DecoupledAdam,
     order: NDArray[np.int64],
     seed: int,
     epoch: int,
@@ -278,7 +279,7 @@ def _epoch(
             moved = Shift(recipe.shift)(images, _numbers(rows, seed=seed, epoch=epoch))
             images = moved.contiguous(memory_format=torch.channels_last)  # as they came: faster
         loss = _weighted_mse(model(images), targets[rows], weights[rows])
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         total += loss.item() * len(rows)
@@ -300,8 +301,8 @@ def _weighted_mse(predicted: Tensor, targets: Float32, weights: Float32) -> Tens
     return (weight * (predicted - target) ** 2).mean()
 
 
-def _set_rates(optimizer: torch.optim.AdamW, recipe: RefitRecipe, *, fraction_done: float) -> None:
+def _set_rates(optimizer: DecoupledAdam, recipe: RefitRecipe, *, fraction_done: float) -> None:
     factor = 0.5 * (1 + np.cos(np.pi * fraction_done)) if recipe.schedule == "cosine" else 1.0
     rates = (recipe.base_learning_rate, recipe.readout_learning_rate)
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = float(rate * factor)
+    for group, rate in zip(optimizer.groups, rates, strict=True):
+        group.rate = float(rate * factor)

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -38,6 +38,16 @@ class TrainingProgress:
     loss: float
 
 
+class Optimizer(Protocol):
+    """What moves weights and can go on from an earlier state: torch's and our own."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from it."""
+
+
 def fingerprint(description: str, arrays: Iterable[NDArray[Any]]) -> str:
     """Identity of a training: what it is asked for and what it is fitted to (sha256)."""
     digest = hashlib.sha256(description.encode())
@@ -48,7 +58,7 @@ def fingerprint(description: str, arrays: Iterable[NDArray[Any]]) -> str:
 
 
 def save_training(
-    path: Path | None, *, identity: str, module: nn.Module, optimizer: torch.optim.Optimizer, losses: list[float]
+    path: Path | None, *, identity: str, module: nn.Module, optimizer: Optimizer, losses: list[float]
 ) -> None:
     """Write the state after ``len(losses)`` epochs, if a path is given.
 
@@ -71,9 +81,7 @@ def save_training(
     write_bytes(path, buffer.getvalue())
 
 
-def resume_training(
-    path: Path | None, *, identity: str, module: nn.Module, optimizer: torch.optim.Optimizer
-) -> list[float]:
+def resume_training(path: Path | None, *, identity: str, module: nn.Module, optimizer: Optimizer) -> list[float]:
     """Restore a saved state and return the losses of the epochs done; empty when there is nothing of this training.
 
     A state that another recipe, seed or other data left behind is passed over: the training starts again and
