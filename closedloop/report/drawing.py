@@ -63,6 +63,8 @@ _SETTINGS: Any = {
     "legend.fontsize": 9.5,
     "lines.linewidth": 1.8,
     "lines.markersize": 5.5,
+    "figure.autolayout": False,  # whatever a person's own matplotlibrc says: no engine comes back
+    "figure.constrained_layout.use": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "closedloop",
 }
@@ -189,11 +191,11 @@ def png(figure: Figure) -> bytes:
 
 
 def _lay_out(figure: Figure) -> None:
-    """Fix the layout now: saving a figure that still has a layout engine draws everything twice."""
+    """Fix the layout now: saving a figure that has a layout engine, even one named "none", draws everything twice."""
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
 
 
 def data_uri(content: bytes, media_type: str) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -16,7 +20,8 @@ from closedloop.artifacts.day.fit import FitReport
 from closedloop.artifacts.day_use import PREFERENCE
 from closedloop.report.controls.alarms import far_above
 from closedloop.report.curves import LOOKS, by_day, final_day, growth
-from closedloop.report.drawing import epsilon_axis, named_series, new_figure, style, svg_uri
+from closedloop.report.drawing import epsilon_axis, named_series, new_figure, style, svg, svg_uri
+from closedloop.report.drawing import png as png_file
 from closedloop.report.magnified import magnified_difference
 from closedloop.report.model.figures import loss
 from closedloop.report.pictures import png
@@ -140,6 +145,25 @@ def test_the_same_numbers_give_the_same_bytes_of_a_figure() -> None:
     rows = [_row("paper", 1.0, 0.04), _row("paper", 10.0, 0.6)]
     first, again = (svg_uri(final_day(rows, random_pair=1.12)) for _ in range(2))
     assert first == again
+
+
+class Counter(Artist):
+    """Counts how often it is drawn into what is kept."""
+
+    n_drawn = 0
+
+    def draw(self, renderer: RendererBase) -> None:
+        self.n_drawn += 1
+
+
+@pytest.mark.parametrize("write", [svg, png_file])
+def test_a_figure_is_drawn_once_whatever_a_person_s_settings_say(write: Callable[[Figure], bytes]) -> None:
+    with mpl.rc_context({"figure.constrained_layout.use": True}), style():
+        figure, _ = new_figure(width=3, height=2)
+        counter = Counter()
+        figure.add_artist(counter)
+        write(figure)
+    assert counter.n_drawn == 1
 
 
 def test_the_crossing_of_the_preferred_level_is_linear_between_epsilons() -> None:
