@@ -34,7 +34,7 @@ from closedloop.stages.arms.models import ArmFiles
 from closedloop.stages.context import StageContext
 from closedloop.stages.controls import make_controls
 from closedloop.stages.evolution.images import make_evolution
-from closedloop.stages.evolution.told import ToldSoFar, read_told
+from closedloop.stages.evolution.told import read_told
 from closedloop.stages.from_protocol.attack import lattice_of, memory_for_batches, method_of
 from closedloop.stages.from_protocol.images import open_study_pool
 from closedloop.stages.objectives.images import ObjectiveSearch, make_objectives
@@ -158,10 +158,18 @@ def run(context: StageContext) -> None:
             made, (catalog.SEALED_OBJECTIVES, made.sealed), (catalog.OBJECTIVE_PREDICTIONS, made.predictions)
         )
     if len((evolving := plan.items_of_kinds(*EVOLUTION_KINDS))["kind"]):
+        sessions_before = [  # a lost one showed its images all the same
+            context.at(one) for one in context.paths.sequence.with_lost(context.day + 1) if one < context.block
+        ]
         evolved = make_evolution(
             evolving,
             context.protocol.evolution,
-            _told(context),
+            read_told(
+                [(one.block, one.read) for one in sessions_before],
+                first_day=context.protocol.evolution.first_day,
+                with_images=[one.block for one in sessions_before if one.has(catalog.EVOLVED_IMAGES)],
+                lost=context.paths.sequence.lost,
+            ),
             first_index=len(stimuli.images),
             seed_of=partial(derive_seed, context.protocol.seed, context.study.subject, EVOLUTION),
         )
@@ -197,18 +205,6 @@ def run(context: StageContext) -> None:
         (catalog.PREDICTIONS, {"predicted": predict(model, plan.clean)}),
     ):
         context.write(file, content)
-
-
-def _told(context: StageContext) -> ToldSoFar:
-    """Return what evolving images are made from; of a session whose recording is lost, what it showed."""
-    sequence = context.paths.sequence
-    before = [context.at(one) for one in sequence.with_lost(context.day + 1) if one < context.block]
-    return read_told(
-        [(one.block, one.read) for one in before],
-        first_day=context.protocol.evolution.first_day,
-        with_images=[one.block for one in before if one.has(catalog.EVOLVED_IMAGES)],
-        lost=sequence.lost,
-    )
 
 
 @dataclass(frozen=True)
