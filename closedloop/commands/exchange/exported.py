@@ -148,7 +148,7 @@ def _hash_of(request: ExportRequest) -> str:
 
 
 def _there_already(request: ExportRequest, request_sha256: str) -> list[str]:
-    again = f"Remove {quoted(request.out)} and run the same command again, which makes it anew"
+    again = f"Move {quoted(request.out)} away and run the same command again, which makes it anew"
     try:
         document = ExportedModelDocument.read(request.out / DOCUMENT_NAME)
         damaged = damaged_files(request.out, document)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.protocol.protocol import read_protocol
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.errors import ClosedLoopError
 from closedloop.plain_text.printed import quoted
 from closedloop.study.completeness.late import refuse_late_files
 from closedloop.study.completeness.looks import Patience, recall_refusal
 from closedloop.study.completeness.watch import BroughtStage, Watch
-from closedloop.study.outdated.stages import outdated_stages
 from closedloop.study.outdated.told import made_again
 
 _STAGES: tuple[BroughtStage, ...] = ("present", "recording")
@@ -82,7 +82,7 @@ def wait_now(paths: StudyPaths, study: StudyDocument, patience: Patience | None 
 
 
 def _waiting(watch: Watch) -> WaitNow | None:
-    again = made_again(outdated_stages(watch.paths, watch.study, watch.protocol))
+    again = _made_again(watch)
     for block in watch.paths.sequence.blocks(watch.protocol.days):
         of_session = replace(watch, paths=watch.paths.at(block))
         paths, day = of_session.paths, block.day
@@ -94,6 +94,14 @@ def _waiting(watch: Watch) -> WaitNow | None:
                 return replace(_outlook(of_session, day, stage), block=block.number)
             refuse_late_files(paths, day, stage, read_manifest(folder))
     return None
+
+
+def _made_again(watch: Watch) -> frozenset[Block]:
+    if not watch.paths.amendments.exists():
+        return frozenset()
+    from closedloop.study.outdated.stages import outdated_stages  # noqa: PLC0415 - most studies have none
+
+    return made_again(outdated_stages(watch.paths, watch.study, watch.protocol))
 
 
 def _outlook(watch: Watch, day: int, stage: BroughtStage) -> WaitNow:

@@ -197,7 +197,7 @@ def test_the_same_export_over_a_damaged_one_is_no_there_already(name: str, tmp_p
         exported(ensemble(), tmp_path, member="0")
     said = str(raised.value)
     assert name in said
-    assert f"Remove {folder} and run the same command again" in said
+    assert f"Move {folder} away and run the same command again" in said
     assert len(said.splitlines()) == 1
     if name != "model.json":
         (folder / name).unlink()
