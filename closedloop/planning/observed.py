@@ -182,7 +182,7 @@ def _noise(repetitions_hz: Floats, sigma_hz: Floats) -> Floats:
     mean = np.divide(sums, n, out=np.full(n.shape, np.nan), where=n > 0)
     squares = np.where(known, (repetitions_hz - mean[..., None]) ** 2, 0.0).sum(axis=(0, 2))
     unit = np.maximum(n - 1, 0).sum(axis=0) * sigma_hz**2
-    return np.divide(squares, unit, out=np.full(len(unit), np.nan), where=unit > 0)
+    return np.asarray(np.divide(squares, unit, out=np.full(len(unit), np.nan), where=unit > 0))
 
 
 def _read_session(context: GateContext, amendments: Sequence[Amendment]) -> ObservedDay:
