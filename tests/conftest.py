@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from itertools import chain, islice
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -21,7 +22,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.loop.studies import closedloop, run_once
+from tests.loop.studies import ENVIRONMENT, PREPARED, closedloop_anew, run_once
 
 SCREENS = Path(__file__).parent / "unit" / "rig"
 
@@ -69,15 +70,20 @@ def _seconds_asked(item: pytest.Item) -> float:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep what is remembered between commands out of the account's own cache, for child processes too."""
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is remembered between commands out of the account's own cache, for child processes too.
+
+    The process that commands are prepared in belongs to the run as well, and ends with it.
+    """
     own = tmp_path_factory.getbasetemp()
     run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own  # one for all processes of this run
     (run / "cache").mkdir(exist_ok=True)
-    os.environ["XDG_CACHE_HOME"] = str(run / "cache")
+    os.environ["XDG_CACHE_HOME"] = ENVIRONMENT["XDG_CACHE_HOME"] = str(run / "cache")
+    yield
+    PREPARED.end()
 
 
 @pytest.fixture(scope="session")
 def smoke_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped smoke protocol, run once to its end; for reading only."""
-    return run_once(tmp_path_factory, "smoke", lambda study: closedloop("dry-run", study, "--protocol", "smoke"))
+    return run_once(tmp_path_factory, "smoke", lambda study: closedloop_anew("dry-run", study, "--protocol", "smoke"))

@@ -62,7 +62,8 @@ class DecoupledAdam:
             adamw(
                 [weight for _, weight in moved],
                 [weight.grad for _, weight in moved if weight.grad is not None],
-                *([state[name] for state in states] for name in _ZEROS),
+                exp_avgs=[state["exp_avg"] for state in states],
+                exp_avg_sqs=[state["exp_avg_sq"] for state in states],
                 max_exp_avg_sqs=[],
                 state_steps=[state["step"] for state in states],
                 amsgrad=False,

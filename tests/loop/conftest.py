@@ -8,13 +8,13 @@ import pytest
 
 from closedloop.artifacts.study import StudyPaths
 from tests.loop.real_study import RealStudy, make_real_study
-from tests.loop.studies import dry_run, run_once
+from tests.loop.studies import dry_run_anew, run_once
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small study, run once to its end, whichever test process asks first."""
-    return run_once(tmp_path_factory, "undisturbed", dry_run)
+    return run_once(tmp_path_factory, "undisturbed", dry_run_anew)
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.equipment.prepared_commands import PreparedCommands
+
 PROTOCOL = Path(__file__).with_name("two_days.yaml")
 WAITING, HELD = 3, 4  # exit codes of `closedloop run` where it stopped for a person, and for a gate
 WATCHED = Path(__file__).with_name("watched")  # Python looks there first, and no command can listen to anybody
@@ -22,6 +24,9 @@ ENVIRONMENT = os.environ | {
 }
 
 
+PREPARED = PreparedCommands()
+
+
 def command(*arguments: str | Path) -> list[str]:
     """Return the command line of `closedloop`."""
     return [sys.executable, "-m", "closedloop.cli", *map(str, arguments)]
@@ -30,15 +35,25 @@ def command(*arguments: str | Path) -> list[str]:
 def closedloop(
     *arguments: str | Path, cwd: Path | None = None, timeout_s: float = 600
 ) -> subprocess.CompletedProcess[str]:
-    """Run `closedloop` to its end."""
+    """Run `closedloop` to its end, in a process that finds all imports done: seconds sooner than a shell's."""
+    return PREPARED.run(list(map(str, arguments)), environment=ENVIRONMENT, cwd=cwd, timeout_s=timeout_s)
+
+
+def closedloop_anew(*arguments: str | Path, timeout_s: float = 600) -> subprocess.CompletedProcess[str]:
+    """Run `closedloop` to its end as a shell starts it, with imports of its own and another seed of hashes."""
     return subprocess.run(
-        command(*arguments), check=False, capture_output=True, text=True, env=ENVIRONMENT, cwd=cwd, timeout=timeout_s
+        command(*arguments), check=False, capture_output=True, text=True, env=ENVIRONMENT, timeout=timeout_s
     )
 
 
 def dry_run(study: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the small study."""
     return closedloop("dry-run", study, "--protocol", PROTOCOL, *arguments)
+
+
+def dry_run_anew(study: Path) -> subprocess.CompletedProcess[str]:
+    """Run the small study as a shell starts it."""
+    return closedloop_anew("dry-run", study, "--protocol", PROTOCOL)
 
 
 def run_once(

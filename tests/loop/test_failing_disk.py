@@ -112,7 +112,7 @@ def test_what_a_day_has_published_is_durable_when_its_manifest_is(tmp_path: Path
     assert published(disk.durable_files()) == there
 
 
-# Of both days. `test_kill` kills in every stage of both, from an empty folder on; `make faults` at every rename of one.
+# Of both days. `test_kill` kills in every stage, from an empty folder on; `make faults` at every rename of one.
 LEFT_TO_DO = ("day-00/synthesize", "day-01/schedule", "day-01/ingest")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 import closedloop as library
 from closedloop.studies.response_geometry.recorded import shown_planes
-from tests.loop.studies import closedloop, run_once
+from tests.loop.studies import closedloop, closedloop_anew, run_once
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -32,8 +33,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_once(tmp_path_factory, "planes", run)
 
 
-def analysed(study: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return closedloop(
+def analysed(
+    study: Path, out: Path, *options: str, run: Callable[..., subprocess.CompletedProcess[str]] = closedloop
+) -> subprocess.CompletedProcess[str]:
+    return run(
         *("studies", "response-geometry", "--study", study, "--images-per-unit", "1", "--simulated-sites", "0"),
         *("--out", out, *options),
     )
@@ -70,8 +73,8 @@ def test_the_study_finds_what_the_day_published_and_leaves_the_same_bytes_again(
     earlier = [tmp_path / "two" / f"coverage.{ending}" for ending in ("csv", "parquet")]
     for path in earlier:  # of a run that tried intervals on simulated sites
         path.write_bytes(b"earlier")
-    for name in ("one", "two"):
-        done = analysed(study, tmp_path / name, "--truth")
+    for name, run in (("one", closedloop), ("two", closedloop_anew)):
+        done = analysed(study, tmp_path / name, "--truth", run=run)
         assert done.returncode == 0, done.stderr
     assert not any(path.exists() for path in earlier)
     found = pd.read_parquet(tmp_path / "one" / "recorded_planes.parquet")
