@@ -53,8 +53,8 @@ class Evolution(Section):
     )
     last_spread: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
-        description="spread of the generation of a day's last session, of that which the search would draw: it shows what "
-        "the search has come to, rather than how far it still looks around",
+        description="spread of the generation of a day's last session, of that which the search would draw: it shows "
+        "what the search has come to, rather than how far it still looks around",
     )
     compared: CountOrNone = Field(
         default=20,
