@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.unit.studies.discrimination.experiments import small_experiment
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 
+BETWEEN_PRESSES_S = 0.25
 N_TRIALS = 13  # three pairs of four kinds, and a catch trial
 
 
@@ -42,11 +44,28 @@ class Subject:
         return (0, 0) if found is None else (sum(found.begun.values()), len(found.answers))
 
     def press_until(self, key: str, holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-        def pressed() -> bool:
-            self._desktop.press(key)
+        """Press a key, and again where nothing came of it: a slow program finds no dozen of presses afterwards."""
+
+        def done() -> bool:
             return holds() or process.poll() is not None
 
+        def pressed() -> bool:
+            self._desktop.press(key)
+            patience = time.monotonic() + BETWEEN_PRESSES_S
+            wait_until(lambda: done() or time.monotonic() > patience, f"what {key} is to do")
+            return done()
+
         wait_until(pressed, f"what {key} is to do")
+
+    def leave(self, process: subprocess.Popen[str]) -> None:
+        """Press Escape, and again to confirm it."""
+
+        def pressed() -> bool:
+            lift_finger()
+            self._desktop.press("Escape")
+            return process.poll() is not None
+
+        wait_until(pressed, "Escape to be confirmed")
 
     def answer(self, n: int, process: subprocess.Popen[str], *, key: str = "j") -> None:
         """Start, and answer until so many trials have an answer."""
@@ -70,9 +89,7 @@ def test_a_session_that_is_killed_and_left_by_escape_comes_to_its_end_with_every
     killed = subject.journal()
     with Child(command(experiment), env=environment, stderr=subprocess.PIPE, text=True) as process:
         subject.answer(6, process, key="f")
-        for _ in range(2):
-            lift_finger()
-            two_heads.press("Escape")
+        subject.leave(process)
         _, said = process.communicate()
     assert process.returncode == 130, said
     assert "stopped. It goes on: rig discriminate" in said
