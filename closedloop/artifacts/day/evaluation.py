@@ -291,6 +291,12 @@ class EvaluationReport(Document):
     sigma_hz: dict[str, float | None] = Field(
         description="by neuroid_id: SD over clean images, measurement noise included (the paper's); null without any"
     )
+    z_sd_hz: dict[str, float | None] = Field(
+        default={},
+        exclude_if=operator.not_,
+        description="by neuroid_id: SD over the images by which days are put on one scale, the unit of what models "
+        "foretell; of a day with arms",
+    )
     sigma_corrected_hz: dict[str, float | None] = Field(
         description="the same with the noise's variance, as repetitions of an image tell it, taken out; null where "
         "nothing is left"

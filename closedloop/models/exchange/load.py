@@ -54,6 +54,8 @@ class ExportedModel(nn.Module):
     ----------
     members
         Each maps images in [0, 1], (n, 3, side, side), to z-scored responses, (n, n_sites).
+    side_px
+        Side of the images that it was fitted to.
     """
 
     def __init__(self, members: Sequence[nn.Module]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,18 +34,23 @@ class SessionArms:
         `ARM_OBJECTIVE_EFFECTS`; None where no arm has an objective.
     allocation
         `ARM_ALLOCATION`; None where earlier days decided nothing.
+    sigma_in_z
+        How many SD of what models foretell a site's sigma is, by its name; sites of which nobody knows it are not
+        reviewed.
     """
 
     effects: Columns
     foretold: Columns
     objectives: Columns | None = None
     allocation: Columns | None = None
+    sigma_in_z: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def whole(self) -> Columns:
-        """The effects with what each image was to attain, as ``objective_kind`` and ``target``."""
+        """The effects with what each image was to attain, as ``objective_kind`` and ``target``, and ``sigma_in_z``."""
         n = len(self.effects["image_index"])
         columns = {"objective_kind": np.full(n, ATTACK, dtype=object), "target": np.full(n, np.nan)}
+        scale = np.array([self.sigma_in_z.get(site, np.nan) for site in self.effects["neuroid_id"].tolist()])
         if self.objectives is not None:
             place = {image: row for row, image in enumerate(self.effects["image_index"].tolist())}
             images = self.objectives["image_index"].tolist()
@@ -53,7 +58,7 @@ class SessionArms:
             rows, of_asked = np.array(asked, dtype=np.int64).reshape(-1, 2).T
             for name, values in columns.items():
                 values[rows] = self.objectives[name][of_asked]
-        return {**self.effects, **columns}
+        return {**self.effects, **columns, "sigma_in_z": scale}
 
 
 @dataclass(frozen=True)
@@ -196,5 +201,5 @@ def _reviews(effects: Columns, foretold: Columns) -> ArmReviews:
         own = (foretold["reviewer"] == name) & (rows >= 0)
         said[str(name)] = np.full(len(effects["change"]), np.nan)
         said[str(name)][rows[own]] = foretold["foretold"][own]
-    halves = effects["first_half"], effects["second_half"]
-    return review_arm(effects["change"], said, halves=halves, image_index=effects["image"], seed=_SEED)
+    measured, *halves = (effects[name] * effects["sigma_in_z"] for name in ("change", "first_half", "second_half"))
+    return review_arm(measured, said, halves=(halves[0], halves[1]), image_index=effects["image"], seed=_SEED)

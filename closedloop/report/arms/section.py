@@ -38,7 +38,7 @@ def arms_of(days: Sequence[DayRecord]) -> PageSection | None:
         Which; of one alone the section has its own name.
     """
     sessions = [
-        SessionArms(day.arms, day.arms_foretold, day.arm_objectives, day.arm_allocation)
+        SessionArms(day.arms, day.arms_foretold, day.arm_objectives, day.arm_allocation, _sigma_in_z(day))
         for day in days
         if day.arms is not None and day.arms_foretold is not None
     ]
@@ -76,6 +76,14 @@ def arms_of(days: Sequence[DayRecord]) -> PageSection | None:
             *([("Levels that were not reached", missed)] if missed is not None else []),
         ),
     )
+
+
+def _sigma_in_z(day: DayRecord) -> dict[str, float]:
+    """Return how many SD of what models foretell a site's sigma is; of sites whose two SD the evaluation knows."""
+    if day.evaluation is None:
+        return {}
+    sigma = {site: one for site, one in day.evaluation.sigma_hz.items() if one}
+    return {site: sigma[site] / one for site, one in day.evaluation.z_sd_hz.items() if one and site in sigma}
 
 
 def _which_pairs(sessions: Sequence[SessionArms]) -> str:
@@ -213,8 +221,8 @@ def _slopes(one: ComparedArms) -> Table:
     return _of_models(
         one,
         "slope",
-        caption="Slope of the measured change (σ) on the foretold one (z); 1 of a model that foretells sizes, too, "
-        "where a site's σ is its SD without noise. Intervals by resampling images.",
+        caption="Slope of the measured change on the foretold one, both in SD over the images by which days are put on "
+        "one scale: 1 of a model that foretells sizes, too. Intervals by resampling images.",
     )
 
 
@@ -222,8 +230,8 @@ def _explained(one: ComparedArms) -> Table:
     return _of_models(
         one,
         "r2",
-        caption="Part of the variance of the measured changes (σ) that the foretold ones (z) explain as they are: "
-        "below 0 of a model that foretells larger changes than come. Intervals by resampling images.",
+        caption="Part of the variance of the measured changes that the foretold ones explain as they are, in the same "
+        "SD: below 0 of a model that foretells larger changes than come. Intervals by resampling images.",
     )
 
 

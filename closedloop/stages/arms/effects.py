@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.analysis.dispersion import normalize
+from closedloop.analysis.dispersion import normalize, sigma
+from closedloop.analysis.reliability import mean_response
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.arms.tables import ARM_EFFECTS, ARM_FORETOLD
 from closedloop.artifacts.day_responses import DayResponses
+from closedloop.artifacts.day_use import scaling_rows
 from closedloop.artifacts.files.kinds import TableFile
 from closedloop.artifacts.protocol.arms.section import ARM
 from closedloop.artifacts.tables import Columns, as_arrays
@@ -167,3 +169,19 @@ def _mean(hz: Floats) -> float:
     """Return the mean of the showings that count; NaN without one."""
     known = hz[np.isfinite(hz)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+def z_sd_hz(day: DayResponses) -> dict[str, float | None]:
+    """Return what one SD of a model's responses is of each site, by its name: as the fit scales the day's responses.
+
+    Parameters
+    ----------
+    day
+        Stimuli, sites and responses.
+    """
+    rates = mean_response(day.rates_hz, day.image_index, n_images=day.n_images)
+    spread = sigma(rates[scaling_rows(day.stimuli)])
+    return {
+        site.neuroid_id: float(one) if np.isfinite(one) and one > 0 else None
+        for site, one in zip(day.sites, spread, strict=True)
+    }

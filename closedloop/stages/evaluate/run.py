@@ -17,7 +17,7 @@ from closedloop.artifacts.protocol.evolution.section import EVOLUTION_KINDS
 from closedloop.artifacts.records.sequence import FIRST
 from closedloop.artifacts.tables import as_columns
 from closedloop.simulation.subject import simulated_cortex
-from closedloop.stages.arms.effects import SealedArms, SiteAnswers, arm_tables
+from closedloop.stages.arms.effects import SealedArms, SiteAnswers, arm_tables, z_sd_hz
 from closedloop.stages.context import StageContext
 from closedloop.stages.evaluate.attained import attained_fractions
 from closedloop.stages.evaluate.examples import choose_rasters, draw_rasters
@@ -174,6 +174,12 @@ def run(context: StageContext) -> None:
         )
         context.write(catalog.OBJECTIVE_EFFECTS, effects)
         context.write(catalog.OBJECTIVE_ESTIMATES, as_columns(objective_estimates(effects), OBJECTIVE_ESTIMATES))
+    tables = evolution_tables(
+        day,
+        context.read(catalog.EVOLVED_IMAGES) if context.path(catalog.EVOLVED_IMAGES).exists() else None,
+        window_s=window_s,
+        true_rates_hz=true_rates_hz,
+    )
     if context.path(catalog.SEALED_MODELS).exists():
         sealed = SealedArms(
             context.read(catalog.ARM_ATTACKS),
@@ -183,10 +189,13 @@ def run(context: StageContext) -> None:
             if context.path(catalog.SEALED_ARM_OBJECTIVES).exists()
             else None,
         )
-        answers = SiteAnswers(measured.repetitions_hz, measured.sigma_hz, true_rates_hz)
-        for file, table in arm_tables(day, sealed, answers, noiseless_sigma_hz=measured.noiseless_sigma_hz):
-            context.write(file, table)
-    evolved = context.read(catalog.EVOLVED_IMAGES) if context.path(catalog.EVOLVED_IMAGES).exists() else None
-    for file, table in evolution_tables(day, evolved, window_s=window_s, true_rates_hz=true_rates_hz):
+        tables += arm_tables(
+            day,
+            sealed,
+            SiteAnswers(measured.repetitions_hz, measured.sigma_hz, true_rates_hz),
+            noiseless_sigma_hz=measured.noiseless_sigma_hz,
+        )
+        report = report.model_copy(update={"z_sd_hz": z_sd_hz(day)})
+    for file, table in tables:
         context.write(file, table)
     context.write(catalog.EVALUATION, report)

@@ -63,7 +63,7 @@ def session() -> SessionArms:
         "reviewer": np.repeat(["day", "turned"], n).astype(object),
         "foretold": np.r_[change, -change],
     }
-    return SessionArms(effects, foretold, asked)
+    return SessionArms(effects, foretold, asked, sigma_in_z={"array1-000": 1.0})
 
 
 def test_slopes_of_arms_and_their_difference_are_those_of_the_images() -> None:
@@ -189,3 +189,15 @@ def test_the_cross_prediction_of_a_case_made_by_hand_is_right() -> None:
         assert [reviews[name].slope.value for name in ("day", "turned")] == pytest.approx([1.0, -1.0])
         assert reviews["day"].r2.value == pytest.approx(1.0)
         assert arm.reviews.ceiling == pytest.approx(1.0)
+
+
+def test_sizes_are_compared_in_the_unit_of_the_model() -> None:
+    """A site whose sigma is two SD of what models foretell: a model that foretells sizes has a slope of 1 there."""
+    one = session()
+    foretold = {**one.foretold, "foretold": 2 * one.foretold["foretold"]}
+    [attacks, _] = compared_arms([replace(one, foretold=foretold, sigma_in_z={"array1-000": 2.0})])
+    right, turned = attacks.arms[0].reviews.reviews
+    assert (right.r.value, right.slope.value, right.r2.value) == pytest.approx((1, 1, 1))
+    assert (turned.r.value, turned.slope.value) == pytest.approx((-1, -1))
+    [attacks, _] = compared_arms([replace(one, sigma_in_z={})])  # evaluated before anybody knew the two SD
+    assert np.isnan(attacks.arms[0].reviews.reviews[0].slope.value)
