@@ -131,6 +131,8 @@ def _draws(n_arms: int, degrees: int, n_draws: int) -> Floats:
 def parts_moved(best: Floats, movable: NDArray[np.int64]) -> Floats:
     """Return which part of what moves each arm gets: its own part of it times the root of its chance to be the best.
 
+    Where nothing moves every part is 0.
+
     Parameters
     ----------
     best
@@ -145,7 +147,8 @@ def parts_moved(best: Floats, movable: NDArray[np.int64]) -> Floats:
     array([0.57, 0.43])
     """
     parts = movable * best**_TEMPER
-    return np.asarray(parts / parts.sum(axis=-1, keepdims=True))
+    whole = parts.sum(axis=-1, keepdims=True)
+    return np.asarray(np.divide(parts, whole, out=np.zeros_like(parts), where=whole > 0))
 
 
 def deal_out(parts: Floats, n: int, *, most: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -154,7 +157,7 @@ def deal_out(parts: Floats, n: int, *, most: NDArray[np.int64]) -> NDArray[np.in
     Parameters
     ----------
     parts
-        (..., n_arms), of sum 1.
+        (..., n_arms), of sum 1, or all 0 where n is.
     n
         To be dealt out, at most the sum of `most`.
     most

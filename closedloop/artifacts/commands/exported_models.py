@@ -119,3 +119,6 @@ class ExportedModelDocument(Document):
     )
     versions: dict[str, str]
     files: dict[str, str] = Field(description="sha256 of every other file of the folder")
+    content_sha256: str | None = Field(
+        default=None, description="of this file's own content, sorted and without this key; null before December 2026"
+    )

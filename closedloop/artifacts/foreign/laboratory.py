@@ -22,6 +22,7 @@ _LONGEST_TEXT = 1000
 _MOST_LISTED = 40
 _BLOCK_BYTES = 16 << 20
 _LAYOUTS = (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED, h5py.h5d.COMPACT)
+_NOTHING, _PACKING = ("_FillValue", "missing_value"), ("scale_factor", "add_offset")
 _SIMULATED = "simulated"
 _SAYS_NO = frozenset(("", "0", "false", "no", "none"))
 
@@ -54,7 +55,9 @@ def describe(path: str, names: Mapping[str, Sequence[str]], most_bytes: int) -> 
             chosen = _chosen(file, names)
         except _UnfitError as error:
             return {"other": list(error.args), "datasets": listed}, []
-        n_bytes = sum(math.prod(one.shape) * max(one.dtype.itemsize, 1) for one in chosen.values())
+        n_bytes = sum(
+            math.prod(one.shape) * (8 if _is_packed(one) else max(one.dtype.itemsize, 1)) for one in chosen.values()
+        )
         if n_bytes > most_bytes:
             found = f"{n_bytes >> 20:,} MB in {', '.join(map(_name, chosen.values()))}"
             return {"other": [f"at most {most_bytes >> 20:,} MB of values", found], "datasets": listed}, []
@@ -105,9 +108,43 @@ def _parts_of(path: str, described: Mapping[str, Any], texts: Mapping[str, bytes
             if "texts" in said:
                 yield texts[role]
                 continue
-            for block in _blocks(_dataset(file, said["name"])):
-                values = np.ascontiguousarray(block)
+            dataset = _dataset(file, said["name"])
+            for block in _blocks(dataset):
+                values = np.ascontiguousarray(_decoded(block, dataset))
                 yield values.astype(values.dtype.newbyteorder("="), copy=False).reshape(-1).view(np.uint8)
+
+
+def _decoded(block: NDArray[Any], dataset: h5py.Dataset) -> NDArray[Any]:
+    """Return numbers as netCDF's conventions decode them: what stands for nothing is NaN, packed ones are unpacked.
+
+    So is what HDF5 gives where nothing was written, if whoever made the dataset chose a number for it.
+    """
+    if not _is_packed(dataset):
+        return block
+    values = block.astype(np.float64)
+    for nothing in _nothings(dataset):
+        values[block == nothing] = np.nan
+    scale, offset = (_number(dataset, name) for name in _PACKING)
+    return np.asarray(values * (1.0 if scale is None else scale) + (0.0 if offset is None else offset))
+
+
+def _is_packed(dataset: h5py.Dataset) -> bool:
+    is_number = dataset.dtype.kind in "fiu"
+    return is_number and (bool(_nothings(dataset)) or any(_number(dataset, name) is not None for name in _PACKING))
+
+
+def _nothings(dataset: h5py.Dataset) -> list[float]:
+    """Return the numbers that stand for a missing value; NaN needs none to say so."""
+    named = [_number(dataset, name) for name in _NOTHING]
+    plan = dataset.id.get_create_plist()
+    if plan.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED and dataset.fillvalue != 0:
+        named.append(float(dataset.fillvalue))
+    return [one for one in named if one is not None and not math.isnan(one)]
+
+
+def _number(dataset: h5py.Dataset, attribute: str) -> float | None:
+    found = np.ravel(dataset.attrs.get(attribute, ()))
+    return float(found[0]) if len(found) == 1 and found.dtype.kind in "fiu" else None
 
 
 def _rows_of_blocks(dataset: h5py.Dataset) -> list[tuple[int, int]]:
@@ -180,7 +217,8 @@ def _kind(dataset: h5py.Dataset) -> tuple[dict[str, Any], bytes]:
     if dataset.dtype.kind not in "fiub":
         raise _UnfitError(f"numbers or texts in {name}", f"{dataset.dtype}"[:_LONGEST_TEXT])
     n_parts = len(_rows_of_blocks(dataset)) if shape else 1
-    return {"shape": shape, "numbers": dataset.dtype.newbyteorder("=").str, "n_parts": n_parts}, b""
+    kind = np.dtype(np.float64) if _is_packed(dataset) else dataset.dtype.newbyteorder("=")
+    return {"shape": shape, "numbers": kind.str, "n_parts": n_parts}, b""
 
 
 def _text(value: Any, name: str) -> bytes:

@@ -21,6 +21,7 @@ from closedloop.storage import reading
 _READ = FunctionPlace("closedloop.artifacts.foreign.laboratory", "read")
 _DESCRIBE = FunctionPlace("closedloop.artifacts.foreign.laboratory", "describe")
 _READ_BYTES_PER_S, _GROWTH = 20e6, 3.0  # a tenth of what was measured; texts take more than they say
+_NO_FILTER = "filter"  # in what HDF5 says: plugins are off where files are read
 _MOST_BYTES = 4 << 30  # of values that are packed into a file: those of any larger file may be as many as its bytes
 
 _BRAIN_SCORE = ("__xarray_dataarray_variable__",)
@@ -162,6 +163,11 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
             raise _wrong(path, expected, otherwise, about["datasets"])
         found = _arrays(answer["found"], parts)
     except (ConfinedError, OSError, ValueError, KeyError, TypeError) as error:
+        if _NO_FILTER in str(error):
+            raise DocumentError(
+                f"{path}: expected datasets packed by gzip or lzf, or not at all, found one packed by a filter that is "
+                "not read here. Save it again, unpacked."
+            ) from None
         raise DocumentError(
             f"{path}: expected an HDF5 or netCDF-4 file, found a damaged one or none ({str(error)[:120]}). "
             "Copy it again."
@@ -171,6 +177,8 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
         if role not in found:
             raise _wrong(path, f"a dataset of {role} ({', '.join(wanted[role])})", f"none. Name it by {option}", holds)
     described = {role: f"dataset {one['name']}" for role, one in answer["found"].items()}
+    if names.axes:
+        described["responses"] += f", axes {', '.join(names.axes)}"
     axes = names.axes or answer["found"]["responses"]["dimensions"]
     rates, index = _as_presentations(path, axes, found, holds)
     images, pixels = _images(path, found["images"])

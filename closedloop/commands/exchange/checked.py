@@ -8,7 +8,7 @@ from closedloop.artifacts.commands.exported_models import ExportedModelDocument
 from closedloop.commands.exchange.asked import DOCUMENT_NAME
 from closedloop.errors import CheckpointError, DocumentError
 from closedloop.models.exchange.checking import reference_difference
-from closedloop.models.exchange.load import TOLERANCE
+from closedloop.models.exchange.load import TOLERANCE, content_hash
 from closedloop.storage import sha256_file
 
 
@@ -63,7 +63,8 @@ def damaged_files(folder: Path, document: ExportedModelDocument) -> list[str]:
         The document names files that no export has.
     """
     _check_names(folder, document)
-    return [
+    own = [] if document.content_sha256 in (None, content_hash(document.model_dump(mode="json"))) else [DOCUMENT_NAME]
+    return own + [
         name
         for name, sha256 in document.files.items()
         if not (folder / name).is_file() or sha256_file(folder / name) != sha256

@@ -24,7 +24,7 @@ from closedloop.commands.exchange.of_study import (
 from closedloop.errors import DocumentError, OptionError, StorageError
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.ensemble import SiteEnsemble
-from closedloop.models.exchange.load import TOLERANCE
+from closedloop.models.exchange.load import CONTENT, TOLERANCE, content_hash
 from closedloop.models.exchange.writing import (
     members_of,
     write_loader,
@@ -73,6 +73,7 @@ def export_model(request: ExportRequest) -> list[str]:
     if request.pt2:
         write_program(request.working, _plain(document, request.working), side_px=document.side_px)
     document = document.model_copy(update={"files": _hashes(request.working)})
+    document = document.model_copy(update={CONTENT: content_hash(document.model_dump(mode="json"))})
     document.write(request.working / DOCUMENT_NAME)
     publish_folder(request.working, request.out)
     return [*_told(request, document), f"Compare it anywhere by `python {quoted(request.out / 'load.py')}`."]

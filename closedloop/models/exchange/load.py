@@ -35,11 +35,14 @@ from safetensors.torch import load as tensors_of
 from torch import Tensor, nn
 
 DESCRIPTION, REFERENCE = "model.json", "reference.safetensors"
+CONTENT = "content_sha256"
+"""Key of model.json's own hash in it; older exports have none."""
 TOLERANCE = 1e-5
 """Largest difference from a reference prediction, in SD of a site's response; over the prediction where that is > 1."""
 
 _BATCH = 20  # images at a time
 _ROUNDING = 1e-3  # of a pixel outside of [0, 1]
+_AGAIN = "Copy the export again."
 _KINDS = (
     *("AdaptiveAvgPool2d", "BatchNorm2d", "Conv2d", "Flatten", "Identity", "LeakyReLU", "Linear", "MaxPool2d", "ReLU"),
     *("Sequential", "SiLU", "Unflatten"),
@@ -58,9 +61,10 @@ class ExportedModel(nn.Module):
         Side of the images that it was fitted to.
     """
 
-    def __init__(self, members: Sequence[nn.Module]) -> None:
+    def __init__(self, members: Sequence[nn.Module], *, side_px: int) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
+        self.side_px = side_px
         self.looks_at_images = True
         """Whether what are no images in [0, 1] is refused; a program that is traced cannot look at values."""
 
@@ -77,7 +81,7 @@ class ExportedModel(nn.Module):
             They are no such images.
         """
         if self.looks_at_images:
-            _refuse_other_images(images)
+            _refuse_other_images(images, self.side_px, next(self.parameters()).dtype)
         return torch.stack([member(images) for member in self.members])
 
 
@@ -192,7 +196,21 @@ def load_model(folder: str | Path) -> ExportedModel:
         A file is another than when the model was exported.
     """
     place = Path(folder)
-    return build_model(json.loads((place / DESCRIPTION).read_text(encoding="utf-8")), place)
+    return build_model(read_description(place), place)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Return the content of a folder's model.json; refuse another than was exported, by ValueError."""
+    described: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    if described.get(CONTENT) not in (None, content_hash(described)):
+        raise ValueError(f"{folder / DESCRIPTION}: expected the file that was exported, found another. {_AGAIN}")
+    return described
+
+
+def content_hash(described: Mapping[str, Any]) -> str:
+    """Return the sha256 of what model.json says, without that hash itself."""
+    said = {name: value for name, value in described.items() if name != CONTENT}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def build_model(described: Mapping[str, Any], folder: Path) -> ExportedModel:
@@ -216,7 +234,7 @@ def build_model(described: Mapping[str, Any], folder: Path) -> ExportedModel:
         with torch.random.fork_rng(devices=[]):
             network = build_network(member["network"], described["files"], folder)
         members.append(ModelMember(member, network, weights))
-    return ExportedModel(members).eval().requires_grad_(False)
+    return ExportedModel(members, side_px=described["side_px"]).eval().requires_grad_(False)
 
 
 def build_network(described: Mapping[str, Any], files: Mapping[str, str], folder: Path) -> nn.Module:
@@ -266,7 +284,7 @@ def predict(model: ExportedModel, images: Tensor) -> Tensor:
 def compare(folder: str | Path) -> float:
     """Open an export and return how far its predictions are from those that were written with it."""
     place = Path(folder)
-    described = json.loads((place / DESCRIPTION).read_text(encoding="utf-8"))
+    described = read_description(place)
     reference = tensors_of(_unchanged(place / REFERENCE, described["files"][REFERENCE]))
     found = predict(build_model(described, place), reference["images"])
     return max(
@@ -274,11 +292,11 @@ def compare(folder: str | Path) -> float:
     )
 
 
-def _refuse_other_images(images: Tensor) -> None:
-    """Refuse what would be answered with numbers that mean nothing: pixels of 8 bits, or pixels that are scaled."""
-    shape, kind = " x ".join(map(str, images.shape)), str(images.dtype).removeprefix("torch.")
-    found = f"{shape} of {kind}"
-    if images.is_floating_point() and images.ndim == 4 and images.shape[1] == 3:
+def _refuse_other_images(images: Tensor, side_px: int, dtype: torch.dtype) -> None:
+    """Refuse what would be answered with numbers that mean nothing: another side, pixels of 8 bits or scaled ones."""
+    kind, wanted = (str(one).removeprefix("torch.") for one in (images.dtype, dtype))
+    found = f"{' x '.join(map(str, images.shape))} of {kind}"
+    if images.dtype is dtype and images.shape[1:] == (3, side_px, side_px):
         if not images.numel():
             return
         lowest, highest = (float(one) for one in torch.aminmax(images.detach()))
@@ -286,8 +304,8 @@ def _refuse_other_images(images: Tensor) -> None:
             return
         found += f" from {lowest:.4g} to {highest:.4g}"
     raise ValueError(
-        f"images: expected floats in [0, 1], (n, 3, side, side), found {found}. Divide pixels of 8 bits by 255, leave "
-        "mean and SD to the model, and put colours before rows."
+        f"images: expected {wanted} in [0, 1], n x 3 x {side_px} x {side_px}, found {found}. Bring them to that side, "
+        "divide pixels of 8 bits by 255, leave mean and SD to the model, and put colours before rows."
     )
 
 
@@ -345,7 +363,7 @@ def _refuse_downloads(name: str, options: Mapping[str, Any]) -> None:
         raise ValueError(f"expected the name of an architecture and its options, found {(*asked, name)[0]!r:.80}.")
 
 
-def _unchanged(path: Path, sha256: str, *, remedy: str = "Copy the export again.") -> bytes:
+def _unchanged(path: Path, sha256: str, *, remedy: str = _AGAIN) -> bytes:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError(f"{path}: expected the file that was exported, found another. {remedy}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from closedloop.analysis.identity.comparison import IdentityRules
 from closedloop.artifacts.amended.uncounted import Uncounted, uncounted
 from closedloop.artifacts.day.identity import IdentityState, IdentityTable, OfferedSite, SiteIdentity
 from closedloop.artifacts.records.amendments import Amendment
@@ -71,10 +72,14 @@ def _said(table: IdentityTable, out: Uncounted) -> str:
         if table.expected is None
         else f"; the electrodes' correlation with themselves is {number(table.expected)} (median)"
     )
+    n_unknown = sum(one.state == "unknown" for one in sites)
+    least = IdentityRules().least_images
+    few = f", for it takes {least} images" if table.n_images < least else ""
+    unknown = f"; of {count(n_unknown)} it cannot be told{few}" if n_unknown else ""
     return (
         f"On {table.session.said}, {count(n_same)} of {count(len(sites))} sites answer the {count(table.n_images)} "
-        f"images shown every day as on day 0{drift}{left_out}. A site that is another is fitted and evaluated as the "
-        "one it was, until a person leaves it out (closedloop exclude)."
+        f"images shown every day as on day 0{unknown}{drift}{left_out}. A site that is another is fitted and "
+        "evaluated as the one it was, until a person leaves it out (closedloop exclude)."
     )
 
 

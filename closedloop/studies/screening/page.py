@@ -263,7 +263,15 @@ def _all_cells(document: ScreeningStudy, cells: Columns) -> PageSection:
 
 def _cell_table(cells: Columns, criterion: str) -> Table:
     return Table(
-        columns=("", "layer", "value", "95 % interval", "not over the ceiling", "may be the best", "features"),
+        columns=(
+            "",
+            "layer",
+            "value",
+            "95 % interval",
+            "before the ceiling",
+            "may be the best",
+            "features",
+        ),
         rows=tuple(
             (
                 row["network"],

@@ -49,7 +49,7 @@ def table(day: int, changed: dict[int, tuple[str, str]] | None = None, **values:
         for e, (what, partner) in state.items()
     )
     return IdentityTable(
-        simulated=True, day=day, n_images=109, expected=0.97, electrodes=rows, **{"offered": (), **values}
+        simulated=True, day=day, expected=0.97, electrodes=rows, **{"offered": (), "n_images": 109, **values}
     )
 
 
@@ -128,3 +128,13 @@ def test_both_pages_of_a_study_show_it(tmp_path: Path, build_study: Any) -> None
     pages = [(paths.report / page).read_text() for page in ("index.html", "day-00.html", "day-01.html")]
     assert ['id="identity"' in page for page in pages] == [True, False, True]
     assert all("array1-003 (site 2)" in pages[page] for page in (0, 2))
+
+
+def test_where_too_few_images_are_shown_every_day_it_says_that_nobody_can_tell() -> None:
+    few = table(1, dict.fromkeys(range(N_SITES), ("unknown", "")), n_images=9)
+    section = identity_over_days(days(few))
+    assert section is not None
+    assert f"of {N_SITES} it cannot be told, for it takes 12 images" in section.intro
+    enough = identity_over_days(days(table(1, dict.fromkeys(range(N_SITES), ("same", "")))))
+    assert enough is not None
+    assert "cannot be told" not in enough.intro

@@ -77,3 +77,10 @@ def test_whole_numbers_add_up_and_stay_by_their_parts_and_within_what_there_is(
         assert np.abs(dealt - parts * n).max() < 1
     both = deal_out(np.stack([parts, parts[::-1]]), n, most=most)
     assert both[0].tolist() == dealt.tolist()
+
+
+def test_where_nothing_moves_nobody_gets_more() -> None:
+    nothing = np.array([0, 0])
+    parts = parts_moved(np.array([0.3, 0.7]), nothing)
+    assert parts.tolist() == [0, 0]
+    assert deal_out(parts, 0, most=np.array([10, 10])).tolist() == [0, 0]

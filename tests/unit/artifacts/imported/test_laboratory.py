@@ -343,3 +343,30 @@ def test_a_wrong_table_is_refused_by_line(text: str, said: str, tmp_path: Path) 
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(DocumentError, match=said):
         read_laboratory(tmp_path / "a.csv", NAMES)
+
+
+def test_what_stands_for_nothing_is_missing_and_packed_numbers_are_unpacked(tmp_path: Path) -> None:
+    rates = np.round(RATES[:, 0] * 10)
+    packed = rates.astype(np.int16)
+    packed[2, 1], packed[4, 0] = -9999, -1
+    images, sites = [f"{number}.png" for number in range(6)], SITES
+    path = write_hdf5(tmp_path / "packed.h5", responses=packed, images=images, sites=sites)
+    with h5py.File(path, "r+") as file:
+        file["responses"].attrs.update({"_FillValue": np.int16(-9999), "missing_value": -1, "scale_factor": [0.1]})
+    wanted = rates / 10
+    wanted[2, 1] = wanted[4, 0] = np.nan
+    found = read_laboratory(path, NAMES)
+    np.testing.assert_allclose(found.rates, wanted)
+    with h5py.File(tmp_path / "partly.h5", "w") as file:  # of which a part was never written
+        file.create_dataset("responses", (6, 2), "f4", chunks=(3, 2), fillvalue=-1)[:3] = rates[:3]
+        file["images"], file["sites"] = images, sites
+    found = read_laboratory(tmp_path / "partly.h5", NAMES)
+    assert np.isnan(found.rates[3:]).all()
+    np.testing.assert_allclose(found.rates[:3], rates[:3])
+
+
+def test_the_order_of_axes_that_somebody_said_is_kept(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(2, 2, 2))
+    path = write_hdf5(tmp_path / "r.h5", responses=values, images=["a.png", "b.png"], sites=SITES)
+    found = read_laboratory(path, DatasetNames(axes=("repetitions", "images", "sites")))
+    assert found.mapping["responses"] == "dataset responses, axes repetitions, images, sites"

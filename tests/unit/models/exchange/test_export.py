@@ -221,9 +221,12 @@ def test_what_are_no_images_in_0_to_1_is_refused(tmp_path: Path) -> None:
         images[0],
         images.permute(0, 2, 3, 1),
         images > 0.5,
+        images.double(),
+        images[:, :, :16, :16],
+        torch.nn.functional.interpolate(images, size=(64, 64)),
     )
     for other in wrong:
-        with pytest.raises(ValueError, match=r"^images: expected floats in \[0, 1\]"):
+        with pytest.raises(ValueError, match=r"^images: expected float32 in \[0, 1\], n x 3 x 32 x 32, found"):
             model(other)
     assert torch.equal(model(images), predicted)
 
@@ -280,9 +283,25 @@ def test_an_export_whose_weights_were_changed_with_their_hash_is_known_by_its_pr
     from closedloop.storage import sha256_file
 
     described["files"]["member-0.safetensors"] = sha256_file(folder / "member-0.safetensors")
+    described["content_sha256"] = load.content_hash(described)
     (folder / "model.json").write_text(json.dumps(described))
     with pytest.raises(CheckpointError, match=r"found a difference of 0\.001"):
         check_exported(folder, trust_code=False)
+
+
+def test_a_description_that_was_changed_is_no_export(tmp_path: Path) -> None:
+    folder = exported(ensemble(), tmp_path, member="0")
+    described = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(described, indent=1))  # as it was, laid out otherwise
+    load.load_model(folder)
+    described["simulated"] = not described["simulated"]
+    (folder / "model.json").write_text(json.dumps(described))
+    with pytest.raises(ValueError, match=r"model\.json: expected the file that was exported"):
+        load.load_model(folder)
+    with pytest.raises(ClosedLoopError, match=r"model\.json: expected the file that was exported"):
+        check_exported(folder, trust_code=False)
+    with pytest.raises(ClosedLoopError, match=r"found model\.json missing or damaged"):
+        exported(ensemble(), tmp_path, member="0")
 
 
 def test_names_that_lead_out_of_the_folder_are_refused(tmp_path: Path) -> None:
