@@ -42,7 +42,8 @@ class StudyArms(StudyDocuments):
         Returns
         -------
         DataFrame
-            A row an attack and model (``reviewer``): ``foretold``, the change at the attacked site, in z.
+            A row an attack and model (``reviewer``): ``foretold``, the change at the attacked site, in z: SD over the
+            images by which days are put on one scale. One sigma is ``sigma_hz / z_sd_hz`` of them, by `evaluation`.
 
         Examples
         --------

@@ -124,7 +124,9 @@ def test_what_the_sites_did_is_evaluated_and_counts_nowhere_else(study: Path) ->
     stimuli, rates = opened.stimuli(1), opened.responses(1)
     shown = opened.presentations(1)
     means = rates[shown["used"]].groupby(shown.loc[shown["used"], "image_index"]).mean()
-    sigma = opened.evaluation(1).sigma_hz
+    sigma, unit_of_models = opened.evaluation(1).sigma_hz, opened.evaluation(1).z_sd_hz
+    is_normalizer = (stimuli["kind"] == "clean") & (stimuli["role"] == "normalizer")
+    assert unit_of_models == pytest.approx(means[is_normalizer.reindex(means.index)].std().to_dict())
     for row in effects.itertuples():
         clean = stimuli.loc[row.image_index, "clean_index"]
         hz = means.loc[row.image_index, row.neuroid_id] - means.loc[clean, row.neuroid_id]
