@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from closedloop.artifacts.documents import Document, Section
 from closedloop.artifacts.protocol.numbers import MOST_SESSIONS
-from closedloop.artifacts.study import BROUGHT, REPLACED
+from closedloop.artifacts.study import BROUGHT, IMPORTED, REPLACED
 from closedloop.errors import ManifestError
 from closedloop.plain_text.names import fault_in_name, twins
 from closedloop.storage import resolved, sha256_file
@@ -208,11 +208,13 @@ def verify_file(path: Path, entry: FileEntry) -> None:
 def way_back(folder: Path, *, simulated: bool) -> str:
     """Return what to do about a file of a published folder that is not what it was: the last sentence of a message.
 
-    A stage of ours computes its folder again. What a person brought from the rig and the recorder cannot be made again:
-    nobody is ever told to remove it. Nor what was kept of a stage that was made again.
+    A stage of ours computes its folder again; no stage imports. What a person brought from the rig and the recorder
+    cannot be made again: nobody is ever told to remove it. Nor what was kept of a stage that was made again.
     """
     if (folder.name in BROUGHT and not simulated) or folder.parent.name == REPLACED:
         return "Restore it from a copy: it cannot be made again."
+    if folder.name == IMPORTED:
+        return "Restore it from a copy, or import the responses again as long as no session was shown."
     return f"Restore it from a copy, or move {folder} aside to have the stage run again."
 
 

@@ -74,6 +74,8 @@ def _before(done: ClosedRehearsal) -> Iterator[RehearsedPart]:
     yield _part("images", "tried", f"{pool}: those that were drawn are the bytes that were listed")
     layer, side_px = rehearsed.base_model.layer, rehearsed.images.side_px
     yield _part("base model", "tried", f"{study.base_model}, read out at {layer}, images of {side_px} px")
+    if done.paths.imported.is_dir():
+        yield _part("imported responses", "not tried", "the copy has none: its first model is another than the study's")
     seen = f", which sees images averaged to {CORTEX_SIDE_PX} px" if side_px != CORTEX_SIDE_PX else ""
     yield _part("animal", "not tried", f"a script looked, and a simulated cortex answered{seen}")
 

@@ -19,6 +19,7 @@ from closedloop.artifacts.manifest import (
     read_manifest,
     relative_files,
     verify_files,
+    way_back,
 )
 from closedloop.errors import DocumentError, ManifestError
 from tests.unit.messages import refused
@@ -178,3 +179,15 @@ def test_links_within_a_study_and_links_to_a_folder_and_to_what_people_bring_are
     (plan / "a.bin").rename(study / ".annexed")
     (plan / "a.bin").symlink_to(study / ".annexed")
     verify_files(plan, own)
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("day-00/ingest", "or move day-00/ingest aside to have the stage run again"),
+        ("day-00/recording", "it cannot be made again"),
+        ("imported", "or import the responses again as long as no session was shown"),
+    ],
+)
+def test_the_way_back_is_one_that_there_is(folder: str, said: str) -> None:
+    assert said in way_back(Path(folder), simulated=False)
