@@ -79,6 +79,13 @@ def lift_finger() -> None:
     wait_until(lambda: time.monotonic() > deadline, "a finger to be lifted")
 
 
+def soon(holds: Callable[[], bool]) -> bool:
+    """Return whether something holds within the moment that a person waits before pressing a key again."""
+    deadline = time.monotonic() + HELD_S
+    wait_until(lambda: holds() or time.monotonic() > deadline, "a person to press again")
+    return holds()
+
+
 def wait_until(holds: Callable[[], object], what: str) -> None:
     """Ask again until something holds; a machine may be as slow as it likes, within reason."""
     deadline = time.monotonic() + PATIENCE_S

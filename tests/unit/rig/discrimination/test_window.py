@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,12 +13,11 @@ import pytest
 from closedloop.artifacts.discrimination.experiment import DiscriminationTask, OpenExperiment
 from closedloop.artifacts.discrimination.journal import DiscriminationJournal, check_belongs, read_answers
 from tests.equipment.processes import Child
-from tests.equipment.two_heads import TwoHeads, lift_finger, wait_until
+from tests.equipment.two_heads import TwoHeads, lift_finger, soon, wait_until
 from tests.unit.studies.discrimination.experiments import small_experiment
 
 pytestmark = [pytest.mark.slow, pytest.mark.display]
 
-BETWEEN_PRESSES_S = 0.25
 N_TRIALS = 13  # three pairs of four kinds, and a catch trial
 
 
@@ -51,9 +49,7 @@ class Subject:
 
         def pressed() -> bool:
             self._desktop.press(key)
-            patience = time.monotonic() + BETWEEN_PRESSES_S
-            wait_until(lambda: done() or time.monotonic() > patience, f"what {key} is to do")
-            return done()
+            return soon(done)
 
         wait_until(pressed, f"what {key} is to do")
 
