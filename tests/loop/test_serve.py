@@ -19,7 +19,7 @@ from tests.loop.served import Laboratory, doing, outputs, started_for
 from tests.loop.studies import command
 from tests.unit.execution.stranger import listening
 
-N_STUDIES = 3
+N_STUDIES = 5
 MOST_BYTES = 200 << 20  # of the service itself, whatever its loops take
 ADDRESS = re.compile(r"Open (?P<page>http://127\.0\.0\.1:\d+)/#token=(?P<token>\S+)")
 
@@ -172,7 +172,7 @@ def test_a_fault_is_told_in_its_own_words_and_mended_the_study_goes_on(real_stud
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_three_studies_at_once_are_each_what_it_is_alone(undisturbed: Path, tmp_path: Path) -> None:
+def test_five_studies_at_once_are_each_what_it_is_alone(undisturbed: Path, tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path)
     studies = [laboratory.study(f"study{number}") for number in range(N_STUDIES)]
     with laboratory.serving(*studies) as service:
