@@ -41,6 +41,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "gates": {"alignment", "analysis", "artifacts", "models", "recording", "stimuli"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
+    "exchange": set(),
     "studies": {
         *GROUND,
         *(
