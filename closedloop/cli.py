@@ -16,6 +16,7 @@ from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.completion import complete_protocol
 from closedloop.commands.discrimination.app import discrimination_app
 from closedloop.commands.exchange.app import model_app
+from closedloop.commands.exchange.export_app import export_app
 from closedloop.commands.exchange.import_app import import_app
 from closedloop.commands.extras import INSTALL, require_extra
 from closedloop.commands.looks import looks_app
@@ -52,6 +53,7 @@ app.add_typer(recording_app, name="recording")
 app.add_typer(base_model_app, name="base-model")
 app.add_typer(model_app, name="model")
 app.add_typer(import_app, name="import")
+app.add_typer(export_app, name="export")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(discrimination_app, name="discrimination")
 app.add_typer(attack_app)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import SupportsIndex, TypeVar
+from typing import Any, SupportsIndex, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from closedloop.artifacts import catalog
-from closedloop.artifacts.amended.exclusions import Exclusion, left_out, of_session
+from closedloop.artifacts.amended.exclusions import Exclusion, LeftOutOf, left_out, of_session
 from closedloop.artifacts.amended.protocols import protocol_of_day
 from closedloop.artifacts.files.kinds import Readable, StudyFile
 from closedloop.artifacts.input_hash import INGEST_SECTIONS, input_hash
@@ -46,10 +49,36 @@ class PublishedFiles:
         """Return the protocol that a day goes by: protocol.yaml's, with what was amended."""
         return protocol_of_day(self.protocol, read_amendments(self.paths.amendments), day)
 
-    def left_out_of_evaluation(self, day: int) -> tuple[Exclusion, ...]:
-        """Return what people left out of the evaluation of the session that a day means."""
+    def left_out_of(self, part: LeftOutOf, day: int) -> tuple[Exclusion, ...]:
+        """Return what people left out of the fit or the evaluation of the session that a day means."""
         session = self.paths.block(day)
-        return of_session(left_out(read_amendments(self.paths.amendments), "evaluation", until=session), session)
+        return of_session(left_out(read_amendments(self.paths.amendments), part, until=session), session)
+
+    def is_left_out(
+        self, part: LeftOutOf, day: int, ordinals: NDArray[np.integer[Any]], sites: Sequence[str]
+    ) -> NDArray[np.bool_]:
+        """Return which responses of the session that a day means people left out, (n_presentations, n_sites).
+
+        Parameters
+        ----------
+        part
+            Of the fit or the evaluation.
+        day
+            The day.
+        ordinals
+            Presentations, as `Study.presentations` counts them.
+        sites
+            neuroid_ids.
+        """
+        is_out = np.zeros((len(ordinals), len(sites)), dtype=bool)
+        for one in self.left_out_of(part, day):
+            if one.thing in ("site", "array"):
+                is_out[:, [one.covers_site(name) for name in sites]] = True
+            elif one.first is None or one.last is None:
+                is_out[:] = True
+            else:
+                is_out[(ordinals >= one.first) & (ordinals <= one.last)] = True
+        return is_out
 
     def days_with(self, file: StudyFile) -> tuple[int, ...]:
         """Return the days that have published a file, ascending."""

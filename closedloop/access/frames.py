@@ -254,7 +254,11 @@ def _stimuli(files: PublishedFiles, day: int) -> pd.DataFrame:
     return pd.DataFrame(files.read(catalog.STIMULI, day)).set_index("image_index")
 
 
-def _responses(files: PublishedFiles, day: int, *, unit: Unit, evaluated: bool) -> pd.DataFrame:
+def electrode_counts(files: PublishedFiles, day: int) -> pd.DataFrame:
+    """Return presentations x electrodes that the session recorded, chosen or not, in the order of sites.json.
+
+    Spikes in the window, as responses.h5 has them; NaN where a presentation does not count.
+    """
     table, arrays = files.read(catalog.SITES, day), files.read(catalog.COUNTS, day)
     ordinal = pd.Index(files.read(catalog.RESPONSES, day)["ordinal"], name="ordinal")
     electrodes = arrays["electrode_id"].tolist()
@@ -264,8 +268,12 @@ def _responses(files: PublishedFiles, day: int, *, unit: Unit, evaluated: bool) 
     if shape != wanted:
         raise differ(place, f"counts of {wanted} presentations of responses.parquet and electrodes", f"{shape}")
     names = [site.neuroid_id for site in table.sites[: len(electrodes)]]
-    counts = pd.DataFrame(arrays["counts"], index=ordinal, columns=names)
-    chosen = counts.reindex(columns=_chosen(table))  # a site that the day lacks becomes a column of NaN
+    return pd.DataFrame(arrays["counts"], index=ordinal, columns=names)
+
+
+def _responses(files: PublishedFiles, day: int, *, unit: Unit, evaluated: bool) -> pd.DataFrame:
+    columns = _chosen(files.read(catalog.SITES, day))
+    chosen = electrode_counts(files, day).reindex(columns=columns)  # a site that the day lacks is a column of NaN
     if unit == "hz":
         files.check_window(day)
         recording = files.protocol.recording
@@ -275,18 +283,8 @@ def _responses(files: PublishedFiles, day: int, *, unit: Unit, evaluated: bool) 
 
 def _without_left_out(files: PublishedFiles, day: int, responses: pd.DataFrame) -> pd.DataFrame:
     """Return responses with NaN in place of what people left out of the evaluation."""
-    out = files.left_out_of_evaluation(day)
-    if not out:
-        return responses
-    kept = responses.astype("float64")
-    for one in out:
-        if one.thing in ("site", "array"):
-            kept.loc[:, [one.covers_site(name) for name in kept.columns]] = np.nan
-        elif one.first is None or one.last is None:
-            kept.loc[:, :] = np.nan
-        else:
-            kept.loc[(kept.index >= one.first) & (kept.index <= one.last), :] = np.nan
-    return kept
+    is_out = files.is_left_out("evaluation", day, responses.index.to_numpy(), list(responses.columns))
+    return responses.astype("float64").mask(is_out) if is_out.any() else responses
 
 
 def _chosen(table: SiteTable) -> pd.Index:

@@ -21,6 +21,25 @@ def derive_seed(seed: int, *names: str | int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") % (1 << _SEED_BITS)
 
 
+def stage_seed(seed: int, subject: str, session: int | str, stage: str, *names: str | int) -> int:
+    """Return the seed of one purpose of a stage.
+
+    Parameters
+    ----------
+    seed
+        The protocol's.
+    subject
+        The animal's name.
+    session
+        What stands for the session where seeds are named (`Block.seed_name`).
+    stage
+        The stage's name.
+    names
+        Of the purpose.
+    """
+    return derive_seed(seed, subject, session, stage, *names)
+
+
 def generator(seed: int, *names: str | int) -> np.random.Generator:
     """Return a numpy generator seeded by `derive_seed`."""
     return np.random.default_rng(derive_seed(seed, *names))

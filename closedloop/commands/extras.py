@@ -13,6 +13,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "zoo": ("timm", "torchvision"),
     "cluster": ("distributed", "dask_jobqueue", "cryptography"),
     "nwb": ("pynwb",),
+    "exchange": ("xarray", "h5netcdf"),
 }
 """Import names of the libraries of each extra of pyproject.toml that closedloop itself uses (the rig has its own)."""
 

@@ -13,7 +13,7 @@ from typing import Any, Never, TypeVar
 from closedloop.artifacts.amended.kept import sites_as_shown
 from closedloop.artifacts.documents import Document
 from closedloop.artifacts.files.kinds import DocumentFile, Readable, StudyFile, Writable
-from closedloop.artifacts.naming import derive_seed
+from closedloop.artifacts.naming import stage_seed
 from closedloop.artifacts.protocol.protocol import Protocol
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -157,7 +157,7 @@ class StageContext:
 
     def seed(self, *names: str | int) -> int:
         """Derive a seed from (protocol seed, subject, day and session, stage, names)."""
-        return derive_seed(self.protocol.seed, self.study.subject, self.block.seed_name, self.stage, *names)
+        return stage_seed(self.protocol.seed, self.study.subject, self.block.seed_name, self.stage, *names)
 
     def _declared(self, path: Path) -> Path:
         if self.inputs is not None and not any(path.is_relative_to(folder) for folder in self.inputs):

@@ -35,13 +35,13 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "devices": {"blackrock", "detection", "errors", "execution", "neo_files", "recording"},
     "models": {*GROUND, "confined", "plain_text", "stimuli"},
     "attacks": {*GROUND, "confined", "execution", "models"},
-    "access": {"alignment", "analysis", "artifacts", "errors", "eyelink", "models", "plain_text"},
+    "access": {"alignment", "analysis", "artifacts", "errors", "eyelink", "models", "plain_text", "recording"},
     "training": {*GROUND, "attacks", "execution", "models", "stimuli"},
     "defenses": {"attacks", "errors", "execution", "models", "stimuli", "storage", "training"},
     "gates": {"alignment", "analysis", "artifacts", "models", "recording", "stimuli"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
-    "exchange": set(),
+    "exchange": {*GROUND, "access", "artifacts", "stimuli"},
     "studies": {
         *GROUND,
         *(
@@ -81,10 +81,11 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
         "recording",
         *("report", "simulation", "stages", "stimuli"),
     },
-    "service": {*GROUND, "artifacts", "blackrock", "confined", "devices", "plain_text", "report", "study"},
+    "service": {*GROUND, "artifacts", "blackrock", "confined", "devices", "plain_text", "report", "stimuli", "study"},
     "commands": {
         *GROUND,
         *(
+            "access",
             "alignment",
             "artifacts",
             "attacks",
@@ -98,7 +99,18 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
             "plain_text",
             "planning",
         ),
-        *("analysis", "recording", "report", "service", "simulation", "stages", "stimuli", "studies", "study"),
+        *(
+            "analysis",
+            "exchange",
+            "recording",
+            "report",
+            "service",
+            "simulation",
+            "stages",
+            "stimuli",
+            "studies",
+            "study",
+        ),
         *("terminal", "training"),
     },
     "cli": {"commands", "errors", "plain_text", "studies", "study", "terminal"},
@@ -107,7 +119,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
 
 LIBRARIES = (
     *("access", "alignment", "analysis", "artifacts", "attacks", "blackrock", "confined", "defenses", "detection"),
-    *("devices", "eyelink", "gates", "models"),
+    *("devices", "exchange", "eyelink", "gates", "models"),
     *("neo_files", "recording", "report", "simulation", "stimuli", "studies", "training"),
 )
 HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports it; what is not here is refused
@@ -130,7 +142,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "numba": ("closedloop.detection",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "planning", "stages")),
-        *("closedloop.service.over_days", "closedloop.service.panels.tomorrow", "closedloop.service.png"),
+        *("closedloop.service.over_days", "closedloop.service.panels.tomorrow"),
         "closedloop.service.reading.recording",
         *(
             "closedloop.storage.arrays",
@@ -172,6 +184,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     ),
     "uvicorn": ("closedloop.service.web",),
     "watchfiles": ("closedloop.study.waiting.alarms",),
+    "xarray": ("closedloop.exchange",),
     "yaml": tuple(f"closedloop.plain_text.{module}" for module in ("yaml_edit", "yaml_text", "yaml_values")),
     # of the standard library: other processes, the network, the system's own interface, bytes that run
     "asyncio": ("closedloop.execution.dask", "closedloop.service.web"),

@@ -15,8 +15,8 @@ from closedloop.artifacts.files.session_images import read_session_images
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.errors import DocumentError
 from closedloop.report.magnified import magnified_difference
-from closedloop.service.png import png
 from closedloop.service.unchanged import FileState, file_state
+from closedloop.stimuli.encoding import png
 
 MOST_TIMES = 8
 _MOST_SIDE_PX = 2048  # of a picture that is made larger

@@ -12,8 +12,8 @@ from closedloop.artifacts.files.session_images import read_session_images
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import DocumentError
-from closedloop.service.png import png
 from closedloop.service.unchanged import FileState, file_state
+from closedloop.stimuli.encoding import png
 
 _KEY: Final = re.compile(r"(?P<day>[0-9]{1,3})(\.(?P<number>[0-9]{1,2}))?-(?P<image>[0-9]{1,7})")
 _MOST_KNOWN: Final = 96  # pictures, of 224 px: 15 MB

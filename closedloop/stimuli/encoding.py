@@ -1,4 +1,4 @@
-"""Pixels as PNG, byte for byte: what a page shows is what a session holds."""
+"""Pixels as PNG, byte for byte: what a page or an export shows is what a session holds, whenever it is made."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Responses of a study as a table (parquet, CSV) or as labelled arrays (netCDF)."""
