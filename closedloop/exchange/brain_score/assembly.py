@@ -68,7 +68,9 @@ def assembly_of(found: StudyResponses, *, attributes: Mapping[str, str | int | f
         dims=("presentation", "neuroid", "time_bin"),
         name="data",
         coords={
-            **{name: ("presentation", found.presentations[name][shown]) for name in (*_OF_PRESENTATIONS, _OF_BOTH)},
+            **{name: ("presentation", found.presentations[name][shown]) for name in _OF_PRESENTATIONS},
+            **{name: ("presentation", found.presentations[of][shown]) for name, of in _AS_PRESENTED.items()},
+            "reliability_seed": ("presentation", _seeds(found)[shown]),
             **_neuroids(found, sites),
             "time_bin_start": ("time_bin", np.array(edges[:-1])),
             "time_bin_end": ("time_bin", np.array(edges[1:])),

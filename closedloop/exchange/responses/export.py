@@ -65,9 +65,9 @@ def _write(files: ResponsesFiles, found: StudyResponses, document: ExportedRespo
     if files.sites is None:
         from closedloop.exchange.responses.netcdf import netcdf_of  # noqa: PLC0415 - xarray, where it is wanted
 
-        numbers = {"simulated": int(document.simulated), "window_start_ms": found.window_ms[0]}
-        numbers["window_stop_ms"] = found.window_ms[1]
-        write_bytes(files.responses, netcdf_of(found, attributes={**said, **numbers}))
+        window = {"window_start_ms": found.window_ms[0], "window_stop_ms": found.window_ms[1]}
+        marks = {**said, **window, "simulated": int(document.simulated)}
+        write_bytes(files.responses, netcdf_of(found, attributes=marks))
         return
     write_tables(
         files.responses,

@@ -150,7 +150,7 @@ def _presentations(session: RecordedSession) -> Columns:
     return {
         **_of_session(session, len(session.counts)),
         **session.presentations,
-        _LEFT_OUT: _parts({part: is_out.all(axis=1) for part, is_out in session.left_out.items()}),
+        _LEFT_OUT: _parts(session.left_out, axis=1),
     }
 
 
@@ -158,7 +158,7 @@ def _electrodes(session: RecordedSession) -> Columns:
     return {
         **_of_session(session, len(session.electrodes["neuroid_id"])),
         **session.electrodes,
-        _LEFT_OUT: _parts({part: is_out.all(axis=0) for part, is_out in session.left_out.items()}),
+        _LEFT_OUT: _parts(session.left_out, axis=0),
     }
 
 
@@ -166,10 +166,10 @@ def _of_session(session: RecordedSession, n: int) -> Columns:
     return {"day": np.full(n, session.day, dtype=np.int64), "session": np.full(n, session.number, dtype=np.int64)}
 
 
-def _parts(is_out: Mapping[LeftOutOf, NDArray[np.bool_]]) -> NDArray[np.str_]:
-    """Return in words what each row is left out of; empty where it is not."""
-    rows = zip(*(one.tolist() for one in is_out.values()), strict=True)
-    words = [" and ".join(part for part, out in zip(is_out, row, strict=True) if out) for row in rows]
+def _parts(left_out: Mapping[LeftOutOf, NDArray[np.bool_]], *, axis: int) -> NDArray[np.str_]:
+    """Return in words what each row or column is left out of as a whole; empty where it is not."""
+    rows = zip(*(np.all(is_out, axis=axis).tolist() for is_out in left_out.values()), strict=True)
+    words = [" and ".join(part for part, out in zip(left_out, row, strict=True) if out) for row in rows]
     return np.array(words, dtype=np.str_)
 
 

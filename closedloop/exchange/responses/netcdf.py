@@ -16,7 +16,7 @@ from closedloop.exchange.responses.gathered import PRESENTATION_COLUMNS, SITE_CO
 _OF_RECORDINGS = tuple(name for name, column in SITES.items() if column.dtype == "float64")
 
 
-def netcdf_of(found: StudyResponses, *, attributes: Mapping[str, str | int]) -> bytes:
+def netcdf_of(found: StudyResponses, *, attributes: Mapping[str, str | int | float]) -> bytes:
     """Return the file's content.
 
     ``responses`` is (presentation, site). What differs from session to session, a site's reliability, say, is

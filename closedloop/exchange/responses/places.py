@@ -12,6 +12,7 @@ from closedloop.storage.places import refuse_no_folder
 
 Format = Literal["parquet", "csv", "netcdf"]
 
+FORMATS: tuple[Format, ...] = get_args(Format)
 SUFFIXES: dict[str, Format] = {".parquet": "parquet", ".csv": "csv", ".nc": "netcdf"}
 _NAME = "responses"
 
@@ -79,8 +80,8 @@ def responses_files(out: Path, wanted: str | None) -> ResponsesFiles:
     StorageError
         There is no such place, or something else lies there.
     """
-    if wanted is not None and wanted not in get_args(Format):
-        raise OptionError(f"--format {wanted[:40]}: expected {' or '.join(get_args(Format))}. Correct it.")
+    if wanted is not None and wanted not in FORMATS:
+        raise OptionError(f"--format {wanted[:40]}: expected {' or '.join(FORMATS)}. Correct it.")
     of_suffix = SUFFIXES.get(out.suffix.lower())
     if of_suffix is not None and not out.is_dir():
         if wanted not in (None, of_suffix):
@@ -96,8 +97,7 @@ def responses_files(out: Path, wanted: str | None) -> ResponsesFiles:
                 f"--out {out}: expected a folder, or a file named {', '.join(SUFFIXES)}, found another file. Choose "
                 "another name."
             )
-        kind = next((one for one in get_args(Format) if one == wanted), "parquet")
-        files = ResponsesFiles(kind, out, _NAME)
+        files = ResponsesFiles(next((one for one in FORMATS if one == wanted), "parquet"), out, _NAME)
     _refuse_others(files)
     return files
 
