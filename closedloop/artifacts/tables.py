@@ -23,11 +23,13 @@ from closedloop.storage import atomic_file, is_failing_disk, storage_errors
 Columns = dict[str, NDArray[Any]]
 
 _READ = FunctionPlace("closedloop.artifacts.foreign.parquet", "read")
+_READ_TEXTS = FunctionPlace("closedloop.artifacts.foreign.parquet", "read_texts")
 _DESCRIBE = FunctionPlace("closedloop.artifacts.foreign.parquet", "describe")
 
 _READ_BYTES_PER_S = 20e6  # compressed; a fifth of what was measured
 _GROWTH = 10.0  # memory by byte of the file, unpacked and on its way here
 _MEMORY_BYTES = 128 << 20
+_MOST_CELLS = 20_000_000  # of a table that is read as texts
 
 
 def write_table(path: Path, layout: TableLayout, columns: Mapping[str, Any], *, simulated: bool) -> None:
@@ -153,6 +155,24 @@ def read_table(path: Path, layout: TableLayout) -> Columns:
         _check(path, layout, found)
         table = columns_of(found["columns"], parts, n_rows=found["rows"])
     return {name: table[name] if name in table else np.full(found["rows"], np.nan) for name in layout.columns}
+
+
+def read_as_text(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Read a parquet table of any columns as texts: their names, and each row with its number, from 1.
+
+    Raises
+    ------
+    DocumentError
+        It is none, or has other columns than numbers and texts.
+    """
+    with _asking(path) as limits:
+        found, parts = run_confined(_READ_TEXTS, str(path), _MOST_CELLS, limits=limits)
+        if "other" in found:
+            expected, other = found["other"]
+            raise DocumentError(f"{path}: expected {expected}, found {other}. Save it again.")
+        table = columns_of(found["columns"], parts, n_rows=found["rows"])
+    rows = zip(*(column.tolist() for column in table.values()), strict=True)
+    return list(map(str, found["names"])), [(number, list(row)) for number, row in enumerate(rows, start=1)]
 
 
 def is_simulated(path: Path) -> bool:

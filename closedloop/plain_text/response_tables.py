@@ -18,7 +18,8 @@ _FIRST_COLUMNS = [_IMAGE, _TRIALS[0]]
 _NO_SITES = frozenset((_IMAGE, *_SITES, *_TRIALS))
 _AVERAGE = "0"  # stands for the repetition where a table has none
 
-_Row = tuple[int, Sequence[str]]  # the line on which it ends, and its fields
+TableRow = tuple[int, Sequence[str]]
+"""The line on which a row ends, and its fields."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,12 @@ def read_response_table(path: Path, *, name_of: Callable[[str], str] = os.path.n
     DocumentError
         It is none.
     """
-    header, *body = _rows_of(path) or [(1, [])]
+    header, *body = read_rows(path) or [(1, [])]
     return _wide_table(path, header[1], body, name_of=name_of)
 
 
 def _wide_table(
-    path: Path, names: Sequence[str], body: Sequence[_Row], *, name_of: Callable[[str], str]
+    path: Path, names: Sequence[str], body: Sequence[TableRow], *, name_of: Callable[[str], str]
 ) -> ResponseTable:
     _check_columns(path, names)
     if not body:
@@ -109,8 +110,31 @@ def read_any_response_table(path: Path, *, name_of: Callable[[str], str] = os.pa
     DocumentError
         It is none of these.
     """
-    header, *body = _rows_of(path) or [(1, [])]
-    names = header[1]
+    header, *body = read_rows(path) or [(1, [])]
+    return response_table(path, header[1], body, name_of=name_of)
+
+
+def response_table(
+    path: Path, names: Sequence[str], body: Sequence[TableRow], *, name_of: Callable[[str], str] = os.path.normpath
+) -> ResponseTable:
+    """Make a table of responses from the fields of any file, as `read_any_response_table` does of CSV.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    names
+        Of the columns.
+    body
+        The rows.
+    name_of
+        As for `read_response_table`.
+
+    Raises
+    ------
+    DocumentError
+        It is none.
+    """
     if _RESPONSE in names:
         return _long_table(path, names, body, name_of=name_of)
     if names[:1] == [_IMAGE] and names[1:2] and names[1] in _TRIALS:
@@ -139,7 +163,7 @@ def read_pairs(path: Path, *, columns: tuple[str, str]) -> dict[str, str]:
     DocumentError
         It has other columns, or a name twice.
     """
-    header, *body = _rows_of(path) or [(1, [])]
+    header, *body = read_rows(path) or [(1, [])]
     if tuple(header[1]) != columns:
         raise DocumentError(
             f"{path}: expected the columns {columns[0]} and {columns[1]}, found "
@@ -157,8 +181,41 @@ def read_pairs(path: Path, *, columns: tuple[str, str]) -> dict[str, str]:
     return pairs
 
 
+def read_words(path: Path, *, names: Sequence[str], values: Sequence[str]) -> dict[str, str]:
+    """Read what one column of a CSV table says of each name in another, whatever other columns there are.
+
+    Parameters
+    ----------
+    path
+        The table.
+    names, values
+        What either column may be called, the likeliest first.
+
+    Raises
+    ------
+    DocumentError
+        It lacks one of them, or says two things of a name.
+    """
+    header, *body = read_rows(path) or [(1, [])]
+    at = [next((header[1].index(one) for one in known if one in header[1]), None) for known in (names, values)]
+    name_at, value_at = at
+    if name_at is None or value_at is None:
+        raise DocumentError(
+            f"{path}: expected a column of names ({', '.join(names)}) and one of categories ({', '.join(values)}), "
+            f"found {', '.join(header[1])[:120] or 'none'}. Name the columns so."
+        )
+    words = dict[str, str]()
+    for line, row in body:
+        if len(row) != len(header[1]) or words.setdefault(row[name_at], row[value_at]) != row[value_at]:
+            raise DocumentError(
+                f"{path}, line {line}: expected {len(header[1])} values, and one {header[1][value_at]} for each "
+                f"{header[1][name_at]}, found others. Correct it."
+            )
+    return words
+
+
 def _long_table(
-    path: Path, names: Sequence[str], body: Sequence[_Row], *, name_of: Callable[[str], str]
+    path: Path, names: Sequence[str], body: Sequence[TableRow], *, name_of: Callable[[str], str]
 ) -> ResponseTable:
     """Read a row for each response, and lay them side by side, sites in the order in which they come first."""
     site = next((name for name in _SITES if name in names), None)
@@ -197,8 +254,14 @@ def _long_table(
     )
 
 
-def _rows_of(path: Path) -> list[_Row]:
-    """Return what is no blank line."""
+def read_rows(path: Path) -> list[TableRow]:
+    """Read the lines of a CSV table that are no blank ones, the names of the columns first.
+
+    Raises
+    ------
+    DocumentError
+        It is none, or not in UTF-8.
+    """
     try:
         reader = csv.reader(io.StringIO(read_bytes(path).decode("utf-8-sig")), strict=True)
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]

@@ -17,7 +17,7 @@ class ExportedColumn(Section):
     meaning: str
 
 
-class ExportedSession(Section):
+class ExportedRecording(Section):
     """A session that is in the files."""
 
     day: int = Field(description="recording day, from 0")
@@ -50,7 +50,7 @@ class ExportedResponsesDocument(Document):
         description="of the sites' columns: spikes in the window; empty or NaN: none counts"
     )
     sites: tuple[str, ...] = Field(description="columns of sites, by neuroid_id; in netCDF along the axis site")
-    sessions: tuple[ExportedSession, ...]
+    sessions: tuple[ExportedRecording, ...]
     columns: dict[str, ExportedColumn] = Field(description="of presentations")
     site_columns: dict[str, ExportedColumn] = Field(description="of the sites")
     files: dict[str, str] = Field(description="sha256 of the files beside it")
@@ -67,5 +67,5 @@ class ExportedAssemblyDocument(Document):
     n_neuroids: int
     n_stimuli: int
     bin_edges_ms: tuple[float, ...] = Field(description="after the onset; those of the window add up to the response")
-    sessions: tuple[ExportedSession, ...]
+    sessions: tuple[ExportedRecording, ...]
     files: dict[str, str] = Field(description="sha256 of the other files of the folder")

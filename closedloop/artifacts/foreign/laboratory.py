@@ -22,12 +22,13 @@ _LONGEST_TEXT = 1000
 _MOST_LISTED = 40
 _BLOCK_BYTES = 16 << 20
 _LAYOUTS = (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED, h5py.h5d.COMPACT)
+_WINDOW = ("window_start_ms", "window_stop_ms")
 _NOTHING, _PACKING = ("_FillValue", "missing_value"), ("scale_factor", "add_offset")
-_SIMULATED = "simulated"
+_SIMULATED, _UNITS = "simulated", ("units", "unit")
 _SAYS_NO = frozenset(("", "0", "false", "no", "none"))
 
 
-class _UnfitError(Exception):
+class UnfitError(Exception):
     """The file is whole, and not as asked."""
 
 
@@ -53,7 +54,7 @@ def describe(path: str, names: Mapping[str, Sequence[str]], most_bytes: int) -> 
         listed = _listed(file)
         try:
             chosen = _chosen(file, names)
-        except _UnfitError as error:
+        except UnfitError as error:
             return {"other": list(error.args), "datasets": listed}, []
         n_bytes = sum(
             math.prod(one.shape) * (8 if _is_packed(one) else max(one.dtype.itemsize, 1)) for one in chosen.values()
@@ -62,7 +63,18 @@ def describe(path: str, names: Mapping[str, Sequence[str]], most_bytes: int) -> 
             found = f"{n_bytes >> 20:,} MB in {', '.join(map(_name, chosen.values()))}"
             return {"other": [f"at most {most_bytes >> 20:,} MB of values", found], "datasets": listed}, []
         is_marked = any(_is_marked(one) for one in (file, *chosen.values()))
-        return {"datasets": listed, _SIMULATED: is_marked, "n_bytes": n_bytes}, []
+        unit = next((said for one in (chosen.get("responses"), file) if one is not None and (said := _unit(one))), "")
+        window = [one for name in _WINDOW if (one := _number(file, name)) is not None]
+        window = window if len(window) == len(_WINDOW) else []
+        marks = {_SIMULATED: is_marked, "unit": unit, "window_ms": window}
+        return {"datasets": listed, "n_bytes": n_bytes, **marks}, []
+
+
+def _unit(thing: h5py.File | h5py.Dataset) -> str:
+    """Return the unit of the values, as an attribute says; empty where none does."""
+    said = next((thing.attrs[name] for name in _UNITS if name in thing.attrs), "")
+    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+    return text[:_LONGEST_TEXT] if isinstance(text, str) else ""
 
 
 def _is_marked(thing: h5py.File | h5py.Dataset) -> bool:
@@ -96,7 +108,7 @@ def read(path: str, names: Mapping[str, Sequence[str]]) -> Answer:
             for role, dataset in _chosen(file, names).items():
                 said, texts[role] = _kind(dataset)
                 described[role] = {"name": _name(dataset), "dimensions": _dimensions(dataset), **said}
-        except _UnfitError as error:
+        except UnfitError as error:
             return {"other": list(error.args), "datasets": _listed(file)}, []
     return {"found": described}, _parts_of(path, described, texts)
 
@@ -108,7 +120,7 @@ def _parts_of(path: str, described: Mapping[str, Any], texts: Mapping[str, bytes
             if "texts" in said:
                 yield texts[role]
                 continue
-            dataset = _dataset(file, said["name"])
+            dataset = own_dataset(file, said["name"])
             for block in _blocks(dataset):
                 values = np.ascontiguousarray(_decoded(block, dataset))
                 yield values.astype(values.dtype.newbyteorder("="), copy=False).reshape(-1).view(np.uint8)
@@ -142,7 +154,7 @@ def _nothings(dataset: h5py.Dataset) -> list[float]:
     return [one for one in named if one is not None and not math.isnan(one)]
 
 
-def _number(dataset: h5py.Dataset, attribute: str) -> float | None:
+def _number(dataset: h5py.File | h5py.Dataset, attribute: str) -> float | None:
     found = np.ravel(dataset.attrs.get(attribute, ()))
     return float(found[0]) if len(found) == 1 and found.dtype.kind in "fiu" else None
 
@@ -168,15 +180,15 @@ def _blocks(dataset: h5py.Dataset) -> Iterator[NDArray[Any]]:
 
 def _chosen(file: h5py.File, names: Mapping[str, Sequence[str]]) -> dict[str, h5py.Dataset]:
     """Return the dataset of each role that there is one for."""
-    found = ((role, next((one for one in names[role] if _is_there(file, one)), None)) for role in names)
-    return {role: _dataset(file, name) for role, name in found if name is not None}
+    found = ((role, next((one for one in names[role] if is_there(file, one)), None)) for role in names)
+    return {role: own_dataset(file, name) for role, name in found if name is not None}
 
 
 def _name(dataset: h5py.Dataset) -> str:
     return str(dataset.name).lstrip("/")
 
 
-def _is_there(file: h5py.File, name: str) -> bool:
+def is_there(file: h5py.File, name: str) -> bool:
     """Return whether there is something of a name, a link to elsewhere among it; no link is followed."""
     group: Any = file
     for part in _parts(name):
@@ -192,17 +204,24 @@ def _parts(name: str) -> list[str]:
     return [part for part in name.split("/") if part]
 
 
-def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
+def own_dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    """Return a dataset of a file, if its values lie in the file itself.
+
+    Raises
+    ------
+    UnfitError
+        A link leads elsewhere, it is a group, or its values are in other files or datasets.
+    """
     found: Any = file
     for part in _parts(name):
         if found.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
-            raise _UnfitError(f"{name} in the file itself", "a link to somewhere else")
+            raise UnfitError(f"{name} in the file itself", "a link to somewhere else")
         found = found[part]
     if not isinstance(found, h5py.Dataset) or found.shape is None:
-        raise _UnfitError(f"a dataset {name}", "a group, or one without values")
+        raise UnfitError(f"a dataset {name}", "a group, or one without values")
     plan = found.id.get_create_plist()
     if plan.get_layout() not in _LAYOUTS or plan.get_external_count():
-        raise _UnfitError(f"the values of {name} in the file itself", "that they lie in other files or datasets")
+        raise UnfitError(f"the values of {name} in the file itself", "that they lie in other files or datasets")
     return found
 
 
@@ -211,20 +230,27 @@ def _kind(dataset: h5py.Dataset) -> tuple[dict[str, Any], bytes]:
     shape, name = list(dataset.shape), _name(dataset)
     if h5py.check_string_dtype(dataset.dtype) is not None:
         if math.prod(dataset.shape) > _MOST_TEXTS:
-            raise _UnfitError(f"at most {_MOST_TEXTS:,} texts in {name}", f"{math.prod(dataset.shape):,}")
-        texts = [_text(one, name) for block in _blocks(dataset) for one in np.ravel(block)]
+            raise UnfitError(f"at most {_MOST_TEXTS:,} texts in {name}", f"{math.prod(dataset.shape):,}")
+        texts = [text_of(one, name) for block in _blocks(dataset) for one in np.ravel(block)]
         return {"shape": shape, "texts": [len(one) for one in texts], "n_parts": 1}, b"".join(texts)
     if dataset.dtype.kind not in "fiub":
-        raise _UnfitError(f"numbers or texts in {name}", f"{dataset.dtype}"[:_LONGEST_TEXT])
+        raise UnfitError(f"numbers or texts in {name}", f"{dataset.dtype}"[:_LONGEST_TEXT])
     n_parts = len(_rows_of_blocks(dataset)) if shape else 1
     kind = np.dtype(np.float64) if _is_packed(dataset) else dataset.dtype.newbyteorder("=")
     return {"shape": shape, "numbers": kind.str, "n_parts": n_parts}, b""
 
 
-def _text(value: Any, name: str) -> bytes:
+def text_of(value: Any, name: str) -> bytes:
+    """Return a text of a dataset in UTF-8, unless it is longer than any name.
+
+    Raises
+    ------
+    UnfitError
+        It is.
+    """
     content = value if isinstance(value, bytes) else str(value).encode()
     if len(content) > _LONGEST_TEXT:
-        raise _UnfitError(f"texts of at most {_LONGEST_TEXT} bytes in {name}", f"one of {len(content)}")
+        raise UnfitError(f"texts of at most {_LONGEST_TEXT} bytes in {name}", f"one of {len(content)}")
     return content
 
 

@@ -65,6 +65,53 @@ def read(path: str, wanted: Mapping[str, tuple[str, bool, bool]]) -> Answer:
     return {**marks, "rows": len(table), "columns": described}, _parts(columns.values())
 
 
+def read_texts(path: str, most_cells: int) -> Answer:
+    """Read a table of whatever columns as texts: numbers so that they are the same again, nothing where there is none.
+
+    Parameters
+    ----------
+    path
+        The file.
+    most_cells
+        That it may have.
+
+    Returns
+    -------
+    Answer
+        The names of the columns and the number of rows, then the columns as `read` sends them; or, under "other", what
+        was expected and found.
+    """
+    with _open(path) as file:
+        schema, n_rows = file.schema_arrow, file.metadata.num_rows
+        if n_rows * len(schema.names) > most_cells:
+            return {"other": [f"at most {most_cells:,} values", f"{n_rows * len(schema.names):,}"]}, []
+        odd = [field for field in schema if not _can_be_text(field.type)]
+        if odd:
+            return {"other": ["columns of numbers and texts", f"{odd[0].name} of {odd[0].type}"[:_LONGEST_TEXT]]}, []
+        table = file.read(use_threads=False)
+    table.validate(full=True)
+    columns = [_texts_of(column.combine_chunks()) for column in table.columns]
+    described = {str(place): _described(column) for place, column in enumerate(columns)}
+    return {**_marks(schema), "names": schema.names, "rows": n_rows, "columns": described}, _parts(columns)
+
+
+def _can_be_text(kind: pa.DataType) -> bool:
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(
+        is_kind(plain)
+        for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating)
+    )
+
+
+def _texts_of(column: pa.Array) -> pa.Array:
+    """Return a column as texts; NaN, as a missing value, is an empty one."""
+    plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_floating(plain.type):
+        texts = ["" if one is None or one != one else repr(one) for one in plain.to_pylist()]  # noqa: PLR0124 - NaN
+        return pa.array(texts, pa.string())
+    return pa.array(["" if one is None else str(one) for one in plain.to_pylist()], pa.string())
+
+
 def _open(path: str) -> pq.ParquetFile:
     return pq.ParquetFile(
         path,

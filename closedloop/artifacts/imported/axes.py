@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any, Final
 
+import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.errors import OptionError
@@ -91,6 +92,56 @@ def in_order(values: NDArray[Any], axes: Sequence[str], *, n_images: int, n_site
         )
     ordered = values.transpose([fitting[0].index(role) for role in roles])
     return ordered if ordered.ndim == 3 else ordered[:, None]
+
+
+def add_up_bins(
+    values: NDArray[Any],
+    axes: Sequence[str],
+    bins: tuple[NDArray[Any] | None, NDArray[Any] | None],
+    window_ms: tuple[float, float],
+    *,
+    are_counts: bool,
+) -> NDArray[Any]:
+    """Return responses in one time bin, that of a window: the sum of counts, the mean of rates.
+
+    Parameters
+    ----------
+    values
+        With whatever axes; without several time bins they are returned as they are.
+    axes
+        What each is called.
+    bins
+        Where each bin starts and ends, in milliseconds; None where nobody says.
+    window_ms
+        Start and end; bins must fill it.
+    are_counts
+        Whether the values add up over time.
+
+    Raises
+    ------
+    AxesError
+        The bins do not fill the window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bins = np.array([60, 70, 80]), np.array([70, 80, 90])
+    >>> add_up_bins(np.array([[[9, 1, 2]]]), ("image", "site", "time_bin"), bins, (70, 90), are_counts=True)
+    array([[[3]]])
+    """
+    said = [_ROLE.get(one, "") for one in axes]
+    if TIME not in said or len(said) != values.ndim or values.shape[said.index(TIME)] == 1:
+        return values
+    at, (starts, ends), (first, last) = said.index(TIME), bins, window_ms
+    wanted = f"time bins that fill {first:g} to {last:g} ms"
+    if starts is None or ends is None or starts.shape != ends.shape or len(starts) != values.shape[at]:
+        raise AxesError(f"{wanted}, by time_bin_start and time_bin_end", "none that say where they begin and end")
+    inside = [int(one) for one in np.argsort(starts, kind="stable") if starts[one] >= first and ends[one] <= last]
+    edges = [first, *(float(ends[one]) for one in inside)]
+    if not inside or edges[-1] != last or any(float(starts[one]) != e for one, e in zip(inside, edges, strict=False)):
+        raise AxesError(wanted, f"bins from {starts.min():g} to {ends.max():g} ms. Name a window by --window START,END")
+    chosen = values.take(inside, axis=at)
+    return np.asarray(chosen.sum(axis=at, keepdims=True) if are_counts else chosen.mean(axis=at, keepdims=True))
 
 
 def _as_said(said: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ class ImportedResponses(Document):
     kind: Literal["imported_responses"] = "imported_responses"
     source: str = Field(description="name of the file, without its folder")
     source_sha256: str
-    format: Literal["csv", "hdf5", "brain-score"]
+    format: Literal["csv", "parquet", "hdf5", "brain-score"]
     mapping: dict[str, str] = Field(description="which dataset, column or file gave what; what is left out and missing")
     code_version: str
     n_images: int = Field(ge=2)

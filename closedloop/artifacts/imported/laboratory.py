@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -11,11 +12,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.artifacts.imported.axes import AxesError, check_words, in_order
+from closedloop.artifacts.imported.axes import AxesError, add_up_bins, check_words, in_order
+from closedloop.artifacts.tables import read_as_text
 from closedloop.confined.asking import run_confined
 from closedloop.confined.protocol import ConfinedError, FunctionPlace, Limits
 from closedloop.errors import DocumentError
-from closedloop.plain_text.response_tables import read_any_response_table
+from closedloop.plain_text.response_tables import ResponseTable, read_any_response_table, response_table
 from closedloop.storage import reading
 
 _READ = FunctionPlace("closedloop.artifacts.foreign.laboratory", "read")
@@ -26,10 +28,13 @@ _MOST_BYTES = 4 << 30  # of values that are packed into a file: those of any lar
 
 _BRAIN_SCORE = ("__xarray_dataarray_variable__",)
 _RESPONSES = ("responses", "rates", "response", "data", *_BRAIN_SCORE)
-_IMAGES = ("images", "image", "image_id", "stimulus_id", "image_ids", "stimulus_ids", "filename", "image_file_name")
+_IMAGES = ("images", "image", "stimulus_id", "image_id", "stimulus_ids", "image_ids", "filename", "image_file_name")
 _SITES = ("neuroids", "neuroid_id", "neuroid_ids", "sites", "site", "units", "channels")
 
-Format = Literal["csv", "hdf5", "brain-score"]
+_COUNTS = ("spikes", "spike", "counts", "count", "spike_count", "spike_counts")  # units that add up over time
+_BIN_START, _BIN_END = "time_bin_start", "time_bin_end"
+
+Format = Literal["csv", "parquet", "hdf5", "brain-score"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,12 @@ class LaboratoryResponses:
         Which dataset or column gave what.
     simulated
         Whether the file says that it is of a simulation.
+    unit
+        Of the responses, as the file says; empty where it does not.
+    window_ms
+        In which they were measured; None where the file does not say.
+    about
+        What else was asked for of each presentation, by role, (n_presentations,) each, as far as the file has it.
     """
 
     rates: NDArray[np.float64]
@@ -64,6 +75,9 @@ class LaboratoryResponses:
     format: Format
     mapping: dict[str, str]
     simulated: bool
+    unit: str = ""
+    window_ms: tuple[float, float] | None = None
+    about: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,16 +90,22 @@ class DatasetNames:
         Names of datasets.
     axes
         Of the responses, in order, each of `closedloop.artifacts.imported.axes.WORDS`; empty: as the file says.
+    also
+        By role the names that a dataset of one more value a presentation may have.
+    window_ms
+        Which time bins make a response, where there are several; None: there may be but one.
     """
 
     responses: str | None = None
     images: str | None = None
     neuroids: str | None = None
     axes: tuple[str, ...] = ()
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    window_ms: tuple[float, float] | None = None
 
 
 def read_laboratory(path: Path, names: DatasetNames) -> LaboratoryResponses:
-    """Read responses from CSV, HDF5 or netCDF-4.
+    """Read responses from CSV, parquet, HDF5 or netCDF-4.
 
     Parameters
     ----------
@@ -122,24 +142,25 @@ def _from_any(path: Path, names: DatasetNames) -> LaboratoryResponses:
         found = "a folder" if path.is_dir() else "none" if not path.exists() else "something else"
         raise DocumentError(f"{path}: expected a file of responses, found {found}. Correct its name.")
     if path.suffix.lower() in (".csv", ".txt"):
-        return _from_csv(path, names)
+        return _from_table(path, names, read_any_response_table(path), "csv")
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return _from_table(path, names, response_table(path, *read_as_text(path)), "parquet")
     if path.suffix.lower() in (".h5", ".hdf5", ".hdf", ".nc", ".nc4"):
         return _from_hdf5(path, names)
     raise DocumentError(
-        f"{path}: expected a table .csv, an HDF5 file .h5 or a netCDF-4 file .nc, found {path.suffix or 'no suffix'}. "
-        "Name it by what it is, or save it as one of these."
+        f"{path}: expected a table .csv or .parquet, an HDF5 file .h5 or a netCDF-4 file .nc, found "
+        f"{path.suffix or 'no suffix'}. Name it by what it is, or save it as one of these."
     )
 
 
-def _from_csv(path: Path, names: DatasetNames) -> LaboratoryResponses:
-    if names != DatasetNames():
+def _from_table(path: Path, names: DatasetNames, table: ResponseTable, kind: Format) -> LaboratoryResponses:
+    if names.responses or names.images or names.neuroids or names.axes:
         raise DocumentError(f"{path}: expected names of datasets of an HDF5 file alone, found a table. Leave them out.")
-    table = read_any_response_table(path)
     images = tuple(dict.fromkeys(table.images))
     place = {name: number for number, name in enumerate(images)}
     index = np.array([place[name] for name in table.images], dtype=np.int64)
     mapping = {"images": "column image", "sites": f"{len(table.sites)} columns or values of column site"}
-    return LaboratoryResponses(np.array(table.rates), index, images, table.sites, None, "csv", mapping, False)
+    return LaboratoryResponses(np.array(table.rates), index, images, table.sites, None, kind, mapping, False)
 
 
 def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
@@ -147,6 +168,8 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
         "responses": [names.responses] if names.responses else list(_RESPONSES),
         "images": [names.images] if names.images else list(_IMAGES),
         "sites": [names.neuroids] if names.neuroids else list(_SITES),
+        **{role: list(known) for role, known in names.also.items()},
+        **({one: [one] for one in (_BIN_START, _BIN_END)} if names.window_ms is not None else {}),
     }
     try:
         with reading(path):
@@ -161,7 +184,7 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
         if "other" in answer:
             expected, otherwise = answer["other"]
             raise _wrong(path, expected, otherwise, about["datasets"])
-        found = _arrays(answer["found"], parts)
+        found = arrays_of(answer["found"], parts)
     except (ConfinedError, OSError, ValueError, KeyError, TypeError) as error:
         if _NO_FILTER in str(error):
             raise DocumentError(
@@ -179,21 +202,63 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
     described = {role: f"dataset {one['name']}" for role, one in answer["found"].items()}
     if names.axes:
         described["responses"] += f", axes {', '.join(names.axes)}"
-    axes = names.axes or answer["found"]["responses"]["dimensions"]
+    axes, unit = names.axes or answer["found"]["responses"]["dimensions"], str(about.get("unit", ""))
+    if names.window_ms is not None:
+        bins = found.pop(_BIN_START, None), found.pop(_BIN_END, None)
+        with _told_of_axes(path, holds):
+            is_count = unit.lower() in _COUNTS
+            found["responses"] = add_up_bins(found["responses"], axes, bins, names.window_ms, are_counts=is_count)
     rates, index = _as_presentations(path, axes, found, holds)
     images, pixels = _images(path, found["images"])
     sites = tuple(map(str, found["sites"].tolist()))
     shown, at = (list(dict.fromkeys(images)), dict[str, int]())
     at = {name: number for number, name in enumerate(shown)}
     of_rows = np.array([at[name] for name in images], dtype=np.int64)[index]
-    kind: Format = "brain-score" if answer["found"]["responses"]["name"] in _BRAIN_SCORE else "hdf5"
+    is_assembly = answer["found"]["responses"]["name"] in _BRAIN_SCORE or "neuroid" in axes
     return LaboratoryResponses(
-        rates, of_rows, tuple(shown), sites, pixels, kind, described, bool(about.get("simulated"))
+        rates,
+        of_rows,
+        tuple(shown),
+        sites,
+        pixels,
+        "brain-score" if is_assembly else "hdf5",
+        described,
+        bool(about.get("simulated")),
+        unit,
+        _window(about.get("window_ms", ())),
+        {role: found[role] for role in names.also if role in found and found[role].shape == of_rows.shape},
     )
 
 
-def _arrays(found: Mapping[str, Mapping[str, Any]], parts: Sequence[memoryview]) -> dict[str, NDArray[Any]]:
-    """Return what was read as arrays: numbers of their type, texts as objects."""
+def _window(said: Sequence[float]) -> tuple[float, float] | None:
+    return (float(said[0]), float(said[1])) if len(said) == 2 else None
+
+
+@contextmanager
+def _told_of_axes(path: Path, holds: Mapping[str, str]) -> Iterator[None]:
+    """Say of the file what its axes are not."""
+    try:
+        yield
+    except AxesError as error:
+        expected, otherwise = error.args
+        raise _wrong(path, expected, otherwise, holds) from None
+
+
+def arrays_of(found: Mapping[str, Mapping[str, Any]], parts: Sequence[memoryview]) -> dict[str, NDArray[Any]]:
+    """Return what a confined process read of a file as arrays: numbers of their type, texts as objects.
+
+    Parameters
+    ----------
+    found
+        By role how its values lie in the parts, as `closedloop.artifacts.foreign.laboratory.read` says it.
+    parts
+        The bytes.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        They do not lie so.
+    """
     arrays, coming = dict[str, NDArray[Any]](), iter(parts)
     for role, lies in found.items():
         shape = tuple(int(n) for n in lies["shape"])
@@ -223,11 +288,8 @@ def _as_presentations(
     values, n_images, n_sites = found["responses"], len(found["images"]), len(found["sites"].ravel())
     if values.dtype == object or values.dtype.kind not in "fiu" or found["sites"].ndim != 1:
         raise _wrong(path, "responses as numbers and a list of sites", f"{values.dtype}, {found['sites'].shape}", holds)
-    try:
+    with _told_of_axes(path, holds):
         ordered = in_order(values, axes, n_images=n_images, n_sites=n_sites)
-    except AxesError as error:
-        expected, otherwise = error.args
-        raise _wrong(path, expected, otherwise, holds) from None
     index = np.repeat(np.arange(n_images, dtype=np.int64), ordered.shape[1])
     return ordered.reshape(-1, n_sites).astype(np.float64), index
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from closedloop.access.recorded import NOT_THERE, RecordedSession, binned_counts
 from closedloop.exchange.netcdf_files import netcdf_bytes
-from closedloop.exchange.responses.gathered import StudyResponses
+from closedloop.exchange.responses.gathered import StudyResponses, seeds_of
 
 _FROM_MS, _BIN_MS = -100.0, 10.0  # what ingest knows to have been recorded before every onset that counts
 _REGION = "IT"
@@ -70,7 +70,7 @@ def assembly_of(found: StudyResponses, *, attributes: Mapping[str, str | int | f
         coords={
             **{name: ("presentation", found.presentations[name][shown]) for name in _OF_PRESENTATIONS},
             **{name: ("presentation", found.presentations[of][shown]) for name, of in _AS_PRESENTED.items()},
-            "reliability_seed": ("presentation", _seeds(found)[shown]),
+            "reliability_seed": ("presentation", seeds_of(found)[shown]),
             **_neuroids(found, sites),
             "time_bin_start": ("time_bin", np.array(edges[:-1])),
             "time_bin_end": ("time_bin", np.array(edges[1:])),
@@ -99,11 +99,6 @@ def _binned(session: RecordedSession, edges: Sequence[float], sites: Sequence[st
     own = [number for number, name in enumerate(sites) if name in place]
     whole[:, own] = found[:, [place[sites[number]] for number in own]]
     return whole
-
-
-def _seeds(found: StudyResponses) -> NDArray[np.int64]:
-    """Return the seed of the halves behind the reliability of each presentation's session."""
-    return np.concatenate([np.full(len(one.counts), one.reliability_seed) for one in found.sessions])
 
 
 def _neuroids(found: StudyResponses, sites: Sequence[str]) -> dict[str, tuple[str, NDArray[Any]]]:

@@ -66,7 +66,7 @@ def _write(files: ResponsesFiles, found: StudyResponses, document: ExportedRespo
         from closedloop.exchange.responses.netcdf import netcdf_of  # noqa: PLC0415 - xarray, where it is wanted
 
         window = {"window_start_ms": found.window_ms[0], "window_stop_ms": found.window_ms[1]}
-        marks = {**said, **window, "simulated": int(document.simulated)}
+        marks: dict[str, str | int | float] = {**said, **window, "simulated": int(document.simulated)}
         write_bytes(files.responses, netcdf_of(found, attributes=marks))
         return
     write_tables(

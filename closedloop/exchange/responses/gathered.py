@@ -13,7 +13,7 @@ from closedloop.access.recorded import NOT_THERE, RecordedSession, recorded_sess
 from closedloop.access.study import Study
 from closedloop.artifacts.amended.exclusions import PARTS, LeftOutOf
 from closedloop.artifacts.catalog import COUNTS
-from closedloop.artifacts.commands.exported_responses import ExportedFrom, ExportedSession
+from closedloop.artifacts.commands.exported_responses import ExportedFrom, ExportedRecording
 from closedloop.artifacts.layouts import Column
 from closedloop.artifacts.protocol.protocol import protocol_sha256
 from closedloop.artifacts.study import StudyDocument, StudyPaths
@@ -130,10 +130,10 @@ def described_study(found: StudyResponses, study: Study) -> ExportedFrom:
     )
 
 
-def described_sessions(sessions: Sequence[RecordedSession]) -> tuple[ExportedSession, ...]:
+def described_sessions(sessions: Sequence[RecordedSession]) -> tuple[ExportedRecording, ...]:
     """Return which sessions they are."""
     return tuple(
-        ExportedSession(
+        ExportedRecording(
             day=one.day,
             session=one.number,
             n_presentations=len(one.counts),
@@ -144,6 +144,11 @@ def described_sessions(sessions: Sequence[RecordedSession]) -> tuple[ExportedSes
         )
         for one in sessions
     )
+
+
+def seeds_of(found: StudyResponses) -> NDArray[np.int64]:
+    """Return the seed of the halves behind the reliability of each presentation's session, (n_presentations,)."""
+    return np.concatenate([np.full(len(one.counts), one.reliability_seed) for one in found.sessions])
 
 
 def _presentations(session: RecordedSession) -> Columns:

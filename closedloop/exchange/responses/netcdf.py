@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from closedloop.access.columns import SITES
 from closedloop.artifacts.layouts import Column
 from closedloop.exchange.netcdf_files import netcdf_bytes
-from closedloop.exchange.responses.gathered import PRESENTATION_COLUMNS, SITE_COLUMNS, StudyResponses
+from closedloop.exchange.responses.gathered import PRESENTATION_COLUMNS, SITE_COLUMNS, StudyResponses, seeds_of
 
+_SEED = "of the halves behind the sites' reliability in this session"
 _OF_RECORDINGS = tuple(name for name, column in SITES.items() if column.dtype == "float64")
 
 
@@ -44,8 +45,8 @@ def netcdf_of(found: StudyResponses, *, attributes: Mapping[str, str | int | flo
     recordings = {
         "recording_day": ("recording", np.array([one.day for one in found.sessions])),
         "recording_session": ("recording", np.array([one.number for one in found.sessions])),
-        "reliability_seed": ("recording", np.array([one.reliability_seed for one in found.sessions])),
     }
+    presentations["reliability_seed"] = ("presentation", seeds_of(found), {"long_name": _SEED})
     of_recordings = {
         name: (("recording", "site"), _by_recording(found, name), _said(SITE_COLUMNS[name])) for name in _OF_RECORDINGS
     }

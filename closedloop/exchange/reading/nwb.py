@@ -1,0 +1,120 @@
+"""Responses out of NWB: spikes of each unit in a window after each image of the trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.artifacts.imported.nwb import NwbTables, read_nwb
+from closedloop.errors import DocumentError
+from closedloop.exchange.reading.responses import FileResponses, SaidOfPresentations, assemble
+from closedloop.recording.counts import edge_ticks
+
+_IMAGES = ("image_hash", "stimulus_id", "stimulus_filename", "stimulus_name", "image_id", "stimulus_presented")
+_COUNTS = ("used", "accepted", "fixation_correct")
+_CATEGORIES = ("category", "category_name", "object_name", "label")
+_NANOSECONDS_HZ = 1e9  # where a file does not say how fine its clock is
+_ROUNDED = 3  # decimals of a tick: seconds as floats are no finer
+
+
+def nwb_responses(path: Path, *, window_ms: tuple[float, float], categories: Mapping[str, str]) -> FileResponses:
+    """Read an NWB file of the DiCarlo laboratory's form: units, and trials with a row an image.
+
+    Parameters
+    ----------
+    path
+        The file.
+    window_ms
+        In which spikes are counted, after each start_time, half-open.
+    categories
+        Of images by name, where another file says them.
+
+    Raises
+    ------
+    DocumentError
+        It has no such tables, or no column that names images.
+    """
+    tables = read_nwb(path)
+    trials, start_s = tables.trials, tables.trials.get("start_time")
+    image = next((name for name in _IMAGES if name in trials), None)
+    if start_s is None or image is None or "spike_times" not in tables.units:
+        raise DocumentError(
+            f"{path}: expected spike_times of units, and trials with start_time and one of {', '.join(_IMAGES)}, found "
+            f"trials with {', '.join(trials)[:200] or 'no column'}. Give a file with a row of trials for each image."
+        )
+    counted = [name for name in _COUNTS if name in trials]
+    columns = {name: next((trials[one] for one in names if one in trials), None) for name, names in _ABOUT.items()}
+    used = np.logical_and.reduce([trials[name].astype(bool) for name in counted]) if counted else None
+    counts = _counts(tables, start_s.astype(np.float64), window_ms)
+    said = {
+        "images": f"column {image} of trials",
+        "sites": f"{counts.shape[1]} units",
+        "window": f"{window_ms[0]:g} to {window_ms[1]:g} ms after start_time, half-open",
+        **({"presentations": f"those with {' and '.join(counted)}"} if counted else {}),
+    }
+    return assemble(
+        counts / (window_ms[1] - window_ms[0]) * 1000,
+        [_name(one) for one in trials[image].tolist()],
+        _names_of_units(tables, counts.shape[1]),
+        SaidOfPresentations(
+            used=used,
+            kind=_texts(columns["kind"]),
+            role=_texts(columns["role"]),
+            category=_texts(columns["category"]),
+        ),
+        format="NWB",
+        unit="Hz",
+        simulated=tables.simulated,
+        said=said,
+        categories=categories,
+    )
+
+
+_ABOUT = {"kind": ("kind",), "role": ("role",), "category": _CATEGORIES}
+
+
+def _name(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _texts(values: NDArray[Any] | None) -> NDArray[np.str_] | None:
+    return None if values is None else np.array([str(one) for one in values.tolist()], dtype=np.str_)
+
+
+def _counts(tables: NwbTables, start_s: NDArray[np.float64], window_ms: tuple[float, float]) -> NDArray[np.float64]:
+    """Count spikes by ticks, (n_trials, n_units); NaN outside of what is said to have been observed."""
+    tick_hz = tables.tick_hz or _NANOSECONDS_HZ
+    edges = edge_ticks(np.round(start_s * tick_hz, _ROUNDED), window_ms, tick_hz=tick_hz)
+    units = tables.units
+    spikes, ends = np.round(units["spike_times"] * tick_hz).astype(np.int64), units["spike_times_index"].astype(int)
+    counts = np.empty((len(start_s), len(ends)))
+    for unit, (first, last) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        own = np.sort(spikes[first:last])
+        counts[:, unit] = np.diff(np.searchsorted(own, edges), axis=1)[:, 0]
+    if "obs_intervals" in units and "obs_intervals_index" in units:
+        from_s, until_s = start_s + window_ms[0] / 1000, start_s + window_ms[1] / 1000
+        bounds = units["obs_intervals_index"].astype(int)
+        for unit, (first, last) in enumerate(zip([0, *bounds[:-1]], bounds, strict=True)):
+            observed = units["obs_intervals"][first:last]
+            inside = (from_s[:, None] >= observed[:, 0]) & (until_s[:, None] <= observed[:, 1])
+            counts[~inside.any(axis=1), unit] = np.nan
+    counts[~np.isfinite(start_s)] = np.nan
+    return counts
+
+
+def _names_of_units(tables: NwbTables, n_units: int) -> list[str]:
+    """Return the sites' names: of the units, else of their electrodes, else their numbers."""
+    own = tables.units.get("neuroid_id")
+    if own is not None and len({str(one) for one in own}) == n_units:
+        return [str(one) for one in own]
+    electrodes, ends = tables.units.get("electrodes"), tables.units.get("electrodes_index")
+    if electrodes is not None and ends is not None and (np.diff([0, *ends]) == 1).all():
+        for names in tables.electrodes.values():
+            found = [_name(names[int(row)]) for row in electrodes]
+            if len(set(found)) == n_units and all(found):
+                return found
+    return [_name(one) for one in tables.units.get("id", np.arange(n_units)).tolist()]
