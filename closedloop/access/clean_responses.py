@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from closedloop.access.counted import counted_responses
 from closedloop.access.sessions import each_session
 from closedloop.access.study import Study
+from closedloop.analysis.normalizers import LEAST_SHARED, on_one_scale
 from closedloop.analysis.reliability import mean_response
 from closedloop.errors import StudyError
 
@@ -18,8 +19,6 @@ Floats = NDArray[np.float64]
 
 EVALUATED = ("clean", "anchor", "normalizer")
 """Roles of clean images that are shown more than once; `single` ones are shown once."""
-
-_LEAST_SHARED = 3  # images by which two days are put on one scale
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class CleanResponses:
             return ""
         days = ", ".join(map(str, self.unscaled_days))
         return (
-            f"Days {days}: fewer than {_LEAST_SHARED} of their images were shown on the day whose scale it is; drift "
+            f"Days {days}: fewer than {LEAST_SHARED} of their images were shown on the day whose scale it is; drift "
             "between the days is in the rates."
         )
 
@@ -114,7 +113,7 @@ def clean_responses(
     of_image = {name: np.concatenate([part.images[name] for part in parts])[first[order]] for name in _OF_IMAGE}
     image_index = np.argsort(order)[index.reshape(-1)]
     day = np.concatenate([part.day for part in parts])
-    rates_hz, unscaled = _on_one_scale(
+    rates_hz, unscaled = on_one_scale(
         np.concatenate([part.rates_hz for part in parts]), image_index, day, first=scale_of, n_images=len(names)
     )
     return CleanResponses(
@@ -148,27 +147,6 @@ def _part(seen: Study, day: int, roles: Collection[str]) -> _CleanPart:
         rates.to_numpy(dtype=np.float64)[keep],
         np.full(int(keep.sum()), day, dtype=np.int64),
     )
-
-
-def _on_one_scale(
-    rates: Floats, index: NDArray[np.int64], day: NDArray[np.int64], *, first: int | None, n_images: int
-) -> tuple[Floats, tuple[int, ...]]:
-    """Return the rates on one day's scale, and the days at which a site shares too few images with it."""
-    scaled, days = rates.copy(), sorted(set(day.tolist()), key=lambda one: (one != first, one))
-    unscaled = set[int]()
-    means = {one: mean_response(rates[day == one], index[day == one], n_images=n_images) for one in days}
-    reference = means[days[0]]
-    for one in days[1:]:
-        for site in range(rates.shape[1]):
-            both = np.isfinite(reference[:, site]) & np.isfinite(means[one][:, site])
-            if both.sum() < _LEAST_SHARED:
-                if np.isfinite(means[one][:, site]).any():
-                    unscaled.add(one)
-                continue
-            here, there = means[one][both, site], reference[both, site]
-            gain = there.std() / here.std() if here.std() > 0 else 1.0
-            scaled[day == one, site] = (rates[day == one, site] - here.mean()) * gain + there.mean()
-    return scaled, tuple(sorted(unscaled))
 
 
 _OF_IMAGE = ("image_id", "category", "stimulus_id")

@@ -31,6 +31,7 @@ _RESPONSES = ("responses", "rates", "response", "data", *_BRAIN_SCORE)
 _IMAGES = ("images", "image", "stimulus_id", "image_id", "stimulus_ids", "image_ids", "filename", "image_file_name")
 _SITES = ("neuroids", "neuroid_id", "neuroid_ids", "sites", "site", "units", "channels")
 
+_ROLES = {"responses": "--responses", "images": "--images", "sites": "--neuroids"}  # and the options that name them
 _COUNTS = ("spikes", "spike", "counts", "count", "spike_count", "spike_counts")  # units that add up over time
 _BIN_START, _BIN_END = "time_bin_start", "time_bin_end"
 
@@ -196,10 +197,10 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
             "Copy it again."
         ) from None
     holds = about["datasets"]
-    for role, option in (("responses", "--responses"), ("images", "--images"), ("sites", "--neuroids")):
+    for role, option in _ROLES.items():
         if role not in found:
             raise _wrong(path, f"a dataset of {role} ({', '.join(wanted[role])})", f"none. Name it by {option}", holds)
-    described = {role: f"dataset {one['name']}" for role, one in answer["found"].items()}
+    described = {role: f"dataset {answer['found'][role]['name']}" for role in _ROLES}
     if names.axes:
         described["responses"] += f", axes {', '.join(names.axes)}"
     axes, unit = names.axes or answer["found"]["responses"]["dimensions"], str(about.get("unit", ""))
@@ -214,6 +215,7 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
     shown, at = (list(dict.fromkeys(images)), dict[str, int]())
     at = {name: number for number, name in enumerate(shown)}
     of_rows = np.array([at[name] for name in images], dtype=np.int64)[index]
+    about_rows = {role: found[role] for role in names.also if role in found and found[role].shape == of_rows.shape}
     is_assembly = answer["found"]["responses"]["name"] in _BRAIN_SCORE or "neuroid" in axes
     return LaboratoryResponses(
         rates,
@@ -226,7 +228,7 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
         bool(about.get("simulated")),
         unit,
         _window(about.get("window_ms", ())),
-        {role: found[role] for role in names.also if role in found and found[role].shape == of_rows.shape},
+        about_rows,
     )
 
 

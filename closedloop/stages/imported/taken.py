@@ -239,7 +239,7 @@ def _pixels(
             )
         return found.pixels
     folder = request.image_folder if request.image_folder is not None else request.file.parent
-    places = _files_of(found.images, folder, file=request.file)
+    places = files_of_images(found.images, folder, file=request.file)
     pixels = np.empty((len(places), side_px, side_px, 3), dtype=np.uint8)
     for number, place in enumerate(places):
         pixels[number] = load_square(place, side_px=side_px, upright=upright)
@@ -247,10 +247,27 @@ def _pixels(
     return pixels
 
 
-def _files_of(names: tuple[str, ...], folder: Path, *, file: Path) -> list[Path]:
-    """Return the file of each image: by its path in the folder, else by its name, with or without a suffix."""
+def files_of_images(names: tuple[str, ...], folder: Path, *, file: Path, option: str = "--image-folder") -> list[Path]:
+    """Return the file of each image: by its path in the folder, else by its name, with or without a suffix.
+
+    Parameters
+    ----------
+    names
+        Of the images.
+    folder
+        Where they are.
+    file
+        That names them, for messages.
+    option
+        By which the folder is given, likewise.
+
+    Raises
+    ------
+    ImageError
+        There is no such folder, or no file, or several, or one for two images.
+    """
     if not folder.is_dir():
-        raise ImageError(f"{folder}: expected the folder of the images, found none. Give it by --image-folder.")
+        raise ImageError(f"{folder}: expected the folder of the images, found none. Give it by {option}.")
     by_name: Mapping[str, list[Path]] | None = None
     places = list[Path]()
     for name in names:
@@ -264,7 +281,7 @@ def _files_of(names: tuple[str, ...], folder: Path, *, file: Path) -> list[Path]
                 found = "none" if not alike else f"{len(alike)} of that name"
                 raise ImageError(
                     f"{file}: expected a picture of {name!r:.100} in {folder}, found {found}. Give their folder by "
-                    "--image-folder."
+                    f"{option}."
                 )
             place = alike[0]
         places.append(place)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from closedloop.artifacts.documents import Document
 from closedloop.artifacts.layouts import Column, TableLayout
+from closedloop.studies.preferred_categories import CATEGORY_COLUMNS
 
 
 class CategoryPreferenceStudy(Document):
@@ -33,20 +34,7 @@ SITE_PREFERENCES = TableLayout(
     kind="site_preferences",
     columns={
         "neuroid_id": Column("string", "", "site"),
-        "preferred": Column("string", "", "category of the largest mean response; empty where there is none"),
-        "preferred_share": Column("float64", "", "how often one half of the images chose it"),
-        "preferred_agreement": Column("float64", "", "how often both halves chose the same one"),
-        "preferred_hz": Column("float64", "Hz", "response to new images of the category that a half chooses"),
-        "preferred_low_hz": Column("float64", "Hz", "95 % bootstrap interval over images"),
-        "preferred_high_hz": Column("float64", "Hz", "its other end"),
-        "largest_mean_hz": Column("float64", "Hz", "the largest mean itself: biased upward, for comparison"),
-        "n_preferred_images": Column("int32", "", "clean images of that category"),
-        "least": Column("string", "", "category of the smallest mean response"),
-        "least_agreement": Column("float64", "", "how often both halves chose the same one"),
-        "least_hz": Column("float64", "Hz", "response to new images of the category that a half chooses as least"),
-        "least_low_hz": Column("float64", "Hz", "95 % bootstrap interval over images"),
-        "least_high_hz": Column("float64", "Hz", "its other end"),
-        "smallest_mean_hz": Column("float64", "Hz", "the smallest mean itself: biased downward"),
+        **CATEGORY_COLUMNS,
         "level": Column("string", "", "what is to be reached: fresh (images of the day of attacks) or cross_validated"),
         "level_hz": Column("float64", "Hz", "of that; NaN without one"),
         "level_low_hz": Column("float64", "Hz", "95 % interval over images"),

@@ -41,6 +41,7 @@ from closedloop.studies.category_preference.attacks import (
     read_attacks,
 )
 from closedloop.studies.category_preference.documents import SITE_PREFERENCES, SITE_RATES, CategoryPreferenceStudy
+from closedloop.studies.preferred_categories import categories_row, category_name
 
 Floats = NDArray[np.float64]
 
@@ -91,10 +92,11 @@ def find_preferences(study: Study, *, seed: int) -> FoundPreferences:
     names, category = np.unique(clean.categories, return_inverse=True)
     means = clean.means_hz()
     best, least = (preferred_level(side * means, category, seed=seed) for side in (1, -1))
-    avoid = {site: _name(names, best.category[place]) for place, site in enumerate(clean.sites)}
+    avoid = {site: category_name(names, best.category[place]) for place, site in enumerate(clean.sites)}
     attacks = read_attacks(study, day, avoid=avoid) if day is not None else None
     rows = [
-        _categories_row(site, place, names, best=best, least=least)
+        {"neuroid_id": site}
+        | categories_row(place, names, best=best, least=least)
         | _level_row(attacks, _cross_validated(best, place), site=site, seed=seed)
         for place, site in enumerate(clean.sites)
     ]
@@ -116,33 +118,6 @@ def find_preferences(study: Study, *, seed: int) -> FoundPreferences:
     return FoundPreferences(
         document, as_arrays(rows, SITE_PREFERENCES), as_arrays(rates, SITE_RATES), attacks, clean.unscaled
     )
-
-
-def _name(names: NDArray[Any], category: int) -> str:
-    return str(names[category]) if category >= 0 else ""
-
-
-def _categories_row(
-    site: str, place: int, names: NDArray[Any], *, best: PreferredLevel, least: PreferredLevel
-) -> dict[str, Any]:
-    """Return what clean images say of a site; of the least preferred category the signs are turned back."""
-    return {
-        "neuroid_id": site,
-        "preferred": _name(names, best.category[place]),
-        "preferred_share": best.share[place],
-        "preferred_agreement": best.agreement[place],
-        "preferred_hz": best.level[place],
-        "preferred_low_hz": best.low[place],
-        "preferred_high_hz": best.high[place],
-        "largest_mean_hz": best.naive[place],
-        "n_preferred_images": int(best.n_images[place]),
-        "least": _name(names, least.category[place]),
-        "least_agreement": least.agreement[place],
-        "least_hz": -least.level[place],
-        "least_low_hz": -least.high[place],
-        "least_high_hz": -least.low[place],
-        "smallest_mean_hz": -least.naive[place],
-    }
 
 
 def _level_row(attacks: AttackDay | None, cross_validated: _Level, *, site: str, seed: int) -> dict[str, Any]:

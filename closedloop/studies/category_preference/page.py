@@ -16,9 +16,10 @@ from closedloop.report.preference.figures import rasters, rates
 from closedloop.report.preference.section import preference_numbers, reached_words, with_sd
 from closedloop.report.quoted import QuotedNumber, origin_of, quoted_table
 from closedloop.report.tables import Table
-from closedloop.report.wording import DASH, count, number, percent, rate
+from closedloop.report.wording import DASH, count, number, rate
 from closedloop.studies.category_preference.measure import FoundPreferences
 from closedloop.studies.category_preference.pictures import draw_pictures, picture_rows, shown_epsilons
+from closedloop.studies.preferred_categories import preferences_table, with_interval
 
 _WIDE_PX = 640
 _ATTACKS = {
@@ -274,29 +275,7 @@ def _sites(found: FoundPreferences) -> PageSection:
 
 
 def _preferences(table: Columns) -> Table:
-    return Table(
-        columns=(
-            *("", "preferred", "level (Hz)", "largest mean (Hz)", "agreement"),
-            *("least preferred", "level (Hz)", "smallest mean (Hz)", "agreement"),
-        ),
-        rows=tuple(
-            (
-                row["neuroid_id"],
-                row["preferred"] or DASH,
-                _with_interval(row, "preferred_hz", "preferred_low_hz", "preferred_high_hz"),
-                rate(row["largest_mean_hz"]),
-                percent(row["preferred_agreement"]),
-                row["least"] or DASH,
-                _with_interval(row, "least_hz", "least_low_hz", "least_high_hz"),
-                rate(row["smallest_mean_hz"]),
-                percent(row["least_agreement"]),
-            )
-            for row in _rows(table)
-        ),
-        caption="Over the days' clean images. Level: cross-validated, with its 95 % interval over images; that "
-        "of the least preferred level is short (it holds the truth in 87 to 92 % of simulated cases). "
-        "Agreement: how often both halves of the images chose the same category.",
-    )
+    return preferences_table(table["neuroid_id"].tolist(), _rows(table), unit="Hz", over="the days' clean images")
 
 
 def _folded(found: FoundPreferences) -> tuple[tuple[str, Table], ...]:
@@ -316,7 +295,7 @@ def _folded(found: FoundPreferences) -> tuple[tuple[str, Table], ...]:
         rows=tuple(
             (
                 row["neuroid_id"],
-                _with_interval(row, "level_hz", "level_low_hz", "level_high_hz"),
+                with_interval(row, "level_hz", "level_low_hz", "level_high_hz"),
                 _epsilon(row["epsilon_reached"], epsilons[-1]),
                 _interval(row, epsilons[-1]),
                 *(rate(at_each[row["neuroid_id"]][epsilon]) for epsilon in epsilons),
@@ -338,12 +317,6 @@ def _epsilon(value: float, largest: float) -> str:
 def _interval(row: dict[str, Any], largest: float) -> str:
     low, high = row["epsilon_low"], row["epsilon_high"]
     return DASH if math.isnan(low) else f"{_epsilon(low, largest)} to {_epsilon(high, largest)}"
-
-
-def _with_interval(row: dict[str, Any], mean: str, low: str, high: str) -> str:
-    if not math.isfinite(row[mean]):
-        return DASH
-    return rate(row[mean]) + (f" [{rate(row[low])}, {rate(row[high])}]" if math.isfinite(row[low]) else "")
 
 
 def _rows(table: Columns) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ class ScreeningStudy(Document):
     cka_ceiling: float | None = Field(description="alignment that noiseless sites would have with these responses")
     n_folds: int
     n_halvings: int = Field(description="of the images, for the intervals")
-    transfer: Literal["simulated", "measured", "not shown"]
+    transfer: Literal["simulated", "measured", "not shown", "not made"]
     epsilons: tuple[float, ...] = Field(description="of the layer-targeted perturbations, L2 at 224 px")
     n_attacked: int = Field(description="clean images that they were made of")
     n_shown_left_out: int = Field(

@@ -88,7 +88,7 @@ class Screening:
 
     networks: tuple[ScreenedNetwork, ...]
     study: Path | None
-    responses: Path | None
+    responses: Path | ImageResponses | None
     transfer: Path | None
     subject: StudySubject
     settings: ScreeningSettings
@@ -137,7 +137,8 @@ def screen(
     kept = found.kept
     cells = cells_of(screening.networks, side_px=kept.pixels.shape[1], seed=settings.seed_of("random weights"))
     likeness = [LayerLikenessShard(cell.source, kept, settings, device, shards) for cell in cells]
-    attacked = np.random.default_rng(settings.seed_of("attacked")).permutation(kept.n_images)[: settings.n_attacked]
+    n_attacked = settings.n_attacked if settings.epsilons else 0
+    attacked = np.random.default_rng(settings.seed_of("attacked")).permutation(kept.n_images)[:n_attacked]
     names, pixels = tuple(kept.names[place] for place in attacked), kept.pixels[attacked]
     attacks = [
         [
@@ -169,6 +170,8 @@ def _write(files: ScreeningFiles, table: Columns, simulated: bool) -> None:
 def _responses(screening: Screening) -> ImageResponses:
     if screening.study is not None:
         return study_responses(screening.study)
+    if isinstance(screening.responses, ImageResponses):
+        return screening.responses
     if screening.responses is not None:
         opened = cells_of(screening.networks[:1], side_px=1, seed=0)[0]
         return table_responses(screening.responses, side_px=opened.source.side_px)
@@ -215,6 +218,8 @@ def _transfer(
 ) -> Floats | None:
     """Return each change's square at each site, in the responses' unit; None where nobody was shown the images."""
     settings = screening.settings
+    if not settings.epsilons:
+        return None
     if screening.in_memory:
         return simulated_squares(images, screening.subject, settings, folder=folder)
     squares = None
@@ -228,7 +233,7 @@ def _document(
     screening: Screening, found: ScreenedResponses, cells: Sequence[Cell], *, n_attacked: int, squares: Floats | None
 ) -> ScreeningStudy:
     kept, settings = found.kept, screening.settings
-    shown = "measured" if screening.transfer is not None else "not shown"
+    shown = "not made" if not settings.epsilons else "measured" if screening.transfer is not None else "not shown"
     ceiling = cka_ceiling(*kept.halves)
     lost = np.isnan(squares) if squares is not None else np.zeros((1, 1, 1, 1), dtype=bool)
     return ScreeningStudy(
@@ -246,7 +251,7 @@ def _document(
         cka_ceiling=ceiling if np.isfinite(ceiling) else None,
         n_folds=settings.n_folds,
         n_halvings=settings.n_halvings,
-        transfer="simulated" if screening.in_memory else shown,
+        transfer="simulated" if screening.in_memory and settings.epsilons else shown,
         epsilons=settings.epsilons,
         n_attacked=n_attacked,
         n_shown_left_out=int(lost.all(axis=-1).sum()),

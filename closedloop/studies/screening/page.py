@@ -18,6 +18,13 @@ from closedloop.studies.screening.settings import CKA, PLS, RIDGE, TRANSFER
 _SLOT_S = 0.2  # 100 ms on, 100 ms grey (section 3.1)
 _HOUR_S = 3600.0
 _PLACE = "appendix 6.1"
+_TRANSFER = (
+    "C. transfer",
+    "“how well does perturbations targeted toward a model layer transfers to IT neurons without any "
+    "explicit mapping between the two systems”, appendix 6.1",
+    "images that displace the layer's features furthest (L2), on whole grey levels; RMS change over images "
+    "and sites in SDs over clean images, the noise taken out by the repetitions",
+)
 _CRITERIA = (CKA, RIDGE, TRANSFER)  # A, B and C; PLS is another B
 _SHORT = {CKA: "CKA", RIDGE: "ridge", PLS: "PLS", TRANSFER: "transfer"}
 
@@ -36,14 +43,7 @@ def screening_page(document: ScreeningStudy, cells: Columns, networks: Columns, 
     """
     with drawing.style():
         sections = (
-            PageSection(
-                "headline",
-                "In short",
-                intro=agreement(document, cells),
-                cards=tuple(_card(document, cells, name) for name in _shown(cells)),
-            ),
-            _maps(document, cells),
-            _order(networks),
+            *compared_sections(document, cells, networks),
             PageSection("paper", "Beside the paper", tables=(_beside_the_paper(document, cells, networks),)),
             _all_cells(document, cells),
             PageSection("definitions", "What each number is", tables=(_definitions(document),)),
@@ -61,6 +61,25 @@ def screening_page(document: ScreeningStudy, cells: Columns, networks: Columns, 
             sections=sections,
         )
     )
+
+
+def compared_sections(document: ScreeningStudy, cells: Columns, networks: Columns) -> tuple[PageSection, ...]:
+    """Return what comes first: in short, the heat maps, the networks in their order. Drawn in the page's style.
+
+    Parameters
+    ----------
+    document
+        What was compared.
+    cells, networks
+        Tables ``SCREENING_CELLS`` and ``SCREENING_NETWORKS``.
+    """
+    short = PageSection(
+        "headline",
+        "In short",
+        intro=agreement(document, cells),
+        cards=tuple(_card(document, cells, name) for name in _shown(cells)),
+    )
+    return short, _maps(document, cells), _order(networks)
 
 
 def best_set(cells: Columns, criterion: str) -> list[tuple[str, str]]:
@@ -306,13 +325,7 @@ def _definitions(document: ScreeningStudy) -> Table:
                 f"({number(document.reliability_ceiling)}); the penalty of ridge is chosen within the training folds, "
                 "PLS has 25 components",
             ),
-            (
-                "C. transfer",
-                "“how well does perturbations targeted toward a model layer transfers to IT neurons without any "
-                "explicit mapping between the two systems”, appendix 6.1",
-                "images that displace the layer's features furthest (L2), on whole grey levels; RMS change over images "
-                "and sites in SDs over clean images, the noise taken out by the repetitions",
-            ),
+            *((_TRANSFER,) if document.epsilons else ()),
             (
                 "intervals",
                 "not in the paper",
@@ -334,6 +347,8 @@ def _facts(document: ScreeningStudy) -> tuple[tuple[str, str], ...]:
     networks = [
         (f"Network {network.name}", _described(network)) for network in document.networks if network.kind != "pixels"
     ]
+    if not document.epsilons:
+        return (*_facts_of_responses(document), *networks, _versions(document))
     shown = f"{count(document.n_attacked)} images a layer, ε {', '.join(f'{e:g}' for e in document.epsilons)}"
     if document.repetitions:
         n_layers = sum(len(network.layers) for network in document.networks)
@@ -341,14 +356,24 @@ def _facts(document: ScreeningStudy) -> tuple[tuple[str, str], ...]:
         hours = n * _SLOT_S / _HOUR_S
         shown += f", each {document.repetitions} times: {count(n)} presentations, {hours:.1f} h at 5 a second"
     return (
-        ("Responses", document.responses),
-        ("Clean images", f"{count(document.n_images)}, {count(document.n_presentations)} presentations"),
-        ("Sites", count(document.n_sites)),
+        *_facts_of_responses(document),
         *networks,
         ("Layer-targeted", shown),
         ("Search", f"{_search_in_words(document.search)}; {document.lattice_steps} steps on whole grey levels"),
-        ("Versions", f"closedloop {document.code_version}, seed {document.seed}"),
+        _versions(document),
     )
+
+
+def _facts_of_responses(document: ScreeningStudy) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Responses", document.responses),
+        ("Clean images", f"{count(document.n_images)}, {count(document.n_presentations)} presentations"),
+        ("Sites", count(document.n_sites)),
+    )
+
+
+def _versions(document: ScreeningStudy) -> tuple[str, str]:
+    return "Versions", f"closedloop {document.code_version}, seed {document.seed}"
 
 
 def _search_in_words(search: str) -> str:

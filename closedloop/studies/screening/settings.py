@@ -33,7 +33,7 @@ class ScreeningSettings:
     n_halvings
         Of the images, for the intervals.
     epsilons
-        Of the layer-targeted perturbations, at 224 px, ascending.
+        Of the layer-targeted perturbations, at 224 px, ascending; of none there are no such images.
     n_attacked
         Clean images that every layer's perturbations are made of.
     repetitions
@@ -55,7 +55,7 @@ class ScreeningSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.epsilons or list(self.epsilons) != sorted(set(self.epsilons)):
+        if list(self.epsilons) != sorted(set(self.epsilons)):
             raise ProtocolError(f"screening: expected ascending epsilons, found {self.epsilons}. Correct them.")
 
     def seed_of(self, *names: str | int) -> int:
