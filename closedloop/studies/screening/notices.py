@@ -1,4 +1,4 @@
-"""What a reader of a screening must know of it first: what was left out, and what it cannot say."""
+"""What a reader of a screening must know of it first: what was compared, what was left out, what it cannot say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import numpy as np
 
 from closedloop.artifacts.tables import Columns
 from closedloop.report.wording import count
-from closedloop.studies.screening.documents import ScreeningStudy
+from closedloop.studies.screening.documents import ScreenedLayers, ScreeningStudy
+
+_SLOT_S = 0.2  # 100 ms on, 100 ms grey (section 3.1)
+_HOUR_S = 3600.0
 
 
 def notices_of(document: ScreeningStudy, cells: Columns) -> list[str]:
@@ -47,3 +50,50 @@ def notices_of(document: ScreeningStudy, cells: Columns) -> list[str]:
             "--networks FOLDER compares them."
         )
     return notices
+
+
+def facts_of(document: ScreeningStudy) -> tuple[tuple[str, str], ...]:
+    """Return what was compared, by name, for the head of the page."""
+    networks = [
+        (f"Network {network.name}", _described(network)) for network in document.networks if network.kind != "pixels"
+    ]
+    if not document.epsilons:
+        return (*_facts_of_responses(document), *networks, _versions(document))
+    shown = f"{count(document.n_attacked)} images a layer, ε {', '.join(f'{e:g}' for e in document.epsilons)}"
+    if document.repetitions:
+        n_layers = sum(len(network.layers) for network in document.networks)
+        n = (1 + n_layers * len(document.epsilons)) * document.n_attacked * document.repetitions
+        hours = n * _SLOT_S / _HOUR_S
+        shown += f", each {document.repetitions} times: {count(n)} presentations, {hours:.1f} h at 5 a second"
+    return (
+        *_facts_of_responses(document),
+        *networks,
+        ("Layer-targeted", shown),
+        ("Search", f"{_search_in_words(document.search)}; {document.lattice_steps} steps on whole grey levels"),
+        _versions(document),
+    )
+
+
+def _facts_of_responses(document: ScreeningStudy) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Responses", document.responses),
+        ("Clean images", f"{count(document.n_images)}, {count(document.n_presentations)} presentations"),
+        ("Sites", count(document.n_sites)),
+    )
+
+
+def _versions(document: ScreeningStudy) -> tuple[str, str]:
+    return "Versions", f"closedloop {document.code_version}, seed {document.seed}"
+
+
+def _search_in_words(search: str) -> str:
+    """Return a search as a person reads it, from how documents hold it: Cosine(steps=20, random_start=True)."""
+    name, _, settings = search.removesuffix(")").partition("(")
+    said = settings.replace("_", " ").replace("=True", " yes").replace("=False", " no").replace("=None", " none")
+    return f"{name.lower()}: {said.replace('=', ' ')}" if said else name.lower()
+
+
+def _described(network: ScreenedLayers) -> str:
+    of_file = f", sha256 {network.sha256[:12]}" if network.sha256 else ", random weights"
+    trained = "" if network.training_epsilon is None else f", trained at ε {network.training_epsilon:g}"
+    return f"{network.architecture}, {network.side_px} px{trained}{of_file}; {', '.join(network.layers)}"

@@ -12,11 +12,9 @@ from closedloop.report.tables import Table
 from closedloop.report.wording import count, number, span
 from closedloop.studies.screening.documents import ScreenedLayers, ScreeningStudy
 from closedloop.studies.screening.figures import ALIKE, BEST, TITLES, every_cell, figure_6, largest_epsilon
-from closedloop.studies.screening.notices import notices_of
+from closedloop.studies.screening.notices import facts_of, notices_of
 from closedloop.studies.screening.settings import CKA, PLS, RIDGE, TRANSFER
 
-_SLOT_S = 0.2  # 100 ms on, 100 ms grey (section 3.1)
-_HOUR_S = 3600.0
 _PLACE = "appendix 6.1"
 _TRANSFER = (
     "C. transfer",
@@ -53,7 +51,7 @@ def screening_page(document: ScreeningStudy, cells: Columns, networks: Columns, 
             title="Which layer of which network is most like IT",
             subtitle="Layers and training epsilons compared with recorded sites by three criteria: appendix 6.1, "
             "Figure 6.",
-            facts=_facts(document),
+            facts=facts_of(document),
             command=command,
             simulated=document.simulated,
             notices=tuple(notices_of(document, cells)),
@@ -341,52 +339,6 @@ def _definitions(document: ScreeningStudy) -> Table:
         caption="Epsilon is the L2 norm on 224 x 224 x 3 pixels in [0, 1].",
         prose=True,
     )
-
-
-def _facts(document: ScreeningStudy) -> tuple[tuple[str, str], ...]:
-    networks = [
-        (f"Network {network.name}", _described(network)) for network in document.networks if network.kind != "pixels"
-    ]
-    if not document.epsilons:
-        return (*_facts_of_responses(document), *networks, _versions(document))
-    shown = f"{count(document.n_attacked)} images a layer, ε {', '.join(f'{e:g}' for e in document.epsilons)}"
-    if document.repetitions:
-        n_layers = sum(len(network.layers) for network in document.networks)
-        n = (1 + n_layers * len(document.epsilons)) * document.n_attacked * document.repetitions
-        hours = n * _SLOT_S / _HOUR_S
-        shown += f", each {document.repetitions} times: {count(n)} presentations, {hours:.1f} h at 5 a second"
-    return (
-        *_facts_of_responses(document),
-        *networks,
-        ("Layer-targeted", shown),
-        ("Search", f"{_search_in_words(document.search)}; {document.lattice_steps} steps on whole grey levels"),
-        _versions(document),
-    )
-
-
-def _facts_of_responses(document: ScreeningStudy) -> tuple[tuple[str, str], ...]:
-    return (
-        ("Responses", document.responses),
-        ("Clean images", f"{count(document.n_images)}, {count(document.n_presentations)} presentations"),
-        ("Sites", count(document.n_sites)),
-    )
-
-
-def _versions(document: ScreeningStudy) -> tuple[str, str]:
-    return "Versions", f"closedloop {document.code_version}, seed {document.seed}"
-
-
-def _search_in_words(search: str) -> str:
-    """Return a search as a person reads it, from how documents hold it: Cosine(steps=20, random_start=True)."""
-    name, _, settings = search.removesuffix(")").partition("(")
-    said = settings.replace("_", " ").replace("=True", " yes").replace("=False", " no").replace("=None", " none")
-    return f"{name.lower()}: {said.replace('=', ' ')}" if said else name.lower()
-
-
-def _described(network: ScreenedLayers) -> str:
-    of_file = f", sha256 {network.sha256[:12]}" if network.sha256 else ", random weights"
-    trained = "" if network.training_epsilon is None else f", trained at ε {network.training_epsilon:g}"
-    return f"{network.architecture}, {network.side_px} px{trained}{of_file}; {', '.join(network.layers)}"
 
 
 def _shown(cells: Columns) -> list[str]:
