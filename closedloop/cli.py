@@ -11,6 +11,7 @@ import typer
 from closedloop import __version__
 from closedloop.commands.amending.apps import all_amending_app
 from closedloop.commands.amending.options import BlockNumber, By, OneDay, StudyFolder, Why
+from closedloop.commands.analyse.app import analyse_app
 from closedloop.commands.attack.app import attack_app
 from closedloop.commands.base_models.app import base_model_app
 from closedloop.commands.completion import complete_protocol
@@ -57,6 +58,7 @@ app.add_typer(export_app, name="export")
 app.add_typer(studies_app(), name="studies")
 app.add_typer(discrimination_app, name="discrimination")
 app.add_typer(attack_app)
+app.add_typer(analyse_app)
 app.add_typer(replay_app)
 app.add_typer(new_app)
 app.add_typer(rehearse_app)

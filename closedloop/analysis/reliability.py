@@ -7,6 +7,9 @@ import numpy as np
 from closedloop.analysis.estimate import Floats, Indices
 from closedloop.analysis.predictivity import correlation
 
+N_SPLITS = 20
+"""Random splits of the repetitions that a reliability is averaged over."""
+
 
 def mean_response(responses: Floats, image_index: Indices, *, n_images: int) -> Floats:
     """Average the repetitions of each image.
@@ -112,7 +115,7 @@ def spearman_brown(r_half: Floats) -> Floats:
     return np.divide(2 * r_half, 1 + r_half, out=np.full_like(r_half, np.nan), where=r_half > -1)
 
 
-def split_half_reliability(responses: Floats, image_index: Indices, *, seed: int, n_splits: int = 20) -> Floats:
+def split_half_reliability(responses: Floats, image_index: Indices, *, seed: int, n_splits: int = N_SPLITS) -> Floats:
     """Return each site's internal consistency over images.
 
     The halves' correlation is averaged over random splits and then corrected, so that one unlucky split of few images,

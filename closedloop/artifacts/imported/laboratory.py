@@ -31,7 +31,7 @@ _RESPONSES = ("responses", "rates", "response", "data", *_BRAIN_SCORE)
 _IMAGES = ("images", "image", "stimulus_id", "image_id", "stimulus_ids", "image_ids", "filename", "image_file_name")
 _SITES = ("neuroids", "neuroid_id", "neuroid_ids", "sites", "site", "units", "channels")
 
-_ROLES = {"responses": "--responses", "images": "--images", "sites": "--neuroids"}  # and the options that name them
+_ROLES = ("responses", "images", "sites")
 _COUNTS = ("spikes", "spike", "counts", "count", "spike_count", "spike_counts")  # units that add up over time
 _BIN_START, _BIN_END = "time_bin_start", "time_bin_end"
 
@@ -91,6 +91,8 @@ class DatasetNames:
         Names of datasets.
     axes
         Of the responses, in order, each of `closedloop.artifacts.imported.axes.WORDS`; empty: as the file says.
+    images_option
+        By which `images` are named, for messages.
     also
         By role the names that a dataset of one more value a presentation may have.
     window_ms
@@ -101,6 +103,7 @@ class DatasetNames:
     images: str | None = None
     neuroids: str | None = None
     axes: tuple[str, ...] = ()
+    images_option: str = "--images"
     also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     window_ms: tuple[float, float] | None = None
 
@@ -197,7 +200,8 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
             "Copy it again."
         ) from None
     holds = about["datasets"]
-    for role, option in _ROLES.items():
+    options = ("--responses", names.images_option, "--neuroids")
+    for role, option in zip(_ROLES, options, strict=True):
         if role not in found:
             raise _wrong(path, f"a dataset of {role} ({', '.join(wanted[role])})", f"none. Name it by {option}", holds)
     described = {role: f"dataset {answer['found'][role]['name']}" for role in _ROLES}
@@ -210,7 +214,7 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
             is_count = unit.lower() in _COUNTS
             found["responses"] = add_up_bins(found["responses"], axes, bins, names.window_ms, are_counts=is_count)
     rates, index = _as_presentations(path, axes, found, holds)
-    images, pixels = _images(path, found["images"])
+    images, pixels = _images(path, found["images"], names.images_option)
     sites = tuple(map(str, found["sites"].tolist()))
     shown, at = (list(dict.fromkeys(images)), dict[str, int]())
     at = {name: number for number, name in enumerate(shown)}
@@ -296,7 +300,7 @@ def _as_presentations(
     return ordered.reshape(-1, n_sites).astype(np.float64), index
 
 
-def _images(path: Path, found: NDArray[Any]) -> tuple[list[str], NDArray[np.uint8] | None]:
+def _images(path: Path, found: NDArray[Any], option: str) -> tuple[list[str], NDArray[np.uint8] | None]:
     """Return a name for each image, or pictures with the names that their content gives them."""
     if found.ndim == 1:
         return [str(one) for one in found.tolist()], None
@@ -308,7 +312,7 @@ def _images(path: Path, found: NDArray[Any]) -> tuple[list[str], NDArray[np.uint
         return names, found[[first[name] for name in dict.fromkeys(names)]]
     raise DocumentError(
         f"{path}: expected names of images, or pictures as uint8 (n, height, width, 3), found an array of "
-        f"{' x '.join(map(str, found.shape))} {found.dtype}. Name another dataset by --images."
+        f"{' x '.join(map(str, found.shape))} {found.dtype}. Name another dataset by {option}."
     )
 
 

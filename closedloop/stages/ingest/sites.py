@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.analysis.dispersion import sigma
-from closedloop.analysis.reliability import mean_response, split_half_reliability
+from closedloop.analysis.reliability import N_SPLITS, mean_response, split_half_reliability
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.day_use import SHOWN_MANY_TIMES
 from closedloop.artifacts.tables import Columns
@@ -43,7 +43,7 @@ class ElectrodeStatistics:
 
 
 def electrode_statistics(
-    rates_hz: Floats, image_index: Integers, stimuli: Columns, *, seed: int
+    rates_hz: Floats, image_index: Integers, stimuli: Columns, *, seed: int, n_splits: int = N_SPLITS
 ) -> ElectrodeStatistics:
     """Describe how the electrodes answered to clean images.
 
@@ -57,12 +57,14 @@ def electrode_statistics(
         The stimulus table, a numpy array a column.
     seed
         Decides the halves.
+    n_splits
+        Of the repetitions, that the reliability is averaged over.
     """
     is_clean = (stimuli["kind"] == "clean") & ~np.isin(
         stimuli["role"], SHOWN_MANY_TIMES
     )  # shown more often than on other days
     shown = is_clean[image_index]
-    reliability = split_half_reliability(rates_hz[shown], image_index[shown], seed=seed)
+    reliability = split_half_reliability(rates_hz[shown], image_index[shown], seed=seed, n_splits=n_splits)
     mean = mean_response(rates_hz[shown], image_index[shown], n_images=len(is_clean))
     fresh = mean[is_clean & (stimuli["role"] == "clean")]
     return ElectrodeStatistics(reliability, _mean_rates(fresh), sigma(fresh))

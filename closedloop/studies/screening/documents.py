@@ -77,6 +77,20 @@ SCREENING_CELLS = TableLayout(
     },
 )
 
+SCREENING_SITES = TableLayout(
+    kind="screening_sites",
+    columns={
+        "site": Column("string", "", "its name"),
+        "network": Column("string", "", "whose layer predicts best by ridge, of all that were compared"),
+        "layer": Column("string", "", "that layer"),
+        "correlation": Column("float64", "", "of held-out predictions by ridge with the site's mean responses"),
+        "low": Column("float64", "", "95 % interval over images"),
+        "high": Column("float64", "", "its other end"),
+        "ceiling": Column("float64", "", "correlation that a perfect prediction would have; 0 of a site without one"),
+        "explained": Column("float64", "", "part of the explainable variance; NaN where nothing can be explained"),
+    },
+)
+
 SCREENING_NETWORKS = TableLayout(
     kind="screening_networks",
     columns={

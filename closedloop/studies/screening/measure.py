@@ -38,6 +38,7 @@ from closedloop.studies.screening.asked import ScreenedNetwork
 from closedloop.studies.screening.documents import (
     SCREENING_CELLS,
     SCREENING_NETWORKS,
+    SCREENING_SITES,
     ScreenedLayers,
     ScreeningStudy,
 )
@@ -61,7 +62,13 @@ from closedloop.studies.screening.shards import (
     read_likeness,
 )
 from closedloop.studies.screening.systems import Cell, cells_of
-from closedloop.studies.screening.tables import cell_table, likeness_criteria, network_table, transfer_criteria
+from closedloop.studies.screening.tables import (
+    cell_table,
+    likeness_criteria,
+    network_table,
+    site_table,
+    transfer_criteria,
+)
 from closedloop.studies.screening.transfer import TransferImages, simulated_squares, table_squares, write_images
 from closedloop.studies.simulated_subject import StudySubject
 
@@ -159,6 +166,8 @@ def screen(
     document = _document(screening, found, cells, n_attacked=len(names), squares=squares)
     document.write(files.settings)
     _write(files, cell_table(criteria, cells, [int(one.n_features[0]) for one in compared]), kept.simulated)
+    of_sites = site_table(compared, cells, kept.halves, kept.sites)
+    write_both(files.sites, SCREENING_SITES, of_sites, simulated=kept.simulated)
     write_both(files.networks, SCREENING_NETWORKS, network_table(criteria, cells), simulated=kept.simulated)
     return document
 

@@ -78,6 +78,11 @@ class ScreeningFiles(ResultsFolder):
         return self.folder / "networks.parquet"
 
     @property
+    def sites(self) -> Path:
+        """A row a site: how well the layer that predicts best by ridge predicts it."""
+        return self.folder / "sites.parquet"
+
+    @property
     def stimuli(self) -> Path:
         """Folder of the layer-targeted images, to be shown to an animal."""
         return self.folder / "transfer-images"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,8 +32,8 @@ from closedloop.studies.screening.responses import Bytes, Floats, ImageResponses
 from closedloop.studies.screening.settings import ScreeningSettings
 from closedloop.studies.screening.systems import LayerSource, features_of
 
-_FORMAT = "screening 1"
-_LIKENESS = ("values", "halves", "correlations", "n_features")
+_FORMAT = "screening 2"
+_LIKENESS = ("values", "halves", "correlations", "n_features", "sites", "site_halves")
 _ATTACKS = ("attacked", "displacement", "realised_epsilon")
 
 
@@ -52,12 +51,18 @@ class LayerLikeness:
         Of held-out ridge and PLS predictions, means over sites, not divided by the ceiling, (2,).
     n_features
         Of the layer.
+    sites
+        Held-out correlation of the ridge predictions with each site, (n_sites,).
+    site_halves
+        The same from each half of each halving, (n_halvings, 2, n_sites).
     """
 
     values: Floats
     halves: Floats
     correlations: Floats
     n_features: NDArray[np.int64]
+    sites: Floats
+    site_halves: Floats
 
 
 @dataclass(frozen=True)
@@ -193,31 +198,43 @@ def _write_likeness(shard: LayerLikenessShard, path: Path) -> None:
     features = features_of(shard.source, found.pixels, device=own_device(shard.device))
     kernel = linear_kernel(features)
     folds = image_folds(found.n_images, n_folds=shard.settings.n_folds, seed=shard.settings.seed_of("folds"))
-    values, correlations = _scores(kernel, found.halves, folds)
+    whole = _scores(kernel, found.halves, folds)
     halves = [
-        [_scores(kernel, found.halves, folds, own)[0] for own in (np.flatnonzero(first), np.flatnonzero(~first))]
+        [_scores(kernel, found.halves, folds, own) for own in (np.flatnonzero(first), np.flatnonzero(~first))]
         for first in halvings_of(found.n_images, shard.settings, of="clean images")
     ]
     arrays = {
-        "values": np.array(values),
-        "halves": np.array(halves),
-        "correlations": np.array(correlations),
+        "values": whole.values,
+        "halves": np.array([[one.values for one in of_halving] for of_halving in halves]),
+        "correlations": whole.sites.mean(axis=1),
         "n_features": np.array([features.shape[1]]),
+        "sites": whole.sites[0],
+        "site_halves": np.array([[one.sites[0] for one in of_halving] for of_halving in halves]),
     }
     write_shard(arrays, path)
 
 
+@dataclass(frozen=True)
+class _Scores:
+    """What some images say of a layer: the three criteria, and the sites' correlations with ridge and with PLS."""
+
+    values: Floats
+    sites: Floats
+
+
 def _scores(
     kernel: Floats, halves: tuple[Floats, Floats], folds: NDArray[np.int64], own: NDArray[np.int64] | None = None
-) -> tuple[Sequence[float], Sequence[float]]:
-    """Return what some images say (all, if None): the three criteria, and the plain correlations."""
+) -> _Scores:
+    """Return what some images say, all if None."""
     if own is not None:
         kernel, halves, folds = kernel[np.ix_(own, own)], (halves[0][own], halves[1][own]), folds[own]
     measured = (halves[0] + halves[1]) / 2
     predicted = [ridge_predictions(kernel, measured, folds).predicted, pls_predictions(kernel, measured, folds)]
-    return (
-        [_or_none(cka(kernel, linear_kernel(measured))), *(predictivity(one, halves, folds) for one in predicted)],
-        [float(fold_correlation(one, measured, folds).mean()) for one in predicted],
+    return _Scores(
+        np.array(
+            [_or_none(cka(kernel, linear_kernel(measured))), *(predictivity(one, halves, folds) for one in predicted)]
+        ),
+        np.array([fold_correlation(one, measured, folds) for one in predicted]),
     )
 
 

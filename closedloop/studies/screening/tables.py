@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.analysis.predictivity import correlation
+from closedloop.analysis.reliability import explained_fraction, noise_ceiling, spearman_brown
 from closedloop.analysis.representation.halves import Uncertain, alike_the_best
-from closedloop.artifacts.tables import Columns
-from closedloop.studies.screening.documents import SCREENING_CELLS, SCREENING_NETWORKS
+from closedloop.artifacts.tables import Columns, as_arrays
+from closedloop.studies.screening.documents import SCREENING_CELLS, SCREENING_NETWORKS, SCREENING_SITES
 from closedloop.studies.screening.responses import Floats
 from closedloop.studies.screening.settings import CRITERIA, PLS, RIDGE, TRANSFER
 from closedloop.studies.screening.shards import LayerLikeness
@@ -131,6 +133,46 @@ def network_table(criteria: Sequence[Criterion], cells: Sequence[Cell]) -> Colum
     return {
         name: np.array([row[name] for row in rows], dtype=_dtype(rows[0][name])) for name in SCREENING_NETWORKS.columns
     }
+
+
+def site_table(
+    found: Sequence[LayerLikeness], cells: Sequence[Cell], halves: tuple[Floats, Floats], sites: Sequence[str]
+) -> Columns:
+    """Return the table `SCREENING_SITES`: each site by the layer that predicts best of all, by ridge.
+
+    Parameters
+    ----------
+    found
+        Of each cell.
+    cells
+        In this order.
+    halves
+        Mean responses of the two halves of the repetitions, (n_images, n_sites) each.
+    sites
+        Names.
+    """
+    best = int(np.argmax([one.values[CRITERIA.index(RIDGE)] for one in found]))
+    own, cell = found[best], cells[best]
+    reliability = spearman_brown(correlation(*halves))
+    ceiling = np.nan_to_num(noise_ceiling(reliability), nan=0.0)
+    explained = explained_fraction(own.sites, reliability)
+    rows = []
+    for place, site in enumerate(sites):
+        errors = np.asarray(own.site_halves[:, 0, place] - own.site_halves[:, 1, place]) / 2
+        low, high = Uncertain(float(own.sites[place]), errors).interval
+        rows.append(
+            {
+                "site": site,
+                "network": cell.network,
+                "layer": cell.layer,
+                "correlation": own.sites[place],
+                "low": low,
+                "high": high,
+                "ceiling": ceiling[place],
+                "explained": explained[place],
+            }
+        )
+    return as_arrays(rows, SCREENING_SITES)
 
 
 def _cell_rows(one: Criterion, cells: Sequence[Cell], n_features: Sequence[int]) -> list[dict[str, Any]]:

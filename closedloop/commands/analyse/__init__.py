@@ -1,0 +1,1 @@
+"""A file of responses analysed without a study."""
