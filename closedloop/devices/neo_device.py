@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,11 @@ class NeoPart:
     def place(self) -> Path:
         """What messages call it."""
         return self.source.path
+
+    @property
+    def started(self) -> datetime | None:
+        """Return None: neo has dates of some formats, and of none the zone."""
+        return None
 
     @property
     def lacks(self) -> str | None:

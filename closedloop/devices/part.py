@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,12 @@ class RecordingPart:
     def place(self) -> Path:
         """What messages call it: its .nev, or where that would be."""
         return self.files.nev or self.files.files[0].parent / self.files.stem
+
+    @property
+    def started(self) -> datetime | None:
+        """Return when it began, by the .nev or the first .nsx that has a date."""
+        headers = (self.header, *(samples.header for samples in self.samples))
+        return next((one.start for one in headers if one is not None and one.start is not None), None)
 
     @property
     def lacks(self) -> str | None:

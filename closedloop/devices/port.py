@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -67,6 +68,10 @@ class DevicePart(Protocol):
     @property
     def place(self) -> Path:
         """What messages call it."""
+
+    @property
+    def started(self) -> datetime | None:
+        """Return when it began, as its files say; None where they do not, or not in which zone."""
 
     @property
     def lacks(self) -> str | None:

@@ -1,0 +1,185 @@
+"""A session of a study, as its file is made from it: documents and tables that were published, and the recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from closedloop.access.files import PublishedFiles
+from closedloop.artifacts import catalog
+from closedloop.artifacts.arrays import Arrays
+from closedloop.artifacts.day.journal import Journal
+from closedloop.artifacts.day.journal_rows import JournalRow, LaunchOpened, Presentation
+from closedloop.artifacts.day.responses import SiteTable
+from closedloop.artifacts.day.session import SessionDocument
+from closedloop.artifacts.records.metadata import StudyMetadata
+from closedloop.artifacts.records.sequence import Block
+from closedloop.artifacts.tables import Columns
+from closedloop.devices.device import Device
+from closedloop.errors import StudyError
+from closedloop.exchange.nwb.clock import DeviceOnsets, RigTimes, SessionClock, session_clock, session_start
+
+SIMULATED = "SIMULATED: no animal was recorded. "
+
+
+@dataclass(frozen=True)
+class ExportedSession:
+    """A session that becomes a file.
+
+    Attributes
+    ----------
+    files
+        The study, seen from the session.
+    block
+        Which session.
+    devices
+        What was recorded, by processor.
+    metadata
+        Animal, arrays and people.
+    truth
+        Whether a simulation's hidden truth goes into the file.
+    """
+
+    files: PublishedFiles
+    block: Block
+    devices: tuple[Device, ...]
+    metadata: StudyMetadata
+    truth: bool = False
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the animal is a simulated one."""
+        return self.files.study.simulated
+
+    @cached_property
+    def document(self) -> SessionDocument:
+        """What the rig was given."""
+        return self.files.read(catalog.SESSION, self.block.day)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """What the rig did."""
+        return self.files.read(catalog.JOURNAL, self.block.day)
+
+    @cached_property
+    def responses(self) -> Columns:
+        """Every presentation, used or set aside."""
+        return self.files.read(catalog.RESPONSES, self.block.day)
+
+    @cached_property
+    def counts(self) -> Arrays:
+        """Spikes of every presentation and electrode."""
+        return self.files.read(catalog.COUNTS, self.block.day)
+
+    @cached_property
+    def sites(self) -> SiteTable:
+        """The electrodes."""
+        return self.files.read(catalog.SITES, self.block.day)
+
+    @cached_property
+    def stimuli(self) -> Columns:
+        """The images, with the sealed signs."""
+        return self.files.read(catalog.STIMULI, self.block.day)
+
+    @cached_property
+    def clock(self) -> SessionClock:
+        """The session's one axis of time."""
+        return session_clock(self.devices, self._onsets, self._rig)
+
+    @cached_property
+    def onset_s(self) -> NDArray[np.float64]:
+        """When each presentation came on, on that axis, (n_presentations,); NaN where nobody knows."""
+        return self.clock.onsets(self._onsets)
+
+    @cached_property
+    def started(self) -> datetime | None:
+        """When the axis begins: by the recorder's files, else by the rig's clock; None where neither has a date."""
+        return session_start(self.devices, self.clock) or self._started_by_rig()
+
+    @cached_property
+    def _onsets(self) -> tuple[DeviceOnsets, ...]:
+        if not self.files.has(catalog.ONSETS, self.block.day):
+            return self._onsets_of_one
+        found = self.files.read(catalog.ONSETS, self.block.day)
+        return tuple(
+            DeviceOnsets(int(processor), found["epoch"][place].astype(np.int64), found["tick"][place])
+            for place, processor in enumerate(found["processor"])
+        )
+
+    @property
+    def _onsets_of_one(self) -> tuple[DeviceOnsets, ...]:
+        """Return the onsets of version 0.1, which knew one processor and wrote seconds of its first run alone."""
+        device = self.devices[0]
+        tick = self.responses["onset_s"] * device.tick_hz
+        return (DeviceOnsets(device.processor, np.zeros(len(tick), np.int64), tick),)
+
+    @cached_property
+    def _rig(self) -> RigTimes:
+        shown = [(launch, row.onset_s) for launch, row in self.rows_by_launch() if isinstance(row, Presentation)]
+        return RigTimes(np.array([launch for launch, _ in shown], np.int64), np.array([time for _, time in shown]))
+
+    def rows_by_launch(self) -> Iterator[tuple[int, JournalRow]]:
+        """Yield the journal's rows, each with the number of the rig's clock that it is timed by, from 0."""
+        launch = -1
+        for row in self.journal.rows:
+            if isinstance(row, LaunchOpened):
+                launch += row.clock == "real" or launch < 0  # a virtual clock goes on where the launch before stopped
+            yield launch, row
+
+    def rig_seconds(self, launch: int, time_s: float) -> float:
+        """Return a moment of the rig's clock on the axis, by the presentations around it; NaN without any.
+
+        Parameters
+        ----------
+        launch
+            Number of the rig's clock, from 0.
+        time_s
+            The moment.
+        """
+        here, offset = self._offsets_of_launch.get(launch, (np.zeros(0), np.zeros(0)))
+        return time_s + float(np.interp(time_s, here, offset)) if len(here) else float("nan")
+
+    @cached_property
+    def _offsets_of_launch(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        known = np.isfinite(self.onset_s)
+        own = {int(launch): known & (self._rig.launch == launch) for launch in np.unique(self._rig.launch)}
+        times = self._rig.onset_s
+        return {launch: (times[rows], self.onset_s[rows] - times[rows]) for launch, rows in own.items()}
+
+    def _started_by_rig(self) -> datetime | None:
+        first = self.journal.launches[0]
+        opened_s = self.rig_seconds(0, first.time_s)
+        if first.utc is None or not np.isfinite(opened_s):
+            return None
+        return datetime.fromisoformat(first.utc) - timedelta(seconds=opened_s)
+
+
+def refuse_unrelated(devices: Sequence[Device], sites: SiteTable, *, place: str) -> None:
+    """Refuse a recording whose processors are not those of the published sites.
+
+    Parameters
+    ----------
+    devices
+        What was read.
+    sites
+        What ingest found.
+    place
+        What the message begins with.
+
+    Raises
+    ------
+    StudyError
+        A site's processor is not there.
+    """
+    there = {device.processor for device in devices}
+    missing = {site.processor for site in sites.sites if site.mean_rate_hz is not None} - there
+    if missing:
+        raise StudyError(
+            f"{place}: expected recordings of the processors {sorted(missing | there)} as in sites.json, found "
+            f"{sorted(there)}. Restore the recording from a copy."
+        )

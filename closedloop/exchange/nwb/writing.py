@@ -1,0 +1,56 @@
+"""NWB files on the disk: HDF5, or Zarr where its library is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pynwb import NWBHDF5IO, NWBFile
+
+from closedloop.plain_text.installing import install_command
+
+
+def write_nwb(file: NWBFile, path: Path) -> None:
+    """Write a file as HDF5.
+
+    Parameters
+    ----------
+    file
+        What to write.
+    path
+        The file: new.
+    """
+    with NWBHDF5IO(str(path), "w") as stream:
+        stream.write(file, link_data=False)
+
+
+def write_zarr(file: NWBFile, path: Path) -> None:
+    """Write a file as a Zarr store.
+
+    Parameters
+    ----------
+    file
+        What to write.
+    path
+        The folder: new.
+    """
+    with zarr_backend()(str(path), mode="w") as stream:
+        stream.write(file, link_data=False)
+
+
+def zarr_backend() -> Any:
+    """Return hdmf-zarr's way to a store.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        It is not installed; the message says how to install it.
+    """
+    try:
+        from hdmf_zarr.nwb import NWBZarrIO  # noqa: PLC0415 - most files are HDF5
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"hdmf_zarr: expected an installed library, found none. Install it: {install_command('zarr')}",
+            name=error.name,
+        ) from error
+    return NWBZarrIO
