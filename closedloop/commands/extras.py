@@ -12,8 +12,9 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "lab": ("torch", "safetensors", "numba", "PIL", "matplotlib", "jinja2", "pandas", "neo", "eyelinkio", "cma"),
     "zoo": ("timm", "torchvision"),
     "cluster": ("distributed", "dask_jobqueue", "cryptography"),
-    "nwb": ("pynwb",),
     "exchange": ("xarray", "h5netcdf"),
+    "nwb": ("pynwb", "nwbinspector", "hdmf"),
+    "zarr": ("hdmf_zarr",),
 }
 """Import names of the libraries of each extra of pyproject.toml that closedloop itself uses (the rig has its own)."""
 

@@ -126,7 +126,7 @@ def read_devices(
     files: Sequence[Path],
     *,
     arrays: Sequence[str] = (),
-    photodiode: str = PHOTODIODE,
+    photodiode: str | None = PHOTODIODE,
     bridge_ms: float = BRIDGE_MS,
     spikes: bool = True,
     noise: bool = False,
@@ -157,7 +157,7 @@ def read_devices(
 def read_device(
     files: DeviceFiles,
     *,
-    photodiode: str = PHOTODIODE,
+    photodiode: str | None = PHOTODIODE,
     bridge_ms: float = BRIDGE_MS,
     spikes: bool = True,
     noise: bool = False,
@@ -170,7 +170,8 @@ def read_device(
     files
         Of one processor.
     photodiode
-        The photodiode's channel, in any NSx: the beginning of its label, capitals aside, or its number.
+        The photodiode's channel, in any NSx: the beginning of its label, capitals aside, or its number; None where
+        nobody asks when it was lit.
     bridge_ms
         A hole in an NSx of at most so many milliseconds ends no segment.
     spikes
@@ -207,7 +208,7 @@ def read_device(
         ),
         codes=_codes(parts, tick_hz),
         comments=tuple(text for part in parts if part.events for text in part.events.comments.text),
-        edges=light_edges(parts, photodiode),
+        edges=light_edges(parts, photodiode) if photodiode is not None else None,
         parts=tuple(parts),
         repairs=_repairs(parts),
         remarks=tuple(sentence for part in parts for sentence in different_ends(part)),

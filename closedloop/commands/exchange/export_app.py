@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.commands.amending.options import StudyFolder
+from closedloop.commands.exchange.nwb_app import export_nwb
 from closedloop.commands.extras import require_extra
 from closedloop.plain_text.printed import printed
 
@@ -58,3 +59,6 @@ def export_brainscore(
     from closedloop.commands.exchange.of_recordings import write_assembly  # noqa: PLC0415
 
     typer.echo(printed(write_assembly(study, out, day=day)))
+
+
+export_app.command("nwb")(export_nwb)

@@ -218,7 +218,8 @@ def _pause(
     if onsets is None:
         return None
     first, second = (
-        np.flatnonzero((onsets.clock_segment == one.clock_segment) & np.isfinite(onsets.tick)) for one in (before, after)
+        np.flatnonzero((onsets.clock_segment == one.clock_segment) & np.isfinite(onsets.tick))
+        for one in (before, after)
     )
     for label, time_s in witnesses:
         known = np.isfinite(time_s)
@@ -363,4 +364,3 @@ def session_start(devices: Sequence[Device], clock: SessionClock) -> datetime | 
         if starts:
             return min(starts)
     return None
-

@@ -15,11 +15,12 @@ from pynwb.core import VectorData
 from pynwb.misc import Units
 
 from closedloop.artifacts.day.responses import Site
+from closedloop.artifacts.records.metadata import ImplantedArray
 from closedloop.devices.device import Device
+from closedloop.errors import DocumentError
 from closedloop.exchange.nwb.clock import SessionClock
 from closedloop.exchange.nwb.session import ExportedSession
-from closedloop.exchange.nwb.tables import Blocks, Described
-from closedloop.execution.progress import ProgressCallback
+from closedloop.exchange.nwb.tables import Blocks, Described, Tally
 from closedloop.recording.gaps import cut_out
 
 _WRITTEN_AT_ONCE = 1 << 17  # spikes
@@ -82,21 +83,38 @@ def _groups(file: NWBFile, session: ExportedSession, processors: Sequence[int]) 
     )
     groups = {}
     names = {device.processor: device.name for device in session.devices}
-    arrays = session.metadata.arrays
-    for place, processor in enumerate(processors):
-        array = arrays[min(place, len(arrays) - 1)]
+    for processor in processors:
+        array = array_of(session, processor)
         device = file.create_device(
             name=f"processor{processor}",
             description=f"processor {processor} of the recorder ({names.get(processor, 'not recorded')})",
             model=model,
         )
         groups[processor] = file.create_electrode_group(
-            name=array.name if place < len(arrays) else f"processor{processor}",
+            name=array.name,
             description=f"array {array.name}, wired to processor {processor}",
             location=f"{array.region}, {array.hemisphere} hemisphere",
             device=device,
         )
     return groups
+
+
+def array_of(session: ExportedSession, processor: int) -> ImplantedArray:
+    """Return the array that is wired to a processor: they are told in the order of the processors' numbers.
+
+    Raises
+    ------
+    DocumentError
+        Of so many arrays nothing is told.
+    """
+    arrays = session.metadata.arrays
+    alone = len(arrays) == 1 and len({site.processor for site in session.sites.sites}) == 1
+    if processor > len(arrays) and not alone:
+        raise DocumentError(
+            f"{session.files.paths.root}: expected region and hemisphere of each array, found those of {len(arrays)} "
+            f"and a recording of processor {processor}. Add it to `arrays` in metadata.json, or to the file of --subject."
+        )
+    return arrays[0] if alone else arrays[processor - 1]
 
 
 def _columns(rows: Sequence[ElectrodeRow]) -> dict[str, Described]:
@@ -159,7 +177,7 @@ class SessionUnits:
 
 
 def units_of(
-    session: ExportedSession, rows: Sequence[ElectrodeRow], file: NWBFile, *, progress: ProgressCallback
+    session: ExportedSession, rows: Sequence[ElectrodeRow], file: NWBFile, tally: Tally
 ) -> SessionUnits | None:
     """Return the spikes that the recorder found, a row an electrode; None where it found none at all.
 
@@ -171,17 +189,16 @@ def units_of(
         Its electrodes.
     file
         With the table of electrodes.
-    progress
-        Called with (done, total) processors.
+    tally
+        Hears of what is written.
     """
     place_of = {(row.processor, row.electrode_id): place for place, row in enumerate(rows)}
     spikes: list[_DeviceSpikes] = []
     observed: list[NDArray[np.float64]] = []
-    for number, device in enumerate(session.devices, start=1):
+    for device in session.devices:
         own = _spikes_of(device, session.clock)
         spikes.append(own)
         observed.append(_observed(device, session.clock, own))
-        progress(number, len(session.devices))
     counts = np.concatenate([own.n_by_electrode for own in spikes]) if spikes else np.zeros(0, np.int64)
     if not counts.sum():
         return None
@@ -194,7 +211,7 @@ def units_of(
     names = [rows[place].site.neuroid_id if rows[place].site is not None else "" for place in places]  # type: ignore[union-attr]
     columns = [
         VectorData(name="neuroid_id", description="identity of the electrode across days", data=names),
-        *_indexed("spike_times", "spikes (s)", _times(spikes, int(counts.sum())), np.cumsum(counts)),
+        *_indexed("spike_times", "spikes (s)", _times(spikes, int(counts.sum()), tally), np.cumsum(counts)),
         *_indexed(
             "obs_intervals",
             "when the electrode was recorded (s)",
@@ -251,10 +268,10 @@ def _observed(device: Device, clock: SessionClock, spikes: _DeviceSpikes) -> NDA
     return intervals
 
 
-def _times(spikes: Sequence[_DeviceSpikes], n_spikes: int) -> H5DataIO:
+def _times(spikes: Sequence[_DeviceSpikes], n_spikes: int, tally: Tally) -> H5DataIO:
     blocks = _blocks(piece for own in spikes for place in range(len(own.electrode_ids)) for piece in own.of(place))
     return H5DataIO(
-        Blocks(blocks, shape=(n_spikes,), dtype=np.dtype(np.float64)),
+        Blocks(blocks, shape=(n_spikes,), dtype=np.dtype(np.float64), tally=tally),
         chunks=(min(n_spikes, _WRITTEN_AT_ONCE),),
         compression="gzip",
         compression_opts=1,

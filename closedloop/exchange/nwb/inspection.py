@@ -5,13 +5,17 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from nwbinspector import InspectorMessage, inspect_nwbfile, load_config
+from nwbinspector import InspectorMessage, available_checks, configure_checks, inspect_nwbfile_object, load_config
+from pynwb import validate
 
-_CONFIGS = (None, "dandi")  # the inspector's own rules, and the archive's
+from closedloop.exchange.nwb.writing import opened
+
+ARCHIVE = "dandi"
+"""Of the inspector's configurations, the archive's: other weights of the same checks, as long as it has no own."""
 
 
 def findings(path: Path) -> tuple[str, ...]:
-    """Validate a file, and inspect it by the inspector's own rules and by DANDI's.
+    """Validate a file, and inspect it by the inspector's own rules and by DANDI's, reading it once.
 
     Parameters
     ----------
@@ -23,13 +27,15 @@ def findings(path: Path) -> tuple[str, ...]:
     tuple[str, ...]
         A line for each message; none of a file that archives take.
     """
-    said: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for number, name in enumerate(_CONFIGS):
-            config = load_config(name) if name is not None else None
-            found = inspect_nwbfile(path, config=config, skip_validate=number > 0)
-            said += [_line(one) for one in found if one is not None]
+        with opened(path) as stream:
+            said = [f"{one.name} {one.location}: {one.reason}" for one in validate(io=stream)]
+            own = configure_checks(checks=available_checks)
+            archive = configure_checks(checks=available_checks, config=load_config(ARCHIVE))
+            names = {check.__name__ for check in own}
+            checks = [*own, *(check for check in archive if check.__name__ not in names)]
+            said += [_line(one) for one in inspect_nwbfile_object(stream.read(), checks=checks) if one is not None]
     return tuple(dict.fromkeys(said))
 
 

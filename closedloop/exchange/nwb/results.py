@@ -131,4 +131,3 @@ def clocks_of(session: ExportedSession) -> DynamicTable | None:
     return dynamic_table(
         "clocks", f"How clocks lie on this file's axis, that of processor {session.clock.reference}.", columns
     )
-

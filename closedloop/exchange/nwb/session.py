@@ -67,6 +67,11 @@ class ExportedSession:
         return self.files.read(catalog.JOURNAL, self.block.day)
 
     @cached_property
+    def presentations(self) -> tuple[Presentation, ...]:
+        """What was shown, a row of `responses` each."""
+        return self.journal.presentations
+
+    @cached_property
     def responses(self) -> Columns:
         """Every presentation, used or set aside."""
         return self.files.read(catalog.RESPONSES, self.block.day)

@@ -19,7 +19,7 @@ from closedloop.devices.photodiode import find_photodiode
 from closedloop.exchange.nwb.clock import SessionClock
 from closedloop.exchange.nwb.electrodes import ElectrodeRow
 from closedloop.exchange.nwb.session import ExportedSession
-from closedloop.exchange.nwb.tables import Blocks
+from closedloop.exchange.nwb.tables import Blocks, Tally
 from closedloop.recording.source import SampleSource
 
 _CHUNK = 1 << 20  # samples of one channel
@@ -27,13 +27,15 @@ _VOLTAGE_CHUNK_S = 1.0
 _VOLTS = {"uv": 1e-6, "µv": 1e-6, "mv": 1e-3, "v": 1.0}
 
 
-def photodiode_series(session: ExportedSession) -> Iterator[TimeSeries]:
+def photodiode_series(session: ExportedSession, tally: Tally) -> Iterator[TimeSeries]:
     """Yield the photodiode's signal, a series for each uninterrupted period of a processor that has it.
 
     Parameters
     ----------
     session
         The session.
+    tally
+        Hears of what is written.
     """
     label = session.files.protocol_of(session.block.day).recording.photodiode
     for device in session.devices:
@@ -46,7 +48,7 @@ def photodiode_series(session: ExportedSession) -> Iterator[TimeSeries]:
                 number += 1
                 yield TimeSeries(
                     name=_named("photodiode", device, session.devices, number),
-                    data=_data(samples, place, columns=1, rows=_CHUNK),
+                    data=_data(samples, place, columns=1, rows=_CHUNK, tally=tally),
                     unit=samples.channels[0].units or "a.u.",
                     conversion=float(samples.scale[0]),
                     offset=float(samples.offset[0]),
@@ -57,7 +59,7 @@ def photodiode_series(session: ExportedSession) -> Iterator[TimeSeries]:
                 )
 
 
-def add_voltage(file: NWBFile, session: ExportedSession, rows: Sequence[ElectrodeRow]) -> None:
+def add_voltage(file: NWBFile, session: ExportedSession, rows: Sequence[ElectrodeRow], tally: Tally) -> None:
     """Add the raw voltage of all files that have it: as large as they are, compressed.
 
     Parameters
@@ -68,6 +70,8 @@ def add_voltage(file: NWBFile, session: ExportedSession, rows: Sequence[Electrod
         The session.
     rows
         Its electrodes.
+    tally
+        Hears of what is written.
     """
     place_of = {(row.processor, row.electrode_id): place for place, row in enumerate(rows)}
     for device in session.devices:
@@ -84,7 +88,13 @@ def add_voltage(file: NWBFile, session: ExportedSession, rows: Sequence[Electrod
                 file.add_acquisition(
                     ElectricalSeries(
                         name=_named("voltage", device, session.devices, number),
-                        data=_data(samples, place, columns=len(places), rows=int(samples.rate_hz * _VOLTAGE_CHUNK_S)),
+                        data=_data(
+                            samples,
+                            place,
+                            columns=len(places),
+                            rows=int(samples.rate_hz * _VOLTAGE_CHUNK_S),
+                            tally=tally,
+                        ),
                         electrodes=region,
                         conversion=volts[0],
                         channel_conversion=None if len(set(volts)) == 1 else np.array(volts) / volts[0],
@@ -126,12 +136,12 @@ def _rate(found_hz: float, nominal_hz: float) -> float:
     return nominal_hz if abs(found_hz / nominal_hz - 1) < 1e-9 else found_hz
 
 
-def _data(samples: SampleSource, place: int, *, columns: int, rows: int) -> H5DataIO:
+def _data(samples: SampleSource, place: int, *, columns: int, rows: int, tally: Tally) -> H5DataIO:
     n_samples = samples.segments[place].n_samples
     shape = (n_samples,) if columns == 1 else (n_samples, columns)
     rows = min(rows, n_samples)
     return H5DataIO(
-        Blocks(_read(samples, place, rows, flat=columns == 1), shape=shape, dtype=np.dtype(np.int16)),
+        Blocks(_read(samples, place, rows, flat=columns == 1), shape=shape, dtype=np.dtype(np.int16), tally=tally),
         chunks=(rows,) if columns == 1 else (rows, min(columns, 16)),
         compression="gzip",
         compression_opts=1,

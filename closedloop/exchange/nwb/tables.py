@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pynwb.core import DynamicTable, VectorData
 
 from closedloop.artifacts.layouts import Column
+from closedloop.execution.progress import ProgressCallback
 
 _COMPRESSED_FROM = 1 << 16  # bytes; smaller datasets gain nothing
 
@@ -74,10 +76,29 @@ def stored(values: Values) -> Any:
     return values
 
 
+class Tally:
+    """How much of what is written block after block is written, told as it goes."""
+
+    def __init__(self, progress: ProgressCallback) -> None:
+        """Take what is called with (bytes written, bytes in all)."""
+        self._progress, self._done, self._total = progress, 0, 0
+
+    def expect(self, n_bytes: int) -> None:
+        """Count bytes that will be written."""
+        self._total += n_bytes
+
+    def add(self, n_bytes: int) -> None:
+        """Count bytes that are written."""
+        self._done += n_bytes
+        self._progress(self._done, self._total)
+
+
 class Blocks(AbstractDataChunkIterator):  # type: ignore[misc]
     """A dataset that is written block after block, so that it is never in memory whole."""
 
-    def __init__(self, blocks: Iterator[NDArray[Any]], *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, blocks: Iterator[NDArray[Any]], *, shape: tuple[int, ...], dtype: np.dtype[Any], tally: Tally
+    ) -> None:
         """Take blocks of rows.
 
         Parameters
@@ -86,14 +107,18 @@ class Blocks(AbstractDataChunkIterator):  # type: ignore[misc]
             Rows in order, as many as `shape` says in all.
         shape, dtype
             Of the dataset.
+        tally
+            Hears of every block.
         """
-        self._blocks, self._shape, self._dtype, self._at = blocks, shape, dtype, 0
+        self._blocks, self._shape, self._dtype, self._at, self._tally = blocks, shape, dtype, 0, tally
+        tally.expect(math.prod(shape) * dtype.itemsize)
 
     def __iter__(self) -> Blocks:
         return self
 
     def __next__(self) -> DataChunk:
         rows = next(self._blocks)
+        self._tally.add(rows.nbytes)
         place = (slice(self._at, self._at + len(rows)), *(slice(0, width) for width in rows.shape[1:]))
         self._at += len(rows)
         return DataChunk(data=rows, selection=place)

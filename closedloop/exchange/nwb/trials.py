@@ -22,7 +22,7 @@ _OF_STIMULUS = {
 
 def shown_rows(session: ExportedSession) -> NDArray[np.int64]:
     """Return the presentations that stand in the trials: those with an onset that were up for a frame at least."""
-    frames = np.array([row.on_frames for row in session.journal.presentations])
+    frames = np.array([row.on_frames for row in session.presentations])
     return np.flatnonzero(np.isfinite(session.onset_s) & (frames > 0))
 
 
@@ -32,7 +32,7 @@ def trials_of(session: ExportedSession) -> TimeIntervals:
     A presentation without one is left out: nothing says when it was.
     """
     rows = shown_rows(session)
-    shown = [session.journal.presentations[row] for row in rows]
+    shown = [session.presentations[row] for row in rows]
     start = session.onset_s[rows]
     up_s = np.array([one.offset_s - one.onset_s for one in shown])
     columns = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,14 @@ def write_zarr(file: NWBFile, path: Path) -> None:
     """
     with zarr_backend()(str(path), mode="w") as stream:
         stream.write(file, link_data=False)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Open a file, or a Zarr store, to read it."""
+    backend = zarr_backend() if path.is_dir() else NWBHDF5IO
+    with backend(str(path), mode="r") as stream:
+        yield stream
 
 
 def zarr_backend() -> Any:

@@ -92,7 +92,7 @@ def read_day_devices(
     folder: Path,
     *,
     arrays: Sequence[str] = (),
-    photodiode: str,
+    photodiode: str | None,
     bridge_ms: float,
     count_noise_unit: bool,
     session_id: str,
@@ -109,7 +109,7 @@ def read_day_devices(
     arrays
         A pattern of file names for each processor; empty where the names tell.
     photodiode
-        The channel of the photodiode: the beginning of its label, or its number.
+        The channel of the photodiode: the beginning of its label, or its number; None where nobody asks for its edges.
     bridge_ms
         Holes in the samples of at most so many milliseconds end no segment.
     count_noise_unit
