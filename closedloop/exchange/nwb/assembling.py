@@ -134,13 +134,17 @@ def _subject(session: ExportedSession, metadata: StudyMetadata) -> Subject:
 
 def _clock_words(session: ExportedSession) -> str:
     clock = session.clock
-    said = [
-        f"Times are seconds of the clock of processor {clock.reference} since it began to count, "
-        f"{len({one.clock_segment for one in clock.of_processor(clock.reference)})} run(s) of it in order."
-    ]
+    own = clock.of_processor(clock.reference)
+    before = f", which began {clock.begun_before_s:.6f} s after the file's time 0" if clock.begun_before_s else ""
+    said = [f"Times are seconds by the clock of processor {clock.reference}{before}."]
+    if len(own) > 1:
+        said.append(
+            f"It ran {len(own)} times; the table `clocks` says where each run lies. Pauses between them are those that "
+            "another clock saw."
+        )
     said += [
-        f"Run {one.clock_segment} of processor {one.processor} lies on it by {one.n_onsets} onsets that both saw, which "
-        f"are {one.residual_ms:.3f} ms off the line (median)."
+        f"Run {one.clock_segment + 1} of processor {one.processor} lies on it by {one.n_onsets} onsets that both saw, "
+        f"which are {one.residual_ms:.3f} ms off the line (median)."
         for one in clock.pieces
         if one.processor != clock.reference
     ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ Integers = NDArray[np.integer]
 
 _STARTED_WITH_S = 60.0  # a clock that counts more than that at the first sample was running before the recording
 _OUTLIER = 6.0  # times the usual distance from the line: a code that was mistaken for another
+_STUB_S = 0.1  # two processors are synchronized by a stub of a few samples and a reset
 _PTP_HZ = 1_000_000_000
 _LEAST_S = 1.0  # onsets that tell a clock's rate are at least so far apart
 
@@ -86,11 +87,14 @@ class SessionClock:
         By processor, clock segment and tick.
     unplaced
         (processor, clock segment) of which nothing says where they lie on the axis.
+    begun_before_s
+        How long before the reference's own start another processor began: the axis begins there.
     """
 
     reference: int
     pieces: tuple[ClockPiece, ...]
     unplaced: tuple[tuple[int, int], ...] = ()
+    begun_before_s: float = 0.0
 
     def of(self, processor: int, clock_segment: int) -> tuple[ClockPiece, ...]:
         """Return the pieces of a processor's clock segment, in order; none where it has no place on the axis."""
@@ -164,9 +168,18 @@ def session_clock(devices: Sequence[Device], onsets: Sequence[DeviceOnsets], rig
             found = _pieces_of(device, segment, of_device.get(device.processor), own, (seen_s, on_axis))
             found = found or _of_one_network(device, segment, reference, axis)
             pieces += found
-            if not found:
+            if not found and (segment.end_tick - segment.first_tick) / device.tick_hz > _STUB_S:
                 unplaced.append((device.processor, segment.clock_segment))
-    return SessionClock(reference.processor, tuple(pieces), tuple(unplaced))
+    return _from_the_earliest(SessionClock(reference.processor, tuple(pieces), tuple(unplaced)))
+
+
+def _from_the_earliest(clock: SessionClock) -> SessionClock:
+    """Return the same with the axis begun where the first processor did: NWB knows no time below 0."""
+    earliest = min((float(one.seconds(np.array(one.first_tick))) for one in clock.pieces), default=0.0)
+    if earliest >= 0:
+        return clock
+    moved = tuple(replace(one, offset_s=one.offset_s - earliest) for one in clock.pieces)
+    return replace(clock, pieces=moved, begun_before_s=-earliest)
 
 
 def _witness(onsets: DeviceOnsets, tick_hz: int) -> tuple[NDArray[np.int64], Floats]:
@@ -309,11 +322,14 @@ def _pieces_of(
     run = reference.clock_segment[rows] if reference is not None else np.zeros(len(rows), np.int64)
     run = np.where(np.isfinite(seen_s[rows]), run, -1)
     numbers = [number for number in np.unique(run).tolist() if number >= 0] or [-1]
+    most = max(numbers, key=lambda number: int((run == number).sum()))
+    own_rows = rows[run == most]  # by which its rate is told where too few onsets do: it is one clock
+    usual = fit_line(onsets.tick[own_rows], there[own_rows], nominal=1 / device.tick_hz).slope
     pieces: list[ClockPiece] = []
     for number in numbers:
         here = rows[run == number]
         ticks = onsets.tick[here]
-        line = fit_line(ticks - segment.first_tick, there[here], nominal=1 / device.tick_hz)
+        line = fit_line(ticks - segment.first_tick, there[here], nominal=usual)
         start = segment.first_tick
         if pieces:  # from the middle between the last onset of one run and the first of the next
             start = int((onsets.tick[rows[run == pieces_run]].max() + ticks.min()) // 2)
@@ -362,5 +378,5 @@ def session_start(devices: Sequence[Device], clock: SessionClock) -> datetime | 
     for device in ordered:
         starts = [part.started for part in device.parts if part.started is not None]
         if starts:
-            return min(starts)
+            return min(starts) - timedelta(seconds=clock.begun_before_s)
     return None

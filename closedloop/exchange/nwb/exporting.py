@@ -126,7 +126,7 @@ def whole_file(session: ExportedSession, folder: ExportFolder, *, key: str) -> S
         What it is made from, by `made_from`.
     """
     name = file_name(session, suffix=folder.suffix)
-    entry = read_record(folder).files.get(name)
+    entry = read_record(folder, simulated=session.simulated).files.get(name)
     path = folder.out / name
     if entry is None or entry.made_from != key or not path.exists():
         return None
@@ -187,17 +187,39 @@ def export_session(
         rename(working, final)
     sha256, n_bytes = _bytes_of(final)
     if not messages:
-        _record(folder, path, ExportedFile(sha256=sha256, n_bytes=n_bytes, made_from=key))
+        _record(session, folder, path, ExportedFile(sha256=sha256, n_bytes=n_bytes, made_from=key))
     return SessionExport(final, n_bytes, file, messages)
 
 
-def read_record(folder: ExportFolder) -> ExportedFiles:
-    """Return which files of the folder are whole."""
-    return ExportedFiles.read(folder.record) if folder.record.is_file() else ExportedFiles(simulated=False)
+def read_record(folder: ExportFolder, *, simulated: bool) -> ExportedFiles:
+    """Return which files of the folder are whole.
+
+    Parameters
+    ----------
+    folder
+        Of an export.
+    simulated
+        Whether the study is.
+
+    Raises
+    ------
+    StudyError
+        The folder has files of studies of the other kind.
+    """
+    if not folder.record.is_file():
+        return ExportedFiles(simulated=simulated)
+    found = ExportedFiles.read(folder.record)
+    if found.simulated != simulated:
+        kinds = {True: "simulated", False: "real"}
+        raise StudyError(
+            f"{folder.out}: expected files of {kinds[simulated]} studies, found {kinds[not simulated]} ones. The two "
+            "never mix: choose another --out."
+        )
+    return found
 
 
-def _record(folder: ExportFolder, path: Path, entry: ExportedFile) -> None:
-    before = read_record(folder)
+def _record(session: ExportedSession, folder: ExportFolder, path: Path, entry: ExportedFile) -> None:
+    before = read_record(folder, simulated=session.simulated)
     name = path.relative_to(folder.out).as_posix()
     before.model_copy(update={"files": {**before.files, name: entry}}).write(folder.record)
 

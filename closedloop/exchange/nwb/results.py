@@ -116,7 +116,6 @@ def clocks_of(session: ExportedSession) -> DynamicTable | None:
         return None
     meanings = {
         "processor": "of the recorder, from 1",
-        "clock_segment": "run of its clock, from 0",
         "first_tick": "of the stretch for which the line holds",
         "end_tick": "its end",
         "origin_tick": "time = offset_s + (tick - origin_tick) / ticks_per_s",
@@ -128,6 +127,7 @@ def clocks_of(session: ExportedSession) -> DynamicTable | None:
     columns = {
         name: Described(np.array([getattr(one, name) for one in pieces]), text) for name, text in meanings.items()
     }
+    columns["clock_run"] = Described(np.array([one.clock_segment + 1 for one in pieces]), "run of its clock, from 1")
     return dynamic_table(
         "clocks", f"How clocks lie on this file's axis, that of processor {session.clock.reference}.", columns
     )

@@ -24,7 +24,7 @@ from closedloop.recording.source import SampleSource
 
 _CHUNK = 1 << 20  # samples of one channel
 _VOLTAGE_CHUNK_S = 1.0
-_VOLTS = {"uv": 1e-6, "µv": 1e-6, "mv": 1e-3, "v": 1.0}
+_VOLTS = {"uv": 1e-6, "\u00b5v": 1e-6, "mv": 1e-3, "v": 1.0}
 
 
 def photodiode_series(session: ExportedSession, tally: Tally) -> Iterator[TimeSeries]:
@@ -46,12 +46,13 @@ def photodiode_series(session: ExportedSession, tally: Tally) -> Iterator[TimeSe
                 continue
             for place, start_s, rate_hz in _periods(device, part.clock_segment_of(samples), samples, session.clock):
                 number += 1
+                volts = _VOLTS.get(_unit(samples.channels[0].units))
                 yield TimeSeries(
                     name=_named("photodiode", device, session.devices, number),
                     data=_data(samples, place, columns=1, rows=_CHUNK, tally=tally),
-                    unit=samples.channels[0].units or "a.u.",
-                    conversion=float(samples.scale[0]),
-                    offset=float(samples.offset[0]),
+                    unit="volts" if volts is not None else samples.channels[0].units or "a.u.",
+                    conversion=float(samples.scale[0]) * (volts or 1.0),
+                    offset=float(samples.offset[0]) * (volts or 1.0),
                     starting_time=start_s,
                     rate=rate_hz,
                     description=f"light on the corner of the screen, channel {samples.channels[0].label} of "
@@ -110,11 +111,15 @@ def _scale(samples: SampleSource) -> tuple[list[float], list[float]]:
     """Return volts a bit, and at bit zero, of each column."""
     if not isinstance(samples, NsxSamples):
         return [1e-6] * samples.n_channels, [0.0] * samples.n_channels
-    unit = [_VOLTS.get(channel.units.lower().replace("\u03bc", "µ"), 1e-6) for channel in samples.channels]
+    unit = [_VOLTS.get(_unit(channel.units), 1e-6) for channel in samples.channels]
     return (
         [one * float(scale) for one, scale in zip(unit, samples.scale, strict=True)],
         [one * float(offset) for one, offset in zip(unit, samples.offset, strict=True)],
     )
+
+
+def _unit(text: str) -> str:
+    return text.lower().replace("\u03bc", "\u00b5")
 
 
 def _periods(
