@@ -98,8 +98,10 @@ class RecordingPart:
 
     @property
     def made_by(self) -> str | None:
-        """Return the application of the .nev."""
-        return self.header.application if self.header else None
+        """Return the application of the .nev; without one the comment of the .nsx, where a simulated one says so."""
+        if self.header is not None:
+            return self.header.application
+        return next((samples.header.comment for samples in self.samples if samples.header.comment), None)
 
     @property
     def spike_electrodes(self) -> tuple[int, ...]:

@@ -255,7 +255,12 @@ def _long_table(
 
 
 def read_rows(path: Path) -> list[TableRow]:
-    """Read the lines of a CSV table that are no blank ones, the names of the columns first.
+    """Return the rows of a CSV table that are no blank lines, each with its line, the names of the columns first.
+
+    Parameters
+    ----------
+    path
+        The table.
 
     Raises
     ------

@@ -25,6 +25,7 @@ SHARED = {
     "population",
     "preference",
     "probes",
+    "recorded_elsewhere",
     "single_images",
     "yesterday",
 }  # what any stage may use

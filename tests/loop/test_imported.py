@@ -9,13 +9,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 import closedloop as library
 from closedloop.artifacts import catalog
+from closedloop.artifacts.day.journal import read_journal
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.study import StudyPaths
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.site_model import predict
+from closedloop.storage import sha256_file
 from closedloop.study.create import Request, create_study
 from tests.loop.studies import PROTOCOL, closedloop, one_line_error
 
@@ -73,6 +76,52 @@ def test_a_study_begins_with_what_was_recorded_elsewhere(undisturbed: Path, tmp_
     document = paths.imported / "imported.json"
     document.write_text(document.read_text().replace("responses.h5", "others.csv"))
     assert closedloop("verify", study).returncode == 1
+
+
+def shown_elsewhere(study: Path, folder: Path) -> Path:
+    """Write what another program would have of a study's first day: its table of clean images, and the pictures."""
+    folder.mkdir()
+    recorded = library.open_study(study)
+    shown = recorded.presentations(0)
+    clean = set(shown.query("kind == 'clean'")["stimulus_id"])
+    for name in clean:
+        Image.fromarray(recorded.image(name)).save(folder / f"{name}.png")
+    lines = [
+        f"{one.stimulus_id}.png,{one.code},{one.onset_s:.6f},{int(one.outcome == 'accepted')}"
+        for one in read_journal(study / "day-00" / "present" / "journal.jsonl").presentations
+        if one.stimulus_id in clean
+    ]
+    (folder / "shown.csv").write_text("\n".join(["image,code,time_s,fixation", *lines]) + "\n")
+    return folder / "shown.csv"
+
+
+def test_a_day_of_another_program_is_counted_as_the_studys_own(undisturbed: Path, tmp_path: Path) -> None:
+    table = shown_elsewhere(undisturbed, tmp_path / "elsewhere")
+    study, recorded = tmp_path / "study", library.open_study(undisturbed)
+    create_study(Request(root=study, subject=recorded.subject, simulated=True, protocol=str(PROTOCOL)))
+    recording = undisturbed / "day-00" / "recording"
+    asked = ("import", "recording-day", table, recording, "--study", study, "--refresh", "60", "--why", "rig 2, May")
+    said = closedloop(*asked)
+    assert said.returncode == 0, said.stderr
+    assert "codes found" in said.stdout
+    assert "drift of the clocks +" in said.stdout
+    assert "ms by the photodiode. Set aside: " in said.stdout
+
+    paths = StudyPaths(study)
+    imported = catalog.IMPORTED_RESPONSES.read(catalog.IMPORTED_RESPONSES.published(paths, 0))
+    rates = catalog.IMPORTED_RATES.read(catalog.IMPORTED_RATES.published(paths, 0))
+    shown = recorded.presentations(0).query("kind == 'clean' and used")
+    own = recorded.responses(0).loc[shown.index]
+    assert np.array_equal(rates["responses"], own[[site.neuroid_id for site in imported.sites]].to_numpy())
+    sites = catalog.SITES.read(catalog.SITES.published(StudyPaths(undisturbed), 0)).chosen()
+    assert {site.neuroid_id for site in imported.sites} == {site.neuroid_id for site in sites}
+    assert imported.mapping["recording array1.nev"] == sha256_file(recording / "array1.nev")
+    assert "imported responses of 3 sites" in closedloop("history", study).stdout
+    (table.parent / f"{shown['stimulus_id'].iloc[0]}.png").write_bytes(b"no picture")
+    assert "no picture" not in one_line_error(closedloop(*asked))
+    real = study / "study.json"
+    real.write_text(real.read_text().replace('"simulated": true', '"simulated": false'))
+    assert "simulat" in one_line_error(closedloop(*asked))
 
 
 def test_a_model_of_a_study_is_exported_with_its_sites(undisturbed: Path, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from closedloop.artifacts.layouts import ArrayLayout, Dataset
 
 LEFT_OUT: Final = "left out"
 MISSING: Final = "missing"
+SET_ASIDE: Final = "set aside"
+ONSETS: Final = "onsets"
 """What `ImportedResponses.mapping` says besides where things came from."""
 
 
@@ -37,7 +39,7 @@ class ImportedResponses(Document):
     kind: Literal["imported_responses"] = "imported_responses"
     source: str = Field(description="name of the file, without its folder")
     source_sha256: str
-    format: Literal["csv", "parquet", "hdf5", "brain-score"]
+    format: Literal["csv", "parquet", "hdf5", "brain-score", "recording"]
     mapping: dict[str, str] = Field(description="which dataset, column or file gave what; what is left out and missing")
     code_version: str
     n_images: int = Field(ge=2)

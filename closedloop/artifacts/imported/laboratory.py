@@ -35,7 +35,7 @@ _ROLES = ("responses", "images", "sites")
 _COUNTS = ("spikes", "spike", "counts", "count", "spike_count", "spike_counts")  # units that add up over time
 _BIN_START, _BIN_END = "time_bin_start", "time_bin_end"
 
-Format = Literal["csv", "parquet", "hdf5", "brain-score"]
+Format = Literal["csv", "parquet", "hdf5", "brain-score", "recording"]
 
 
 @dataclass(frozen=True)

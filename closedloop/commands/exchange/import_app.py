@@ -9,6 +9,7 @@ import typer
 
 from closedloop.commands.amending.options import By, Why
 from closedloop.commands.extras import require_extra
+from closedloop.commands.recording_files.other_makers.which import RecorderOption
 from closedloop.errors import visible
 
 import_app = typer.Typer(
@@ -16,9 +17,15 @@ import_app = typer.Typer(
 )
 
 
-@import_app.callback()
-def _commands() -> None:
-    """Keep `responses` a command of its own while it is the only one."""
+BeforeItsFirstSession = Annotated[
+    Path, typer.Option("--study", metavar="STUDY", help="study folder, before its first session is shown")
+]
+ImageFolder = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="where the named pictures are  [default: the file's folder]")
+]
+Electrodes = Annotated[
+    Path | None, typer.Option(metavar="CSV", help="which electrode each site is: columns name, neuroid_id (array1-017)")
+]
 
 
 @import_app.command("responses")
@@ -27,7 +34,7 @@ def import_responses(
         Path,
         typer.Argument(metavar="FILE", help="responses: a table .csv, an HDF5 file .h5, a Brain-Score assembly .nc"),
     ],
-    study: Annotated[Path, typer.Option(metavar="STUDY", help="study folder, before its first session is shown")],
+    study: BeforeItsFirstSession,
     why: Why,
     *,
     responses: Annotated[
@@ -47,16 +54,11 @@ def import_responses(
             metavar="A,B,...", help="axes of the responses: images,repetitions,sites  [default: by lengths and names]"
         ),
     ] = None,
-    image_folder: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="where the named pictures are  [default: the file's folder]")
-    ] = None,
+    image_folder: ImageFolder = None,
     sites: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="sites to take, in the order of the model's outputs")
     ] = None,
-    electrodes: Annotated[
-        Path | None,
-        typer.Option(metavar="CSV", help="which electrode each site is: columns name, neuroid_id (array1-017)"),
-    ] = None,
+    electrodes: Electrodes = None,
     by: By = None,
 ) -> None:
     """Let a study's first model be fitted to responses that were recorded elsewhere, averages or trials.
@@ -78,6 +80,44 @@ def import_responses(
         electrodes,
     )
     typer.echo(visible(import_on_a_terminal(study, request, by=by, why=why)))
+
+
+@import_app.command("recording-day")
+def import_recording_day(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE", help="what was shown: .csv of image and onset_s, onset_tick, or code and time_s"
+        ),
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="the recorder's files of that day, and array maps")],
+    study: BeforeItsFirstSession,
+    why: Why,
+    *,
+    image_folder: ImageFolder = None,
+    sites: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="sites to take (array1-017)  [default: the most reliable]")
+    ] = None,
+    electrodes: Electrodes = None,
+    recorder: RecorderOption = None,
+    refresh: Annotated[
+        float | None,
+        typer.Option(min=10, max=1000, metavar="HZ", help="of the display: onsets may come whole frames late"),
+    ] = None,
+    by: By = None,
+) -> None:
+    """Let a study's first model be fitted to a day that another program ran, from the recorder's own files.
+
+    Spikes are counted as the protocol has it, in its window after each onset; the photodiode times them where it was
+    recorded. Presentations that were not recorded, or not accepted, are left out and counted. The rest is as for
+    `import responses`.
+    """
+    require_extra("lab")
+    from closedloop.commands.exchange.imported import import_day_on_a_terminal  # noqa: PLC0415
+    from closedloop.study.amending.imported import RecordingDayRequest  # noqa: PLC0415
+
+    request = RecordingDayRequest(table, folder, image_folder, _names(sites), electrodes, refresh_hz=refresh)
+    typer.echo(visible(import_day_on_a_terminal(study, request, recorder=recorder, by=by, why=why)))
 
 
 def _names(option: str | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from closedloop import __version__
 from closedloop.analysis.dispersion import sigma
 from closedloop.analysis.reliability import mean_response, split_half_reliability
 from closedloop.artifacts.imported.documents import LEFT_OUT, MISSING, ImportedResponses, ImportedSite
-from closedloop.artifacts.imported.laboratory import DatasetNames, LaboratoryResponses, read_laboratory
+from closedloop.artifacts.imported.laboratory import DatasetNames, LaboratoryResponses
 from closedloop.errors import DocumentError, ImageError, OptionError, StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.plain_text.response_tables import read_pairs
@@ -72,14 +72,23 @@ class TakenResponses:
 
 
 def take_responses(
-    request: ImportRequest, *, n_sites: int, side_px: int, upright: bool, simulated: bool, progress: ProgressCallback
+    found: LaboratoryResponses,
+    request: ImportRequest,
+    *,
+    n_sites: int,
+    side_px: int,
+    upright: bool,
+    simulated: bool,
+    progress: ProgressCallback,
 ) -> TakenResponses:
-    """Read a file and its pictures, and refuse what no model can begin with.
+    """Read the pictures that responses are to, and refuse what no model can begin with.
 
     Parameters
     ----------
+    found
+        What the file holds.
     request
-        What to import.
+        What to import of it.
     n_sites, side_px
         Of the protocol.
     upright
@@ -100,7 +109,6 @@ def take_responses(
     OptionError
         An option names what the file does not hold.
     """
-    found = read_laboratory(request.file, request.names)
     if found.simulated and not simulated:
         raise StudyError(
             f"{request.file}: expected recorded responses for a real study, found a file that says that it is of a "

@@ -222,14 +222,48 @@ def _on_device(
     groups: Sequence[Coverage],
     needed_ms: tuple[float, float],
 ) -> DeviceOnsets:
-    clock_segment, onset_tick = alignment.clock_segment[shown], alignment.onset_tick[shown]
+    return device_onsets(
+        device,
+        clock_segment=alignment.clock_segment[shown],
+        onset_tick=alignment.onset_tick[shown],
+        source=alignment.source[shown],
+        unplaced=[reason for reason, lit in zip(alignment.reason, shown, strict=True) if lit],
+        groups=groups,
+        needed_ms=needed_ms,
+    )
+
+
+def device_onsets(
+    device: Device,
+    *,
+    clock_segment: NDArray[np.int64],
+    onset_tick: NDArray[np.float64],
+    source: NDArray[np.str_],
+    unplaced: Sequence[str],
+    groups: Sequence[Coverage],
+    needed_ms: tuple[float, float],
+) -> DeviceOnsets:
+    """Set aside the presentations around which something was not recorded.
+
+    Parameters
+    ----------
+    device
+        On which they came.
+    clock_segment, onset_tick, source
+        When, and what says so, (n_presentations,); NaN where that is unknown.
+    unplaced
+        Why it is, one a presentation; empty where it is known.
+    groups
+        When the device's electrodes were recorded.
+    needed_ms
+        From when to when around an onset.
+    """
     found = [
         recorded_on(group, device, clock_segment=clock_segment, onset_tick=onset_tick, needed_ms=needed_ms)
         for group in groups or (Coverage((), device.segments, ""),)
     ]
     recorded = np.isfinite([tick for tick, _ in found])
     tick = np.where(recorded.any(axis=0), onset_tick, np.nan)
-    unplaced = [reason for reason, lit in zip(alignment.reason, shown, strict=True) if lit]
     joint = _by_group(groups, [reasons for _, reasons in found])
     return DeviceOnsets(
         name=device.name,
@@ -238,7 +272,7 @@ def _on_device(
         clock_segment=clock_segment,
         tick=tick,
         time_s=device.seconds(clock_segment, tick),
-        source=alignment.source[shown],
+        source=source,
         reason=tuple(first or second for first, second in zip(unplaced, joint, strict=True)),
         groups=tuple(group.electrode_ids for group in groups),
         recorded=recorded if any(group.electrode_ids for group in groups) else None,

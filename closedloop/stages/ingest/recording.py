@@ -21,6 +21,8 @@ from closedloop.devices.shared_codes import share_codes
 from closedloop.errors import RecordingError, StudyError
 from closedloop.plain_text.printed import quoted
 from closedloop.recording.activity import SpikeActivity
+from closedloop.recording.banks import BankActivity
+from closedloop.recording.counts import spike_counter
 from closedloop.recording.spikes import Spikes, concatenate_spikes, in_order
 from closedloop.simulation.processor import SIMULATED_APPLICATION
 from closedloop.stages.ingest.detection import DetectedFile
@@ -130,18 +132,14 @@ def read_day_devices(
     StudyError
         Simulated and real data would be mixed.
     """
-    if recorder is not None and recorder.maker == "neo":
-        devices = _read_by_neo(folder, recorder)
-    else:
-        devices = share_codes(
-            read_devices(
-                sorted(folder.iterdir()),
-                arrays=arrays,
-                photodiode=photodiode,
-                bridge_ms=bridge_ms,
-                noise=count_noise_unit,
-            )
-        )
+    devices = read_files(
+        folder,
+        arrays=arrays,
+        photodiode=photodiode,
+        bridge_ms=bridge_ms,
+        count_noise_unit=count_noise_unit,
+        recorder=recorder,
+    )
     if numbered is not None and len(devices) == 1:
         devices = (replace(devices[0], processor=numbered),)
     for device in devices:
@@ -151,11 +149,36 @@ def read_day_devices(
     return devices
 
 
-def _read_by_neo(folder: Path, recorder: RecorderDescription) -> tuple[Device, ...]:
-    from closedloop.devices.neo_device import read_neo_devices  # noqa: PLC0415 - no Blackrock day waits for neo
-    from closedloop.stages.ingest.wiring import wirings_of  # noqa: PLC0415
+def read_files(
+    folder: Path,
+    *,
+    arrays: Sequence[str] = (),
+    photodiode: str,
+    bridge_ms: float,
+    count_noise_unit: bool,
+    recorder: RecorderDescription | None = None,
+) -> tuple[Device, ...]:
+    """Read a folder's files, processor by processor, whatever session they are of.
 
-    return read_neo_devices(folder, wirings_of(recorder))
+    Parameters
+    ----------
+    folder, arrays, photodiode, bridge_ms, count_noise_unit, recorder
+        As in `read_day_devices`.
+
+    Raises
+    ------
+    RecordingError
+        A file cannot be read.
+    """
+    if recorder is not None and recorder.maker == "neo":
+        from closedloop.devices.neo_device import read_neo_devices  # noqa: PLC0415 - no Blackrock day waits for neo
+        from closedloop.stages.ingest.wiring import wirings_of  # noqa: PLC0415
+
+        return read_neo_devices(folder, wirings_of(recorder))
+    files = sorted(folder.iterdir())
+    return share_codes(
+        read_devices(files, arrays=arrays, photodiode=photodiode, bridge_ms=bridge_ms, noise=count_noise_unit)
+    )
 
 
 def day_recording(
@@ -242,6 +265,55 @@ def _check_session(device: Device, folder: Path, session_id: str) -> None:
             f"sealed, do not copy over it; run `closedloop replace-recording {quoted(study)} {options} --from "
             "FOLDER --why TEXT` with the folder of this day's recording."
         )
+
+
+@dataclass(frozen=True)
+class DeviceCounts:
+    """A device's spikes at every presentation with an onset, recorded or not, and when there were any.
+
+    Attributes
+    ----------
+    counts
+        (n_presentations, n_electrodes); a row of NaN where there is no onset.
+    n_spikes
+        Of the whole recording.
+    activity
+        When the recorder found spikes; empty where they were found offline.
+    """
+
+    counts: NDArray[np.float64]
+    n_spikes: int
+    activity: BankActivity
+
+
+def count_device(
+    own: DayDevice,
+    *,
+    clock_segment: NDArray[np.integer],
+    onset_tick: NDArray[np.float64],
+    window_ms: tuple[float, float],
+) -> DeviceCounts:
+    """Count a device's spikes in one pass, part by part; whether they were recorded is known when all were seen.
+
+    Parameters
+    ----------
+    own
+        The device.
+    clock_segment, onset_tick
+        Of each presentation, (n_presentations,); NaN where it has no onset or does not count.
+    window_ms
+        After the onset, half-open.
+    """
+    counter = spike_counter(
+        clock_segment, onset_tick, electrodes=own.electrode_ids, tick_hz=own.device.tick_hz, edges_ms=window_ms
+    )
+    activity, n_spikes = BankActivity.of(own.device.tick_hz, own.electrode_ids), 0
+    for part in own.spikes():
+        counter.add(part)
+        n_spikes += len(part)
+        if not own.from_raw:
+            activity.add(part)
+    return DeviceCounts(counter.counts()[:, :, 0], n_spikes, activity)
 
 
 def raw_agreement(recording: DayRecording, definition: str) -> tuple[RawAgreement, ...]:

@@ -27,8 +27,6 @@ from closedloop.artifacts.tables import Columns
 from closedloop.blackrock.arrays import MappedElectrode
 from closedloop.detection.definitions import definition_by_name, with_settings
 from closedloop.errors import AlignmentError
-from closedloop.recording.banks import BankActivity
-from closedloop.recording.counts import spike_counter
 from closedloop.recording.spikes import concatenate_spikes, in_order
 from closedloop.stages.context import StageContext
 from closedloop.stages.imported.responses import sites_of_imported
@@ -43,6 +41,8 @@ from closedloop.stages.ingest.quality import quality_of
 from closedloop.stages.ingest.recording import (
     DayDevice,
     DayRecording,
+    DeviceCounts,
+    count_device,
     day_recording,
     raw_agreement,
     read_day_devices,
@@ -274,33 +274,12 @@ def check_missing(onsets: Onsets, *, allowed: float, folder: Path) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Counted:
-    """A device's spikes at every accepted presentation with an onset, recorded or not, and when there were any."""
-
-    counts: NDArray[np.float64]
-    n_spikes: int
-    activity: BankActivity
-
-
-def _count(own: DayDevice, alignment: Alignment, journal: Journal, *, window_ms: tuple[float, float]) -> _Counted:
-    """Count a device's spikes in one pass, part by part; whether they were recorded is known when all were seen."""
+def _count(own: DayDevice, alignment: Alignment, journal: Journal, *, window_ms: tuple[float, float]) -> DeviceCounts:
+    """Count a device's spikes at every accepted presentation."""
     shown = sent_codes(journal).is_lit
     accepted = np.array([row.outcome == "accepted" for row in journal.presentations])
-    counter = spike_counter(
-        alignment.clock_segment[shown],
-        np.where(accepted, alignment.onset_tick[shown], np.nan),
-        electrodes=own.electrode_ids,
-        tick_hz=own.device.tick_hz,
-        edges_ms=window_ms,
-    )
-    activity, n_spikes = BankActivity.of(own.device.tick_hz, own.electrode_ids), 0
-    for part in own.spikes():
-        counter.add(part)
-        n_spikes += len(part)
-        if not own.from_raw:
-            activity.add(part)
-    return _Counted(counter.counts()[:, :, 0], n_spikes, activity)
+    onset_tick = np.where(accepted, alignment.onset_tick[shown], np.nan)
+    return count_device(own, clock_segment=alignment.clock_segment[shown], onset_tick=onset_tick, window_ms=window_ms)
 
 
 def _spikes_of_sites(own: DayDevice, sites: SiteTable) -> Arrays:

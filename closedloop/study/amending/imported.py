@@ -6,6 +6,12 @@ of its first session and every refit are made from it; nobody takes it for a rec
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypedDict
+
 from closedloop import __version__
 from closedloop.artifacts.amended.imported import (
     CONTENT_SHA256,
@@ -16,17 +22,52 @@ from closedloop.artifacts.amended.imported import (
     imported_line,
 )
 from closedloop.artifacts.catalog import IMPORTED_IMAGES, IMPORTED_RATES, IMPORTED_RESPONSES
+from closedloop.artifacts.imported.laboratory import read_laboratory
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
+from closedloop.artifacts.recorder import RecorderDescription
 from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.study import IMPORTED, START_DAY, DayPaths, StudyDocument, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.execution.progress import ProgressCallback
+from closedloop.plain_text.presentation_tables import read_presentations
 from closedloop.stages.imported.taken import ImportRequest, TakenResponses, take_responses
+from closedloop.stages.recorded_elsewhere.responses import ElsewhereDay, count_responses, most_reliable
 from closedloop.storage import make_folder, publish_folder, remove_folder, storage_errors
 from closedloop.study.amending.decide import Decision, decide, reason_given
 from closedloop.study.amending.protocol import refuse_begun
+
+Progress = Callable[[], AbstractContextManager[ProgressCallback]]
+
+_CROSSINGS: Final = "imported-crossings"
+
+
+@dataclass(frozen=True)
+class RecordingDayRequest:
+    """What is to be imported.
+
+    Attributes
+    ----------
+    table
+        What the program showed, in CSV.
+    folder
+        The recording's.
+    image_folder, sites, electrodes
+        As of `ImportRequest`; no sites: the most reliable ones.
+    recorder
+        Of another maker; None: the study's.
+    refresh_hz
+        Of the display; None where nobody says.
+    """
+
+    table: Path
+    folder: Path
+    image_folder: Path | None = None
+    sites: tuple[str, ...] = ()
+    electrodes: Path | None = None
+    recorder: RecorderDescription | None = None
+    refresh_hz: float | None = None
 
 
 def import_responses(
@@ -65,6 +106,62 @@ def import_responses(
     OptionError
         No reason is given, or an option names what the file does not hold.
     """
+    _refuse_no_import(paths, protocol, why=why)
+    taken = take_responses(
+        read_laboratory(request.file, request.names), request, **_of_study(study, protocol), progress=progress
+    )
+    return _keep(paths, study, protocol, taken, by=by, why=why)
+
+
+def import_recording_day(
+    paths: StudyPaths,
+    study: StudyDocument,
+    protocol: Protocol,
+    request: RecordingDayRequest,
+    *,
+    by: str | None,
+    why: str,
+    reading: Progress,
+    counting: Progress,
+) -> Amendment:
+    """Let a study begin with a day that another program ran. The study is locked meanwhile.
+
+    Parameters
+    ----------
+    paths, study, protocol, by, why
+        As in `import_responses`.
+    request
+        What to import.
+    reading
+        Shows how far the images are read, while it is entered.
+    counting
+        Likewise how far crossings are looked for, where they are counted from voltage.
+
+    Raises
+    ------
+    ClosedLoopError
+        As `import_responses` does; or the recording cannot be read, or is not of this table.
+    """
+    _refuse_no_import(paths, protocol, why=why)
+    table = read_presentations(request.table)
+    scratch = DayPaths(paths.root).working(_CROSSINGS)
+    arrays = tuple(one.files for one in study.array_files)
+    frame_ms = None if request.refresh_hz is None else 1000 / request.refresh_hz
+    recorder = request.recorder or study.recorder
+    day = ElsewhereDay(request.table, request.folder, scratch, arrays, recorder, frame_ms)
+    with counting() as progress:
+        found = count_responses(day, table, wanted=protocol.recording, progress=progress)
+    sites = request.sites or most_reliable(found, protocol.sites, file=request.table)
+    asked = ImportRequest(request.table, image_folder=request.image_folder, sites=sites, electrodes=request.electrodes)
+    with reading() as progress:
+        taken = take_responses(found, asked, **_of_study(study, protocol), progress=progress)
+    line = _keep(paths, study, protocol, taken, by=by, why=why)
+    remove_folder(scratch)
+    return line
+
+
+def _refuse_no_import(paths: StudyPaths, protocol: Protocol, *, why: str) -> None:
+    """Refuse where nothing can be imported any more, or no reason is given."""
     reason_given(why)
     remedy = "Begin a new study with what was recorded elsewhere"
     refuse_begun(paths, protocol, first=0, remedy=remedy)
@@ -73,14 +170,28 @@ def import_responses(
             f"{paths.protocol}: expected no networks under arms.models where responses are imported, found some. Take "
             "them out, or begin without the import."
         )
-    taken = take_responses(
-        request,
-        n_sites=protocol.sites.n_sites,
-        side_px=protocol.images.side_px,
-        upright=study.pool.folder is None or study.pool.orientation == "applied",
-        simulated=study.simulated,
-        progress=progress,
-    )
+
+
+class _OfStudy(TypedDict):
+    n_sites: int
+    side_px: int
+    upright: bool
+    simulated: bool
+
+
+def _of_study(study: StudyDocument, protocol: Protocol) -> _OfStudy:
+    return {
+        "n_sites": protocol.sites.n_sites,
+        "side_px": protocol.images.side_px,
+        "upright": study.pool.folder is None or study.pool.orientation == "applied",
+        "simulated": study.simulated,
+    }
+
+
+def _keep(
+    paths: StudyPaths, study: StudyDocument, protocol: Protocol, taken: TakenResponses, *, by: str | None, why: str
+) -> Amendment:
+    """Publish what was taken, and note who decided so."""
     document, content = taken.document, _publish(paths, study, protocol, taken)
     told = {
         SOURCE: document.source,
