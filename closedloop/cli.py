@@ -27,6 +27,7 @@ from closedloop.commands.recording_files.app import recording_app
 from closedloop.commands.rehearse.app import rehearse_app
 from closedloop.commands.replay.app import replay_app
 from closedloop.commands.serve.app import serve_app
+from closedloop.commands.sweep.app import sweep_app
 from closedloop.errors import OptionError, visible
 from closedloop.plain_text.printed import printed
 from closedloop.studies.app import studies_app
@@ -66,6 +67,7 @@ app.add_typer(serve_app)
 app.add_typer(all_amending_app)
 app.add_typer(plan_app)
 app.add_typer(looks_app)
+app.add_typer(sweep_app)
 
 
 _A_DAY_S = 86_400

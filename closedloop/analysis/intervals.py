@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 _NORMAL_95 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 _EXACT = (  # Student's t, 97.5 % quantile at 1 to 9 degrees of freedom
@@ -32,7 +36,7 @@ def half_width_95(standard_error: float, *, n: int) -> float:
     return student_95(n - 1) * standard_error
 
 
-def wilson(n_found: int, n: int) -> tuple[float, float]:
+def wilson(n_found: float, n: float) -> tuple[float, float]:
     """Return the 95 % interval of a rate (Wilson 1927); NaN of nothing.
 
     Examples
@@ -109,3 +113,57 @@ def _hill(t: float, n: float) -> float:
 
 _MOST_SUMMED = 200
 _MOST_T = 1e9  # with so many degrees p is 0 long before, and its square is still a number
+
+
+def part_interval(held: NDArray[np.float64], subject: NDArray[Any]) -> tuple[float, float]:
+    """Return the 95 % interval of a part: Wilson's, with as many trials as the subjects' spread leaves.
+
+    Experiments of one subject, and the cells of one experiment, share what happened to them. So the number of trials
+    is the one that a binomial of the observed variance between subjects would have had, and no more than there are;
+    where all agree, the number of subjects.
+
+    Parameters
+    ----------
+    held
+        0 or 1, or a part in between, (n,).
+    subject
+        Whose each is, (n,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> low, high = part_interval(np.repeat([1.0, 0.0], [95, 5]), np.arange(100))
+    >>> round(low, 3), round(high, 3)
+    (0.888, 0.979)
+    """
+    mean, n = float(held.mean()), float(len(held))
+    error = clustered_error(held, subject)
+    if error > 0 and 0 < mean < 1:
+        n = min(n, mean * (1 - mean) / error**2)
+    elif len(subjects := np.unique(subject)) > 1:
+        n = float(len(subjects))  # where all agree, nothing tells how alike a subject's own are
+    return wilson(mean * n, n)
+
+
+def clustered_error(values: NDArray[np.float64], subject: NDArray[Any]) -> float:
+    """Return the standard error of a mean over values that are independent among subjects alone; NaN of one subject.
+
+    Parameters
+    ----------
+    values
+        (n,).
+    subject
+        Whose each is, (n,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values = np.array([0.0, 0.0, 2.0, 2.0])
+    >>> round(clustered_error(values, np.arange(4)), 3), clustered_error(values, np.array([0, 0, 1, 1]))
+    (0.577, 1.0)
+    """
+    _, member_of = np.unique(subject, return_inverse=True)
+    sums = np.bincount(member_of, weights=values - values.mean())
+    if len(sums) < 2:
+        return math.nan
+    return math.sqrt(len(sums) / (len(sums) - 1) * float((sums**2).sum())) / len(values)

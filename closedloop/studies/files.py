@@ -1,11 +1,15 @@
-"""The files that every study has, and how its tables are written."""
+"""The files that every study has, and how its tables are made and written."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from closedloop.artifacts.layouts import TableLayout
 from closedloop.artifacts.tables import Columns, write_table
@@ -66,3 +70,35 @@ def remove_both(path: Path) -> None:
     """
     for name in (path, path.with_suffix(".csv")):
         remove_file(name)
+
+
+def groups_of(columns: Columns, names: tuple[str, ...]) -> Iterator[Columns]:
+    """Yield the rows that agree in some columns, in the order of their first.
+
+    Parameters
+    ----------
+    columns
+        Of a table, all of one length.
+    names
+        Of the columns.
+    """
+    keys = list(zip(*(columns[name].astype(str).tolist() for name in names), strict=True))
+    rows: dict[tuple[str, ...], list[int]] = {}
+    for row, key in enumerate(keys):
+        rows.setdefault(key, []).append(row)
+    for key in sorted(rows, key=lambda key: rows[key][0]):
+        yield {name: column[rows[key]] for name, column in columns.items()}
+
+
+def as_columns(rows: list[dict[str, Any]], layout: TableLayout) -> Columns:
+    """Return rows as the columns of a table.
+
+    Parameters
+    ----------
+    rows
+        Values by column.
+    layout
+        The table's.
+    """
+    columns = {name: np.array([row[name] for row in rows]) for name in layout.columns}
+    return {name: column.astype(object) if column.dtype.kind == "U" else column for name, column in columns.items()}

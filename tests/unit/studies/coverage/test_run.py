@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from closedloop.analysis.intervals import part_interval
 from closedloop.artifacts.tables import Columns, read_table
 from closedloop.cli import app
 from closedloop.execution.workers import HERE
@@ -16,7 +17,7 @@ from closedloop.studies.coverage.documents import COVERAGE_ALARMS, COVERAGE_INTE
 from closedloop.studies.coverage.run import run_coverage
 from closedloop.studies.coverage.settings import CoverageFiles, CoverageStudy
 from closedloop.studies.coverage.shards import coverage_shards, leave_shard
-from closedloop.studies.coverage.tables import alarms_table, intervals_table, part_interval
+from closedloop.studies.coverage.tables import alarms_table, intervals_table
 
 SMALL = CoverageStudy(
     n_experiments=3, repetitions=(2,), n_sites=6, images_per_site=3, n_anchors=6, n_clean=30, n_controls=3,

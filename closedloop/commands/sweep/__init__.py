@@ -1,0 +1,1 @@
+"""`closedloop sweep`: whole dry runs around many simulated subjects."""

@@ -1,0 +1,64 @@
+"""Whole studies around several simulated subjects: judged by what their evaluations wrote, and resumed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import closedloop as library
+from closedloop.studies.sweep.judging import judge_study
+from tests.loop.studies import PROTOCOL, closedloop, one_line_error
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def test_a_study_is_judged_by_the_truth_of_its_own_pairs(undisturbed: Path) -> None:
+    estimates, tests = judge_study(undisturbed)
+    study = library.open_study(undisturbed)
+    with (undisturbed / "report" / "intervals.csv").open() as file:
+        published = [row for row in csv.DictReader(file) if row["unit"] == "sigma" and row["truth"] == "False"]
+    assert len(estimates) == len(published)
+    for one in estimates:
+        pairs = study.pairs(one.day, truth=True)
+        kind = "attacked" if one.estimate in ("paper", "cross_fitted") else one.estimate
+        own = pairs[(pairs["kind"] == kind) & (pairs["epsilon"] == one.epsilon) & (pairs["role"] == "anchor")]
+        own = own[own["neuroid_id"] == one.site] if one.site else own
+        truth = {
+            "paper": (np.sign(own["predicted_sign"]) * own["true_change"])[own["change"].notna()].mean(),
+            "cross_fitted": own["true_change"].abs()[own["cross_fitted"].notna()].mean(),
+        }.get(one.estimate, np.sqrt((own["true_change"] ** 2)[own["square"].notna()].mean()))
+        assert one.truth == pytest.approx(truth)
+    row = next(row for row in published if (row["day"], row["estimate"], row["over"]) == ("1", "paper", "images"))
+    one = next(one for one in estimates if (one.day, one.estimate, one.over) == (1, "paper", "images"))
+    assert (one.mean, one.interval_low, one.interval_high) == pytest.approx(
+        tuple(float(row[name]) for name in ("mean", "interval_low", "interval_high")), abs=1e-6
+    )
+    assert {test.day for test in tests} == {0, 1}
+
+
+def test_subjects_are_swept_and_a_second_time_remembered(tmp_path: Path) -> None:
+    protocol = tmp_path / "one_day.yaml"
+    text = PROTOCOL.read_text().replace("days: 2", "days: 1").replace("raw_days: [1]", "raw_days: []")
+    protocol.write_text(text.replace("name: two_days", "name: one_day"))
+    asked = ("sweep", protocol, "--subjects", "2", "--out", tmp_path / "out", "--workers", "2")
+    first = closedloop(*asked)
+    assert first.returncode == 0, first.stderr
+    assert "Published 95 % intervals that hold the truth" in first.stdout
+    assert not list((tmp_path / "out" / "studies").iterdir())  # the studies are gone
+    shards = sorted((tmp_path / "out" / "shards").iterdir())
+    assert [json.loads(path.read_text())["kind"] for path in shards] == ["swept_subject"] * 2
+    written = {path: path.read_bytes() for path in (tmp_path / "out").glob("*.*")}
+    times = [path.stat().st_mtime_ns for path in shards]
+    again = closedloop(*asked)
+    assert again.stdout == first.stdout
+    assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*.*")} == written
+    assert [path.stat().st_mtime_ns for path in shards] == times
+    rows = json.loads(closedloop(*asked, "--json").stdout)
+    assert {row["n_subjects"] for row in rows["estimates"]} == {2}
+    protocol.write_text(text.replace("min_reliability: 0.0", "min_reliability: 1.0"))
+    said = one_line_error(closedloop(*asked[:3], "2", "--out", tmp_path / "other", "--workers", "2"))
+    assert "found that all 2 ended before their time, sweep-000 with: day-00" in said
