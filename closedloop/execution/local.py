@@ -151,6 +151,27 @@ def _read_all(file: int) -> str:
 
 def _fork(pieces: Sequence[Callable[[], None]], writer: int, reader: int, tracebacks: int, *, index: int) -> int:
     parent = os.getpid()
+
+    def work() -> int:
+        os.close(reader)
+        _to_parent[:] = [writer]
+        return _work(pieces, writer, parent)
+
+    return fork(work, index=index, tracebacks=tracebacks)
+
+
+def fork(work: Callable[[], int], *, index: int, tracebacks: int | None = None) -> int:
+    """Fork a process that does some work and ends; return its number.
+
+    Parameters
+    ----------
+    work
+        Returns the exit code.
+    index
+        Number of the process among the workers.
+    tracebacks
+        An open file to which it appends the traceback of what nobody foresaw; None: nobody asks.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -158,18 +179,17 @@ def _fork(pieces: Sequence[Callable[[], None]], writer: int, reader: int, traceb
         return child
     status = _FAILED
     try:
-        os.close(reader)
         os.environ[WORKER_INDEX] = str(index)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)
-        _to_parent[:] = [writer]
-        status = _work(pieces, writer, parent)
-    except KeyboardInterrupt:  # between the fork and the line above
+        status = work()
+    except KeyboardInterrupt:  # between the fork and the lines above
         pass
     except BaseException:  # noqa: BLE001 - a forked child must not run the parent's handlers
-        os.write(tracebacks, traceback.format_exc().encode(errors="backslashreplace"))
+        if tracebacks is not None:
+            os.write(tracebacks, traceback.format_exc().encode(errors="backslashreplace"))
     finally:
         os._exit(status)
 

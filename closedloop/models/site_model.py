@@ -98,14 +98,23 @@ class SiteModel(nn.Module):
 
         Under autocast the trunk alone runs in the lower precision; the readout sums up in float32, at no cost.
         """
-        features = self.features(images)
+        return self.read_out(self.features(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Feature map that the readout sees, (n, n_channels, height, width)."""
+        return self._seen(self.trunk(self.normalisation(images)))
+
+    def read_out(self, features: Tensor) -> Tensor:
+        """Map what `features` gives to predicted responses, (n, n_sites), in float32."""
         with torch.autocast(features.device.type, enabled=False):
             predicted: Tensor = self.readout(features.to(self.readout.gain.dtype))
         return predicted
 
-    def features(self, images: Tensor) -> Tensor:
-        """Feature map that the readout sees, (n, n_channels, height, width)."""
-        feature_map: Tensor = self.trunk(self.normalisation(images))
+    def respond(self, feature_map: Tensor) -> Tensor:
+        """Map what the trunk gives, (n, n_channels, height, width), to predicted responses, (n, n_sites)."""
+        return self.read_out(self._seen(feature_map))
+
+    def _seen(self, feature_map: Tensor) -> Tensor:
         return feature_map.mean(dim=(2, 3), keepdim=True) if self.spec.readout == "average" else feature_map
 
 

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from closedloop.attacks.gradients.numbers import Numbers
-from closedloop.attacks.gradients.transforms import Shift
 from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import SiteModel, device_of, images_to_tensor, predict
 from closedloop.training.decoupled_adam import DecoupledAdam, WeightGroup
 from closedloop.training.resumable import (
+    NOTHING_DONE,
+    PartOfEpoch,
     TrainingProgress,
     epoch_order,
     fingerprint,
-    resume_training,
+    resume_within_epoch,
     save_training,
     tensors_as_arrays,
 )
+from closedloop.training.sharded.examples import Examples
+from closedloop.training.sharded.feature_file import FeatureFile, open_feature_file
+from closedloop.training.sharded.gradients import Alone, ShardGradient, StepGradient
+from closedloop.training.sharded.side_by_side import working_side_by_side
+from closedloop.training.sharded.split import SplitModel, frozen_features, split_model
 
 Float32 = NDArray[np.float32]
-_SEEDS = 2**63
+
+SAVED_EVERY_S = 60.0
+"""A refit's state is written after each epoch, and within one as often as this."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,14 @@ class RefitRecipe:
         Both learning rates stay, or fall to zero as half a cosine over the whole refit.
     shift
         Each image is moved by up to this fraction of its side along each axis, anew in every epoch; 0: it stays.
+    shards
+        That each step's images are split into: their gradients are computed one by one, by whichever process, and
+        summed up in order. Another number rounds otherwise; the number of processes changes nothing.
+    precision
+        Of the pass through the network. Weights, readout, loss and sums are float32 in any case.
+    train
+        What is fitted: "all", the "readout", or everything "from LAYER" on. Features of what is not are computed once
+        and kept, where images are not shifted.
 
     Examples
     --------
@@ -63,6 +78,9 @@ class RefitRecipe:
     batch_size: int = 64
     schedule: Literal["constant", "cosine"] = "constant"
     shift: float = 0.0
+    shards: int = field(default=1, repr=False)  # not in the text by which half-done fits of earlier versions are known
+    precision: Literal["float32", "bfloat16"] = field(default="float32", repr=False)
+    train: str = field(default="all", repr=False)
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,7 @@ class Responses:
     Parameters
     ----------
     images
-        uint8, (n, side, side, 3).
+        uint8, (n, side, side, 3); a map of a file serves, of which a step reads its own rows.
     responses
         Mean over repetitions, z-scored a site, (n, n_sites); NaN where unusable.
     weights
@@ -126,12 +144,14 @@ def refit(
     seed: int,
     checkpoint: Path | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
+    n_processes: int = 1,
+    saved_every_s: float = SAVED_EVERY_S,
 ) -> RefitReport:
     """Fit a site model in place.
 
     Weighted mean squared error on z-scored responses, unusable entries left out; BatchNorm keeps its statistics (its
-    scale and shift are fitted). The result depends on the inputs alone: a run that was killed and continued from its
-    checkpoint ends with the same bytes as one that was not.
+    scale and shift are fitted), and no dropout drops. The result depends on the inputs alone: a run that was killed and
+    continued from its checkpoint, or shared out over several processes, ends with the same bytes as one that was not.
 
     Parameters
     ----------
@@ -144,9 +164,14 @@ def refit(
     seed
         Of the order of images, and of their shifts.
     checkpoint
-        File that holds the state after each epoch; None keeps none.
+        File that holds the state after each epoch, and in between; None keeps none. Features of what is not fitted are
+        kept beside it.
     progress
         Called after every step.
+    n_processes
+        Of this machine, that a step's shards are shared out over.
+    saved_every_s
+        Seconds between two states within an epoch.
 
     Raises
     ------
@@ -154,6 +179,10 @@ def refit(
         Shapes do not agree, or nothing usable is left to fit to.
     StorageError
         The checkpoint cannot be written.
+    ProtocolError
+        The model has no such layer to be fitted from.
+    ExecutionError
+        The device has too little memory.
 
     Examples
     --------
@@ -173,26 +202,28 @@ def refit(
     weights = _usable_weights(model, train)
     before = held_out_correlation(model, held_out)
     model.eval().requires_grad_(True)
+    split = split_model(model, recipe.train)
     optimizer = _optimizer(model, recipe)
     identity = _identity(model, train, recipe=recipe, seed=seed)
-    losses = resume_training(checkpoint, identity=identity, module=model, optimizer=optimizer)
+    losses, begun = resume_within_epoch(checkpoint, identity=identity, module=model, optimizer=optimizer)
     done = len(losses)
-    for epoch in range(done, recipe.epochs):
-        order = epoch_order(len(train.images), seed=seed, epoch=epoch)
-        losses.append(
-            _epoch(
-                model,
-                train,
-                weights,
-                optimizer=optimizer,
-                order=order,
-                seed=seed,
-                epoch=epoch,
-                recipe=recipe,
-                progress=progress,
-            )
+    examples = Examples(train.images, np.nan_to_num(train.responses, nan=0.0), weights, seed, recipe.shift)
+    with (
+        _kept_features(split, examples, recipe=recipe, beside=checkpoint, identity=identity) as features,
+        _gradients(split, replace(examples, features=features), recipe=recipe, n_processes=n_processes) as gradient,
+    ):
+        descent = _Descent(
+            recipe, seed, len(train.images), optimizer, gradient, progress or _tell_nobody, saved_every_s
         )
-        save_training(checkpoint, identity=identity, module=model, optimizer=optimizer, losses=losses)
+        for epoch in range(done, recipe.epochs):
+
+            def save(part: PartOfEpoch) -> None:
+                save_training(
+                    checkpoint, identity=identity, module=model, optimizer=optimizer, losses=losses, begun=part
+                )
+
+            losses.append(descent.run_epoch(epoch, begun=begun if epoch == done else NOTHING_DONE, save=save))
+            save_training(checkpoint, identity=identity, module=model, optimizer=optimizer, losses=losses)
     model.requires_grad_(False)
     after = held_out_correlation(model, held_out)
     return RefitReport(tuple(losses), before, after, len(train.images), done)
@@ -251,54 +282,80 @@ def _optimizer(model: SiteModel, recipe: RefitRecipe) -> DecoupledAdam:
 
 def _identity(model: SiteModel, train: Responses, *, recipe: RefitRecipe, seed: int) -> str:
     arrays: list[NDArray[Any]] = [train.images, train.responses, train.weights, *tensors_as_arrays(model)]
-    return fingerprint(f"refit {model.spec} {recipe} seed {seed}", arrays)
+    asked = {
+        field.name: getattr(recipe, field.name)
+        for field in fields(recipe)
+        if not field.repr and getattr(recipe, field.name) != field.default
+    }
+    beside = f" {asked}" if asked else ""
+    return fingerprint(f"refit {model.spec} {recipe} seed {seed}{beside}", arrays)
 
 
-def _epoch(
-    model: SiteModel,
-    train: Responses,
-    weights: Float32,
-    *,
-    optimizer: DecoupledAdam,
-    order: NDArray[np.int64],
-    seed: int,
-    epoch: int,
-    recipe: RefitRecipe,
-    progress: Callable[[TrainingProgress], None] | None,
-) -> float:
-    """Run one pass over the images; the mean loss over images."""
-    targets = np.nan_to_num(train.responses, nan=0.0)
-    n_batches = -(-len(order) // recipe.batch_size)
-    total = 0.0
-    for index in range(n_batches):
-        step = epoch * n_batches + index
-        _set_rates(optimizer, recipe, fraction_done=step / (recipe.epochs * n_batches))
-        rows = np.sort(order[index * recipe.batch_size : (index + 1) * recipe.batch_size])
-        images = images_to_tensor(train.images[rows], device=device_of(model))
-        if recipe.shift:
-            moved = Shift(recipe.shift)(images, _numbers(rows, seed=seed, epoch=epoch))
-            images = moved.contiguous(memory_format=torch.channels_last)  # as they came: faster
-        loss = _weighted_mse(model(images), targets[rows], weights[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        total += loss.item() * len(rows)
-        if progress is not None:
-            seen = min((index + 1) * recipe.batch_size, len(order))
-            progress(TrainingProgress(epoch, step + 1, recipe.epochs * n_batches, total / seen))
-    return total / len(order)
+@contextmanager
+def _kept_features(
+    split: SplitModel, examples: Examples, *, recipe: RefitRecipe, beside: Path | None, identity: str
+) -> Iterator[FeatureFile | None]:
+    """Open the file of a frozen part's features, where there is one, an epoch to come, and a place to keep them."""
+    if split.frozen is None or recipe.shift or beside is None:
+        yield None
+        return
+    path = beside.with_suffix(f".{identity[:16]}.features")
+    for other in beside.parent.glob(f"{beside.stem}.*.features"):
+        if other != path:
+            other.unlink()  # of a training that is not continued
+    first = images_to_tensor(examples.images[:1], device=device_of(split.model))
+    shape = tuple(frozen_features(split, first).shape[1:])
+    with open_feature_file(path, shape=shape, n_rows=len(examples.images)) as features:
+        yield features
 
 
-def _numbers(rows: NDArray[np.int64], *, seed: int, epoch: int) -> Numbers:
-    """Return what images of these rows are shifted by in an epoch: of each its own, whatever batch it is in."""
-    seeds = tuple((seed + int(row)) % _SEEDS for row in rows)
-    return Numbers(seeds, samples=(epoch,) * len(rows))
+@contextmanager
+def _gradients(
+    split: SplitModel, examples: Examples, *, recipe: RefitRecipe, n_processes: int
+) -> Iterator[StepGradient]:
+    gradient = ShardGradient(split, recipe.precision)
+    if min(n_processes, recipe.shards) == 1:
+        yield Alone(gradient, examples, recipe.shards)
+        return
+    with working_side_by_side(
+        gradient, examples, n_shards=recipe.shards, batch_size=recipe.batch_size, n_processes=n_processes
+    ) as together:
+        yield together
 
 
-def _weighted_mse(predicted: Tensor, targets: Float32, weights: Float32) -> Tensor:
-    target = torch.from_numpy(targets).to(predicted.device)
-    weight = torch.from_numpy(weights).to(predicted.device)
-    return (weight * (predicted - target) ** 2).mean()
+@dataclass(frozen=True)
+class _Descent:
+    """Moves a model's weights, step by step."""
+
+    recipe: RefitRecipe
+    seed: int
+    n_images: int
+    optimizer: DecoupledAdam
+    gradient: StepGradient
+    progress: Callable[[TrainingProgress], None]
+    saved_every_s: float
+
+    def run_epoch(self, epoch: int, *, begun: PartOfEpoch, save: Callable[[PartOfEpoch], None]) -> float:
+        """Run one pass over the images, or what is left of it; the mean loss over images."""
+        size, order = self.recipe.batch_size, epoch_order(self.n_images, seed=self.seed, epoch=epoch)
+        n_batches = -(-len(order) // size)
+        n_steps, total, saved_s = self.recipe.epochs * n_batches, begun.loss, time.monotonic()
+        for index in range(begun.n_steps, n_batches):
+            step = epoch * n_batches + index
+            _set_rates(self.optimizer, self.recipe, fraction_done=step / n_steps)
+            rows = np.sort(order[index * size : (index + 1) * size])
+            total += self.gradient(rows, epoch=epoch) * len(rows)
+            self.optimizer.step()
+            seen = min((index + 1) * size, len(order))
+            if seen < len(order) and time.monotonic() - saved_s >= self.saved_every_s:
+                save(PartOfEpoch(index + 1, total))
+                saved_s = time.monotonic()
+            self.progress(TrainingProgress(epoch, step + 1, n_steps, total / seen))
+        return total / len(order)
+
+
+def _tell_nobody(_training: TrainingProgress) -> None:
+    """Tell nobody how far a training is."""
 
 
 def _set_rates(optimizer: DecoupledAdam, recipe: RefitRecipe, *, fraction_done: float) -> None:

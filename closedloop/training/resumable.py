@@ -1,4 +1,4 @@
-"""State of a training between two epochs, on disk: whole or absent, and only ever continued by the same training."""
+"""State of a training between two steps, on disk: whole or absent, and only ever continued by the same training."""
 
 from __future__ import annotations
 
@@ -38,6 +38,25 @@ class TrainingProgress:
     loss: float
 
 
+@dataclass(frozen=True)
+class PartOfEpoch:
+    """What is done of an epoch that was begun.
+
+    Parameters
+    ----------
+    n_steps
+        Done.
+    loss
+        Summed over the images of these.
+    """
+
+    n_steps: int = 0
+    loss: float = 0.0
+
+
+NOTHING_DONE = PartOfEpoch()
+
+
 class Optimizer(Protocol):
     """What moves weights and can go on from an earlier state: torch's and our own."""
 
@@ -58,9 +77,15 @@ def fingerprint(description: str, arrays: Iterable[NDArray[Any]]) -> str:
 
 
 def save_training(
-    path: Path | None, *, identity: str, module: nn.Module, optimizer: Optimizer, losses: list[float]
+    path: Path | None,
+    *,
+    identity: str,
+    module: nn.Module,
+    optimizer: Optimizer,
+    losses: list[float],
+    begun: PartOfEpoch = NOTHING_DONE,
 ) -> None:
-    """Write the state after ``len(losses)`` epochs, if a path is given.
+    """Write the state after ``len(losses)`` epochs and what is done of the next, if a path is given.
 
     Parameters
     ----------
@@ -72,17 +97,27 @@ def save_training(
         Whose state is kept.
     losses
         Of the epochs that are done.
+    begun
+        What is done of the next one.
     """
     if path is None:
         return
     buffer = io.BytesIO()
     state = {"identity": identity, "losses": losses, "module": module.state_dict(), "optimizer": optimizer.state_dict()}
+    state |= {"begun": (begun.n_steps, begun.loss)} if begun.n_steps else {}
     torch.save(state, buffer)
     write_bytes(path, buffer.getvalue())
 
 
 def resume_training(path: Path | None, *, identity: str, module: nn.Module, optimizer: Optimizer) -> list[float]:
-    """Restore a saved state and return the losses of the epochs done; empty when there is nothing of this training.
+    """Restore a state saved between two epochs and return the losses of those done; see `resume_within_epoch`."""
+    return resume_within_epoch(path, identity=identity, module=module, optimizer=optimizer)[0]
+
+
+def resume_within_epoch(
+    path: Path | None, *, identity: str, module: nn.Module, optimizer: Optimizer
+) -> tuple[list[float], PartOfEpoch]:
+    """Restore a saved state; return the losses of the epochs done, and what is done of the next; empty without one.
 
     A state that another recipe, seed or other data left behind is passed over: the training starts again and
     overwrites it.
@@ -102,14 +137,15 @@ def resume_training(path: Path | None, *, identity: str, module: nn.Module, opti
         The file cannot be read.
     """
     if path is None or not path.exists():
-        return []
+        return [], NOTHING_DONE
     state = _read(path)
     if state.get("identity") != identity:
-        return []
+        return [], NOTHING_DONE
     try:
         module.load_state_dict(state["module"])
         optimizer.load_state_dict(state["optimizer"])
-        return [float(loss) for loss in state["losses"]]
+        n_steps, loss = state.get("begun", (0, 0.0))
+        return [float(one) for one in state["losses"]], PartOfEpoch(int(n_steps), float(loss))
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise _unreadable(path, error) from error
 

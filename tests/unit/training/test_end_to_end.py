@@ -16,8 +16,9 @@ from closedloop.errors import CheckpointError
 from closedloop.models.checkpoints import open_base_model
 from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, predict
 from closedloop.stimuli.pools import ProceduralPool, load_images
-from closedloop.training.end_to_end import RefitRecipe, Responses, _numbers, held_out_correlation, refit
+from closedloop.training.end_to_end import RefitRecipe, Responses, held_out_correlation, refit
 from closedloop.training.resumable import TrainingProgress, epoch_order
+from closedloop.training.sharded.examples import shift_numbers
 
 torch.set_num_threads(1)
 N_SITES = 3
@@ -120,12 +121,12 @@ def test_who_is_fitted_to_shifted_images_answers_alike_when_an_image_is_moved() 
 
 def test_an_image_is_moved_by_its_own_draw_of_the_epoch_and_every_pixel_stays_a_pixel() -> None:
     images = torch.rand(40, 3, 32, 32)
-    numbers = [_numbers(np.arange(40), seed=5, epoch=epoch) for epoch in (0, 0, 1)]
+    numbers = [shift_numbers(np.arange(40), seed=5, epoch=epoch) for epoch in (0, 0, 1)]
     shifted = [Shift(0.032)(images, one) for one in numbers]
     assert torch.equal(shifted[0], shifted[1])
     assert not torch.equal(shifted[0], shifted[2])
     some = np.array([7, 31])
-    assert torch.equal(Shift(0.032)(images[some], _numbers(some, seed=5, epoch=0)), shifted[0][some])
+    assert torch.equal(Shift(0.032)(images[some], shift_numbers(some, seed=5, epoch=0)), shifted[0][some])
     assert np.isin(shifted[0].numpy(), images.numpy()).all()
 
 

@@ -1,0 +1,145 @@
+"""A step's shards computed by several processes of this machine, forked: weights and gradients lie in shared memory."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from closedloop.execution.crew import Crew, working_crew
+from closedloop.training.sharded.examples import Examples
+from closedloop.training.sharded.gradients import GradientSum, ShardGradient, mean_loss, split_rows
+
+_EPOCH, _ROUND, _N_ROWS, _FIRST_ROW = 0, 1, 2, 3  # places in what a round is described by
+
+
+class FlatWeights:
+    """All weights of a model in one row of numbers, and likewise what comes of a shard.
+
+    That is its loss, for each weight whether it has a gradient, and the gradients.
+
+    Parameters
+    ----------
+    weights
+        In their order; float32.
+    """
+
+    def __init__(self, weights: Sequence[nn.Parameter]) -> None:
+        self.weights = weights
+        self.n_values = sum(weight.numel() for weight in weights)
+        self.n_of_result = 1 + len(weights) + self.n_values
+
+    @torch.no_grad()
+    def put(self, flat: Tensor) -> None:
+        """Write the weights to (n_values,)."""
+        for weight, own in zip(self.weights, self._parts(flat), strict=True):
+            own.copy_(weight)
+
+    @torch.no_grad()
+    def take(self, flat: Tensor) -> None:
+        """Set the weights."""
+        for weight, own in zip(self.weights, self._parts(flat), strict=True):
+            weight.copy_(own)
+
+    @torch.no_grad()
+    def put_result(self, result: Tensor, loss: float) -> None:
+        """Write a shard's loss and the weights' gradients to (n_of_result,)."""
+        has_one, flat = result[1 : 1 + len(self.weights)], result[1 + len(self.weights) :]
+        result[0] = loss
+        for place, (weight, own) in enumerate(zip(self.weights, self._parts(flat), strict=True)):
+            has_one[place] = weight.grad is not None
+            if weight.grad is not None:
+                own.copy_(weight.grad)
+
+    def read_result(self, result: Tensor) -> tuple[float, list[Tensor | None]]:
+        """Return a shard's loss and gradients."""
+        has_one, flat = result[1 : 1 + len(self.weights)], result[1 + len(self.weights) :]
+        parts = zip(has_one.tolist(), self._parts(flat), strict=True)
+        return result[0].item(), [own if has else None for has, own in parts]
+
+    def _parts(self, flat: Tensor) -> Iterator[Tensor]:
+        sizes = [weight.numel() for weight in self.weights]
+        for weight, part in zip(self.weights, flat.split(sizes), strict=True):
+            yield part.view(weight.shape)
+
+
+class SideBySide:
+    """Computes a step's gradient with helpers; made by `working_side_by_side`.
+
+    Parameters
+    ----------
+    gradient
+        Of a shard.
+    examples
+        What is fitted to.
+    n_shards
+        Of a step.
+    batch_size
+        Images of a step at most.
+    """
+
+    def __init__(self, gradient: ShardGradient, examples: Examples, *, n_shards: int, batch_size: int) -> None:
+        self._gradient, self._examples, self._n_shards = gradient, examples, n_shards
+        self._flat = FlatWeights(gradient.weights)
+        self._shared_weights = _shared(self._flat.n_values, torch.float32)
+        self._results = _shared(n_shards * self._flat.n_of_result, torch.float32).view(n_shards, -1)
+        self._round = _shared(_FIRST_ROW + batch_size, torch.int64)
+        self._owner, self._taken = os.getpid(), 0
+        self.crew = Crew(self.work)
+
+    def __call__(self, rows: NDArray[np.int64], *, epoch: int) -> float:
+        """Leave the gradient of a step's images in the model's weights and return their mean loss."""
+        parts = split_rows(rows, self._n_shards)
+        self._flat.put(self._shared_weights)
+        self._round[_EPOCH], self._round[_N_ROWS] = epoch, len(rows)
+        self._round[_FIRST_ROW : _FIRST_ROW + len(rows)] = torch.from_numpy(rows)
+        self._round[_ROUND] += 1
+        self.crew.run(len(parts))
+        total, losses = GradientSum(self._flat.weights), list[float]()
+        for result in self._results[: len(parts)]:
+            loss, gradients = self._flat.read_result(result)
+            losses.append(loss)
+            total.add(gradients)
+        total.leave()
+        return mean_loss(losses, parts)
+
+    def work(self, part: int) -> None:
+        """Compute a shard of the round, in whichever process, and leave its gradient in shared memory."""
+        epoch, number, n_rows = self._round[:_FIRST_ROW].tolist()
+        if os.getpid() != self._owner and number != self._taken:
+            self._flat.take(self._shared_weights)
+            self._taken = number
+        rows = self._round[_FIRST_ROW : _FIRST_ROW + n_rows].numpy()
+        own = split_rows(rows, self._n_shards)[part]
+        loss = self._gradient.of_rows(self._examples, own, epoch=epoch, n_of_step=n_rows)
+        self._flat.put_result(self._results[part], loss)
+
+
+@contextmanager
+def working_side_by_side(
+    gradient: ShardGradient, examples: Examples, *, n_shards: int, batch_size: int, n_processes: int
+) -> Iterator[SideBySide]:
+    """Fork helpers for the block.
+
+    Parameters
+    ----------
+    gradient, examples, n_shards, batch_size
+        Of `SideBySide`.
+    n_processes
+        This one among them; more than shards have nothing to do.
+    """
+    step = SideBySide(gradient, examples, n_shards=n_shards, batch_size=batch_size)
+    with working_crew(step.work, n_processes=min(n_processes, n_shards)) as step.crew:
+        yield step
+
+
+def _shared(n: int, dtype: torch.dtype) -> Tensor:
+    """Return zeros in memory that this process and those which it forks share."""
+    memory = mmap.mmap(-1, max(n, 1) * dtype.itemsize)
+    return torch.frombuffer(memory, dtype=dtype, count=n)
