@@ -208,9 +208,15 @@ def refit(
     losses, begun = resume_within_epoch(checkpoint, identity=identity, module=model, optimizer=optimizer)
     done = len(losses)
     examples = Examples(train.images, np.nan_to_num(train.responses, nan=0.0), weights, seed, recipe.shift)
+    kept = checkpoint if done < recipe.epochs else None
     with (
-        _kept_features(split, examples, recipe=recipe, beside=checkpoint, identity=identity) as features,
-        _gradients(split, replace(examples, features=features), recipe=recipe, n_processes=n_processes) as gradient,
+        _kept_features(split, examples, recipe=recipe, beside=kept, identity=identity) as features,
+        _gradients(
+            split,
+            replace(examples, features=features),
+            recipe=recipe,
+            n_processes=n_processes if done < recipe.epochs else 1,
+        ) as gradient,
     ):
         descent = _Descent(
             recipe, seed, len(train.images), optimizer, gradient, progress or _tell_nobody, saved_every_s

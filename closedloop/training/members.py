@@ -1,6 +1,7 @@
 """Fit the members of an ensemble to the same responses, side by side on the processors of this machine.
 
-Each member's fit is its own: which of them share a processor, and which was killed on the way, changes no byte.
+Each member's fit is its own: which of them share a processor, how many compute its shards, and which was killed on the
+way, changes no byte.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def refit_members(
     recipe
         How to descend; of all members.
     n_processes
-        Of this machine, at most; the members are shared out over them.
+        Of this machine, at most; the members are shared out over them, and the shards of each over those that are left.
     progress
         Called with (steps done, steps in total) of all members.
 
@@ -71,20 +72,39 @@ def refit_members(
     StorageError
         A checkpoint cannot be written.
     ExecutionError
-        A process was killed; what its member had learned until its last epoch is kept.
+        A process was killed; what its member had learned until its last checkpoint is kept. Or a device has too little
+        memory.
     """
     n_steps = recipe.epochs * -(-len(train.images) // recipe.batch_size) * len(members)
-    if min(n_processes, len(members)) > 1:
+    n_at_once = min(n_processes, len(members))
+    if n_at_once > 1:
         count = _Counting(n_steps, progress)
         run_in_processes(
-            [partial(_learn, member, train, held_out, recipe=recipe) for member in members],
-            n_processes=n_processes,
+            [
+                partial(_learn, member, train, held_out, recipe=recipe, n_processes=n_of_each)
+                for member, n_of_each in zip(members, _shared_out(n_processes, len(members)), strict=True)
+            ],
+            n_processes=n_at_once,
             on_tick=count,
         )  # each has left its last state behind, from which it is read below
     return [
-        _fit(member, train, held_out, recipe=recipe, progress=_Offset(number, n_steps, len(members), progress))
+        _fit(
+            member,
+            train,
+            held_out,
+            recipe=recipe,
+            progress=_Offset(number, n_steps, len(members), progress),
+            n_processes=n_processes,
+        )
         for number, member in enumerate(members)
     ]
+
+
+def _shared_out(n_processes: int, n_members: int) -> list[int]:
+    """Return how many processes compute each member's shards; members take turns where there are more of them."""
+    n_at_once = min(n_processes, n_members)
+    least, left_over = divmod(n_processes, n_at_once)
+    return [least + (member % n_at_once < left_over) for member in range(n_members)]
 
 
 def _fit(
@@ -94,6 +114,7 @@ def _fit(
     *,
     recipe: RefitRecipe,
     progress: Callable[[TrainingProgress], None],
+    n_processes: int,
 ) -> RefitReport:
     return refit(
         member.model,
@@ -103,13 +124,14 @@ def _fit(
         seed=member.seed,
         checkpoint=member.checkpoint,
         progress=progress,
+        n_processes=n_processes,
     )
 
 
-def _learn(member: MemberFit, train: Responses, held_out: Responses, *, recipe: RefitRecipe) -> None:
+def _learn(member: MemberFit, train: Responses, held_out: Responses, *, recipe: RefitRecipe, n_processes: int) -> None:
     """Fit a member in a process of its own, whose last checkpoint is what it leaves."""
     telling = _Telling()
-    _fit(member, train, held_out, recipe=recipe, progress=telling)
+    _fit(member, train, held_out, recipe=recipe, progress=telling, n_processes=n_processes)
     telling.until(recipe.epochs * -(-len(train.images) // recipe.batch_size))
 
 

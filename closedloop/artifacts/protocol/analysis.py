@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from closedloop.artifacts.documents import Section
 from closedloop.artifacts.protocol.numbers import (
@@ -60,6 +60,34 @@ class Fit(Section):
         description="of a day of rounds: after each, or after the last alone, to all of them; until then the model is "
         "handed on as it is, and the animal waits the less",
     )
+    shards: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="parts that each batch is split into, for as many processes or devices; summed in order, so that "
+        "how many there are changes no byte. Another number rounds otherwise",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="of the pass through the network; bfloat16 is faster where the hardware multiplies matrices in it",
+    )
+    train: str = Field(
+        default="all",
+        max_length=200,
+        pattern=r"^(all|readout|from [A-Za-z0-9_.]+)$",
+        description="what is fitted: all, readout, or from LAYER (of ours: from layer4) everything from there on; "
+        "features of what is not are computed once a refit, unless images are shifted",
+    )
+
+    @model_validator(mode="after")
+    def _what_is_fitted_moves(self) -> Fit:
+        if self.train.startswith("from ") and not self.base_learning_rate:
+            raise ValueError(
+                f"train: expected readout where base_learning_rate is 0, found {self.train}. Correct it, or raise that"
+            )
+        if self.shards > self.batch_size:
+            raise ValueError(f"shards: expected at most batch_size ({self.batch_size}), found {self.shards}. Lower it")
+        return self
 
 
 class Evaluation(Section):

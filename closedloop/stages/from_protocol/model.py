@@ -24,6 +24,7 @@ from closedloop.models.site_model import BaseModel, build_site_model, predict
 from closedloop.stages.from_protocol.networks import code_of, open_choice
 from closedloop.storage import sha256_file
 from closedloop.training.end_to_end import RefitRecipe
+from closedloop.training.sharded.split import split_model
 
 
 def base_model_of(
@@ -107,7 +108,7 @@ def recorded_code_of(choice: BaseModelChoice, code: Mapping[str, str], *, near: 
     return code_of(choice, near=near, sha256=sha256)
 
 
-def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int, near: Path) -> None:
+def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int, near: Path, fitted: str = "all") -> None:
     """Open a base model and show it a grey image of the size that the monkey will see.
 
     Parameters
@@ -120,17 +121,22 @@ def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int, near: 
         The image's side.
     near
         Folder of the protocol, where its code may be.
+    fitted
+        What of it is fitted, by the protocol.
 
     Raises
     ------
     CheckpointError
         The file cannot be used, makes no finite numbers of the image at the protocol's layer, or other features of the
         reference images than those that stand beside them.
+    ProtocolError
+        It has not the layer from which on it is to be fitted.
     """
     base = base_model_of(choice, source, code=code_of(choice, near=near, sha256=None))
     grey = np.full((1, side_px, side_px, 3), 128, dtype=np.uint8)
     try:
-        found = predict(build_site_model(base, n_sites=1, side_px=side_px, seed=0), grey, batch_size=1)
+        model = build_site_model(base, n_sites=1, side_px=side_px, seed=0)
+        found = predict(model, grey, batch_size=1)
     except (RuntimeError, ValueError, AssertionError) as error:
         said = " ".join(str(error).split())
         raise CheckpointError(
@@ -144,6 +150,7 @@ def try_base_model(choice: BaseModelChoice, source: str, *, side_px: int, near: 
             f"{source}: expected finite features of a grey image at {choice.layer}, found others. The file is "
             "damaged, or its training failed: use another."
         )
+    split_model(model, fitted)
 
 
 def processes_of(workers: Workers | None) -> int:
@@ -178,4 +185,7 @@ def recipe_of(fit: Fit, *, n_images: int, is_first: bool) -> RefitRecipe:
         batch_size=fit.batch_size,
         schedule=fit.schedule,
         shift=fit.shift,
+        shards=fit.shards,
+        precision=fit.precision,
+        train=fit.train,
     )

@@ -28,25 +28,28 @@ def refit_seconds(fit: Fit, *, n_images: int, model: DayModel, side_px: int) -> 
     n_images
         Images that are fitted.
     model
-        What is fitted; its weights change. Members of an ensemble are fitted side by side.
+        What is fitted; its weights change. Members of an ensemble are fitted side by side, shards of one likewise.
     side_px
         Side of the images.
     """
     recipe = recipe_of(fit, n_images=n_images, is_first=False)
     n_steps = fit.epochs * math.ceil(n_images / recipe.batch_size)
     members = model.members if isinstance(model, SiteEnsemble) else (model,)
-    seconds = [n_steps * _step_seconds(member, replace(recipe, epochs=1), side_px=side_px) for member in members]
-    return max(sum(seconds) / processes_of(None), *seconds) if len(seconds) > 1 else seconds[0]
+    n = processes_of(None)
+    one = replace(recipe, epochs=1)
+    n_of_each = max(n // len(members), 1)
+    seconds = [n_steps * _step_seconds(member, one, side_px=side_px, n_processes=n_of_each) for member in members]
+    return max(sum(seconds) / n, *seconds) if len(seconds) > 1 else seconds[0]
 
 
-def _step_seconds(model: SiteModel, recipe: RefitRecipe, *, side_px: int) -> float:
+def _step_seconds(model: SiteModel, recipe: RefitRecipe, *, side_px: int, n_processes: int) -> float:
     train, held_out = (
         _noise(n, side_px=side_px, n_sites=model.spec.n_sites) for n in (_STEPS * recipe.batch_size, _HELD_OUT)
     )
     began = 0.0
     for _ in range(2):
         began = time.perf_counter()
-        refit(model, train, held_out, recipe=recipe, seed=0)
+        refit(model, train, held_out, recipe=recipe, seed=0, n_processes=n_processes)
     return (time.perf_counter() - began) / _STEPS
 
 

@@ -56,7 +56,8 @@ def find_base_model(protocol: Protocol, given: Path | None, *, place: str) -> st
 def _try_all(protocol: Protocol, source: str, *, near: Path, place: str) -> None:
     from closedloop.stages.from_protocol.model import try_base_model  # noqa: PLC0415 - torch only once numbers fit
 
-    try_base_model(protocol.base_model, source, side_px=protocol.images.side_px, near=near)
+    fitted = protocol.fit.train
+    try_base_model(protocol.base_model, source, side_px=protocol.images.side_px, near=near, fitted=fitted)
     for number, member in enumerate(protocol.ensemble, start=1):
         _find_member(protocol, member, f"ensemble member {number}", place=place)
     for one in protocol.arms.models:
@@ -86,7 +87,9 @@ def _find_member(protocol: Protocol, member: BaseModelChoice, section: str, *, p
         refuse_no_weights(weights_file(named))
     _refuse_unfit(member, named, place=place, option=f"{section}, weights", section=section)
     try:
-        try_base_model(member, named, side_px=protocol.images.side_px, near=Path(place).parent)
+        try_base_model(
+            member, named, side_px=protocol.images.side_px, near=Path(place).parent, fitted=protocol.fit.train
+        )
     except ProtocolError as error:
         raise ProtocolError(f"{place}, {section}, {named}: {error}") from error
 
