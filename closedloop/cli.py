@@ -103,11 +103,16 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def closedloop(
-    show_version: Annotated[
+    context: typer.Context,
+    show_version: Annotated[  # noqa: ARG001 - answered by its callback
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print name and version")
     ] = False,
 ) -> None:
     """Closed-loop adversarial experiments in monkey IT cortex: attack, present, record, refit, evaluate, repeat."""
+    if "RANK" in os.environ:
+        from closedloop.commands.ranks import follow_ranks  # noqa: PLC0415
+
+        follow_ranks(context)
 
 
 @app.command("dry-run")

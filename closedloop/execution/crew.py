@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from closedloop.execution.local import fork
+from closedloop.execution.workers import worker_index
 from closedloop.terminal.streams import say
 
 _ASKED_BYTES = 8
@@ -149,7 +150,7 @@ def _fork_helper(work: Callable[[int], None], index: int, n: int, *, earlier: Se
                 os.write(answered, _DONE)
         return 0
 
-    pid = fork(help_out, index=index)
+    pid = fork(help_out, index=worker_index() + index)
     os.close(asked)
     os.close(answered)
     return _Helper(pid, asks, answers)

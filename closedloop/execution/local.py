@@ -71,20 +71,22 @@ def run_in_processes(
     _run_forked(pieces, min(n_processes, len(pieces)), on_done, on_tick)
 
 
-def run_apart(piece: Callable[[], None]) -> None:
+def run_apart(piece: Callable[[], None], on_tick: Callable[[], None] | None = None) -> None:
     """Do a piece of work in a forked process of its own, which ends after it even where this one was killed.
 
     Parameters
     ----------
     piece
         Leaves its result in a file.
+    on_tick
+        Called in this process whenever the piece calls `tick`.
 
     Raises
     ------
     ClosedLoopError, ExecutionError, RuntimeError
         As `run_in_processes` does.
     """
-    _run_forked([piece], 1, None, None)
+    _run_forked([piece], 1, None, on_tick)
 
 
 def _run_forked(

@@ -92,6 +92,7 @@ def run(context: StageContext) -> None:
             recipe=recipe,
             n_processes=processes_of(context.workers),
             progress=context.progress,
+            device="auto",
         )[: len(members)]  # what the others learned is seen by what they foretell
     save_site_model(context.output(catalog.MODEL), model)
     for name, one in beside.items():

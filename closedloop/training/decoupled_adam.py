@@ -101,6 +101,12 @@ class DecoupledAdam:
             for number, state in states.items()
         }
 
+    def follow(self) -> None:
+        """Move the state to where the weights have been moved."""
+        weights = self._weights()
+        for number, state in self._state.items():
+            state |= {name: state[name].to(weights[number].device) for name in _ZEROS}
+
     def _weights(self) -> list[Tensor]:
         return [weight for group in self.groups for weight in group.weights]
 

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from closedloop.execution.ranks import Rank
 from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import SiteModel, device_of, images_to_tensor, predict
 from closedloop.training.decoupled_adam import DecoupledAdam, WeightGroup
@@ -25,10 +27,10 @@ from closedloop.training.resumable import (
     save_training,
     tensors_as_arrays,
 )
+from closedloop.training.sharded.computing import Computing, step_gradient
 from closedloop.training.sharded.examples import Examples
 from closedloop.training.sharded.feature_file import FeatureFile, open_feature_file
-from closedloop.training.sharded.gradients import Alone, ShardGradient, StepGradient
-from closedloop.training.sharded.side_by_side import working_side_by_side
+from closedloop.training.sharded.gradients import ShardGradient, StepGradient
 from closedloop.training.sharded.split import SplitModel, frozen_features, split_model
 
 Float32 = NDArray[np.float32]
@@ -145,6 +147,8 @@ def refit(
     checkpoint: Path | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
     n_processes: int = 1,
+    rank: Rank | None = None,
+    device: str = "cpu",
     saved_every_s: float = SAVED_EVERY_S,
 ) -> RefitReport:
     """Fit a site model in place.
@@ -170,6 +174,11 @@ def refit(
         Called after every step.
     n_processes
         Of this machine, that a step's shards are shared out over.
+    rank
+        This process, where torchrun started several, which compute the shards then (`execution.ranks`).
+    device
+        Where this process computes, as in `attacks.engine.devices.own_device`; its helpers take theirs in turn. A
+        graphics card rounds otherwise than a processor.
     saved_every_s
         Seconds between two states within an epoch.
 
@@ -182,7 +191,7 @@ def refit(
     ProtocolError
         The model has no such layer to be fitted from.
     ExecutionError
-        The device has too little memory.
+        There is no such device, or it has too little memory, or a process that torchrun started was lost.
 
     Examples
     --------
@@ -208,28 +217,27 @@ def refit(
     losses, begun = resume_within_epoch(checkpoint, identity=identity, module=model, optimizer=optimizer)
     done = len(losses)
     examples = Examples(train.images, np.nan_to_num(train.responses, nan=0.0), weights, seed, recipe.shift)
-    kept = checkpoint if done < recipe.epochs else None
+    save = partial(save_training, checkpoint, identity=identity, module=model, optimizer=optimizer, losses=losses)
+    beside, computing = checkpoint, Computing(n_processes, rank, device)
+    if done == recipe.epochs:
+        beside, computing = None, Computing(1, None, "cpu")
     with (
-        _kept_features(split, examples, recipe=recipe, beside=kept, identity=identity) as features,
-        _gradients(
-            split,
+        _kept_features(split, examples, recipe=recipe, beside=beside, identity=identity) as features,
+        step_gradient(
+            ShardGradient(split, recipe.precision),
             replace(examples, features=features),
-            recipe=recipe,
-            n_processes=n_processes if done < recipe.epochs else 1,
+            n_shards=recipe.shards,
+            batch_size=recipe.batch_size,
+            part=recipe.train,
+            computing=computing,
         ) as gradient,
     ):
-        descent = _Descent(
-            recipe, seed, len(train.images), optimizer, gradient, progress or _tell_nobody, saved_every_s
-        )
+        optimizer.follow()
+        tell = progress or _tell_nobody
+        descent = _Descent(recipe, seed, len(train.images), optimizer, gradient, tell, saved_every_s)
         for epoch in range(done, recipe.epochs):
-
-            def save(part: PartOfEpoch) -> None:
-                save_training(
-                    checkpoint, identity=identity, module=model, optimizer=optimizer, losses=losses, begun=part
-                )
-
             losses.append(descent.run_epoch(epoch, begun=begun if epoch == done else NOTHING_DONE, save=save))
-            save_training(checkpoint, identity=identity, module=model, optimizer=optimizer, losses=losses)
+            save()
     model.requires_grad_(False)
     after = held_out_correlation(model, held_out)
     return RefitReport(tuple(losses), before, after, len(train.images), done)
@@ -315,20 +323,6 @@ def _kept_features(
         yield features
 
 
-@contextmanager
-def _gradients(
-    split: SplitModel, examples: Examples, *, recipe: RefitRecipe, n_processes: int
-) -> Iterator[StepGradient]:
-    gradient = ShardGradient(split, recipe.precision)
-    if min(n_processes, recipe.shards) == 1:
-        yield Alone(gradient, examples, recipe.shards)
-        return
-    with working_side_by_side(
-        gradient, examples, n_shards=recipe.shards, batch_size=recipe.batch_size, n_processes=n_processes
-    ) as together:
-        yield together
-
-
 @dataclass(frozen=True)
 class _Descent:
     """Moves a model's weights, step by step."""
@@ -341,7 +335,7 @@ class _Descent:
     progress: Callable[[TrainingProgress], None]
     saved_every_s: float
 
-    def run_epoch(self, epoch: int, *, begun: PartOfEpoch, save: Callable[[PartOfEpoch], None]) -> float:
+    def run_epoch(self, epoch: int, *, begun: PartOfEpoch, save: Callable[..., None]) -> float:
         """Run one pass over the images, or what is left of it; the mean loss over images."""
         size, order = self.recipe.batch_size, epoch_order(self.n_images, seed=self.seed, epoch=epoch)
         n_batches = -(-len(order) // size)
@@ -354,7 +348,7 @@ class _Descent:
             self.optimizer.step()
             seen = min((index + 1) * size, len(order))
             if seen < len(order) and time.monotonic() - saved_s >= self.saved_every_s:
-                save(PartOfEpoch(index + 1, total))
+                save(begun=PartOfEpoch(index + 1, total))
                 saved_s = time.monotonic()
             self.progress(TrainingProgress(epoch, step + 1, n_steps, total / seen))
         return total / len(order)

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from closedloop.execution.local import run_in_processes, tick
+from closedloop.attacks.engine.devices import on_cuda
+from closedloop.execution.local import run_apart, run_in_processes, tick
+from closedloop.execution.ranks import Rank, own_rank
 from closedloop.models.site_model import SiteModel
+from closedloop.terminal.streams import say
 from closedloop.training.end_to_end import RefitRecipe, RefitReport, Responses, refit
 from closedloop.training.resumable import TrainingProgress
+from closedloop.training.sharded.computing import Computing
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def refit_members(
     recipe: RefitRecipe,
     n_processes: int,
     progress: Callable[[int, int], None],
+    device: str = "cpu",
 ) -> list[RefitReport]:
     """Fit every member in place (`end_to_end.refit`).
 
@@ -59,6 +64,8 @@ def refit_members(
         Of this machine, at most; the members are shared out over them, and the shards of each over those that are left.
     progress
         Called with (steps done, steps in total) of all members.
+    device
+        Where they are fitted, as in `attacks.engine.devices.own_device`.
 
     Returns
     -------
@@ -76,17 +83,23 @@ def refit_members(
         memory.
     """
     n_steps = recipe.epochs * -(-len(train.images) // recipe.batch_size) * len(members)
+    rank = _rank_for(recipe)
+    if rank is not None:
+        n_processes = 1  # the shards are shared out over the ranks, of one member after the other
     n_at_once = min(n_processes, len(members))
-    if n_at_once > 1:
+    if n_at_once > 1 or on_cuda(device):  # a process that has used a graphics card can fork no more
         count = _Counting(n_steps, progress)
-        run_in_processes(
-            [
-                partial(_learn, member, train, held_out, recipe=recipe, n_processes=n_of_each)
-                for member, n_of_each in zip(members, _shared_out(n_processes, len(members)), strict=True)
-            ],
-            n_processes=n_at_once,
-            on_tick=count,
-        )  # each has left its last state behind, from which it is read below
+        pieces = [
+            partial(_learn, member, train, held_out, recipe=recipe, computing=Computing(n_of_each, rank, device))
+            for member, n_of_each in zip(members, _shared_out(n_processes, len(members)), strict=True)
+        ]
+        if n_at_once > 1:
+            run_in_processes(pieces, n_processes=n_at_once, on_tick=count)
+        else:
+            for piece in pieces:
+                run_apart(piece, on_tick=count)
+        # each has left its last state behind, from which it is read below
+    here = Computing(n_processes, rank, "cpu")
     return [
         _fit(
             member,
@@ -94,10 +107,18 @@ def refit_members(
             held_out,
             recipe=recipe,
             progress=_Offset(number, n_steps, len(members), progress),
-            n_processes=n_processes,
+            computing=here,
         )
         for number, member in enumerate(members)
     ]
+
+
+def _rank_for(recipe: RefitRecipe) -> Rank | None:
+    rank = own_rank()
+    if rank is not None and recipe.shards == 1:
+        say("torchrun: its other processes have nothing to do in this refit, for fit.shards of the protocol is 1.")
+        return None
+    return rank
 
 
 def _shared_out(n_processes: int, n_members: int) -> list[int]:
@@ -114,7 +135,7 @@ def _fit(
     *,
     recipe: RefitRecipe,
     progress: Callable[[TrainingProgress], None],
-    n_processes: int,
+    computing: Computing,
 ) -> RefitReport:
     return refit(
         member.model,
@@ -124,14 +145,18 @@ def _fit(
         seed=member.seed,
         checkpoint=member.checkpoint,
         progress=progress,
-        n_processes=n_processes,
+        n_processes=computing.n_processes,
+        rank=computing.rank,
+        device=computing.device,
     )
 
 
-def _learn(member: MemberFit, train: Responses, held_out: Responses, *, recipe: RefitRecipe, n_processes: int) -> None:
+def _learn(
+    member: MemberFit, train: Responses, held_out: Responses, *, recipe: RefitRecipe, computing: Computing
+) -> None:
     """Fit a member in a process of its own, whose last checkpoint is what it leaves."""
     telling = _Telling()
-    _fit(member, train, held_out, recipe=recipe, progress=telling, n_processes=n_processes)
+    _fit(member, train, held_out, recipe=recipe, progress=telling, computing=computing)
     telling.until(recipe.epochs * -(-len(train.images) // recipe.batch_size))
 
 

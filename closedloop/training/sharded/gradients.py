@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,28 +65,47 @@ class ShardGradient:
         ExecutionError
             The device has too little memory.
         """
-        try:
-            with ascending(self.precision, device_of(self.split.model)):
-                shard = examples.shard(self.split, rows, epoch=epoch, n_of_step=n_of_step)
-            return self.of_shard(shard)
-        except RuntimeError as error:
-            if not (isinstance(error, torch.OutOfMemoryError) or _NO_MEMORY in str(error)):
-                raise
-            raise ExecutionError(
-                f"refit: expected memory of {device_of(self.split.model)} for {len(rows)} images at once, found too "
-                "little. Raise fit.shards or lower fit.batch_size in the protocol, or free some memory, and run the "
-                "same command again."
-            ) from error
+        return self.of_shard(self.shard(examples, rows, epoch=epoch, n_of_step=n_of_step))
+
+    def shard(self, examples: Examples, rows: NDArray[np.int64], *, epoch: int, n_of_step: int) -> Shard:
+        """Return what a shard consists of, features of the frozen part computed."""
+        with _enough_memory(self.split, len(rows)), ascending(self.precision, device_of(self.split.model)):
+            return examples.shard(self.split, rows, epoch=epoch, n_of_step=n_of_step)
 
     def of_shard(self, shard: Shard) -> float:
-        """Do the same for a shard that is at hand."""
+        """Do as `of_rows` for a shard that is at hand."""
         for weight in self.weights:
             weight.grad = None
-        with ascending(self.precision, shard.inputs.device):
-            loss = _weighted_mse(self.split.fitted(shard.inputs), shard)
-        part = loss if shard.share == 1 else loss * shard.share
-        part.backward()  # type: ignore[no-untyped-call]
-        return loss.item()
+        with _enough_memory(self.split, len(shard.inputs)), _reproducibly(shard.inputs.device):
+            with ascending(self.precision, shard.inputs.device):
+                loss = _weighted_mse(self.split.fitted(shard.inputs), shard)
+            part = loss if shard.share == 1 else loss * shard.share
+            part.backward()  # type: ignore[no-untyped-call]
+            return loss.item()
+
+
+@contextmanager
+def _enough_memory(split: SplitModel, n: int) -> Iterator[None]:
+    """Say in one line that there is too little memory for so many images."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, torch.OutOfMemoryError) or _NO_MEMORY in str(error)):
+            raise
+        raise ExecutionError(
+            f"refit: expected memory of {device_of(split.model)} for {n} images at once, found too little. Raise "
+            "fit.shards or lower fit.batch_size in the protocol, or free some memory, and run the same command again."
+        ) from error
+
+
+@contextmanager
+def _reproducibly(device: torch.device) -> Iterator[None]:
+    """Have a graphics card sum up in the same order every time; a processor does."""
+    if device.type != "cuda":
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
 
 
 class GradientSum:

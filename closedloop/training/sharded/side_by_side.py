@@ -4,69 +4,21 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from closedloop.attacks.engine.devices import own_device
 from closedloop.execution.crew import Crew, working_crew
 from closedloop.training.sharded.examples import Examples
+from closedloop.training.sharded.flat import FlatWeights
 from closedloop.training.sharded.gradients import GradientSum, ShardGradient, mean_loss, split_rows
 
 _EPOCH, _ROUND, _N_ROWS, _FIRST_ROW = 0, 1, 2, 3  # places in what a round is described by
-
-
-class FlatWeights:
-    """All weights of a model in one row of numbers, and likewise what comes of a shard.
-
-    That is its loss, for each weight whether it has a gradient, and the gradients.
-
-    Parameters
-    ----------
-    weights
-        In their order; float32.
-    """
-
-    def __init__(self, weights: Sequence[nn.Parameter]) -> None:
-        self.weights = weights
-        self.n_values = sum(weight.numel() for weight in weights)
-        self.n_of_result = 1 + len(weights) + self.n_values
-
-    @torch.no_grad()
-    def put(self, flat: Tensor) -> None:
-        """Write the weights to (n_values,)."""
-        for weight, own in zip(self.weights, self._parts(flat), strict=True):
-            own.copy_(weight)
-
-    @torch.no_grad()
-    def take(self, flat: Tensor) -> None:
-        """Set the weights."""
-        for weight, own in zip(self.weights, self._parts(flat), strict=True):
-            weight.copy_(own)
-
-    @torch.no_grad()
-    def put_result(self, result: Tensor, loss: float) -> None:
-        """Write a shard's loss and the weights' gradients to (n_of_result,)."""
-        has_one, flat = result[1 : 1 + len(self.weights)], result[1 + len(self.weights) :]
-        result[0] = loss
-        for place, (weight, own) in enumerate(zip(self.weights, self._parts(flat), strict=True)):
-            has_one[place] = weight.grad is not None
-            if weight.grad is not None:
-                own.copy_(weight.grad)
-
-    def read_result(self, result: Tensor) -> tuple[float, list[Tensor | None]]:
-        """Return a shard's loss and gradients."""
-        has_one, flat = result[1 : 1 + len(self.weights)], result[1 + len(self.weights) :]
-        parts = zip(has_one.tolist(), self._parts(flat), strict=True)
-        return result[0].item(), [own if has else None for has, own in parts]
-
-    def _parts(self, flat: Tensor) -> Iterator[Tensor]:
-        sizes = [weight.numel() for weight in self.weights]
-        for weight, part in zip(self.weights, flat.split(sizes), strict=True):
-            yield part.view(weight.shape)
 
 
 class SideBySide:
@@ -82,10 +34,14 @@ class SideBySide:
         Of a step.
     batch_size
         Images of a step at most.
+    device
+        Where helpers compute, as in `own_device`.
     """
 
-    def __init__(self, gradient: ShardGradient, examples: Examples, *, n_shards: int, batch_size: int) -> None:
-        self._gradient, self._examples, self._n_shards = gradient, examples, n_shards
+    def __init__(
+        self, gradient: ShardGradient, examples: Examples, *, n_shards: int, batch_size: int, device: str
+    ) -> None:
+        self._gradient, self._examples, self._n_shards, self._device = gradient, examples, n_shards, device
         self._flat = FlatWeights(gradient.weights)
         self._shared_weights = _shared(self._flat.n_values, torch.float32)
         self._results = _shared(n_shards * self._flat.n_of_result, torch.float32).view(n_shards, -1)
@@ -113,6 +69,7 @@ class SideBySide:
         """Compute a shard of the round, in whichever process, and leave its gradient in shared memory."""
         epoch, number, n_rows = self._round[:_FIRST_ROW].tolist()
         if os.getpid() != self._owner and number != self._taken:
+            self._gradient.split.model.to(own_device(self._device))
             self._flat.take(self._shared_weights)
             self._taken = number
         rows = self._round[_FIRST_ROW : _FIRST_ROW + n_rows].numpy()
@@ -123,19 +80,20 @@ class SideBySide:
 
 @contextmanager
 def working_side_by_side(
-    gradient: ShardGradient, examples: Examples, *, n_shards: int, batch_size: int, n_processes: int
+    gradient: ShardGradient, examples: Examples, *, n_shards: int, batch_size: int, n_processes: int, device: str
 ) -> Iterator[SideBySide]:
     """Fork helpers for the block.
 
     Parameters
     ----------
-    gradient, examples, n_shards, batch_size
+    gradient, examples, n_shards, batch_size, device
         Of `SideBySide`.
     n_processes
         This one among them; more than shards have nothing to do.
     """
-    step = SideBySide(gradient, examples, n_shards=n_shards, batch_size=batch_size)
-    with working_crew(step.work, n_processes=min(n_processes, n_shards)) as step.crew:
+    step = SideBySide(gradient, examples, n_shards=n_shards, batch_size=batch_size, device=device)
+    with working_crew(step.work, n_processes=min(n_processes, n_shards)) as crew:
+        step.crew = crew
         yield step
 
 
