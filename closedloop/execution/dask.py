@@ -8,19 +8,25 @@ it and end with it, and serves no pages.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import shlex
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from closedloop.errors import ExecutionError
 from closedloop.execution.local import WORKER_INDEX
+from closedloop.execution.stored.here import do_over_store
+from closedloop.execution.stored.packing import PieceOrder
+from closedloop.execution.stored.store import refuse_unusable
+from closedloop.execution.stored.there import PieceReport, do_order
 from closedloop.execution.workers import HERE, Piece, Workers, place_of
 from closedloop.plain_text.installing import install_command
 from closedloop.plain_text.yaml_text import read_yaml
@@ -50,7 +56,7 @@ def run_on_dask(pieces: Sequence[Piece], workers: Workers, on_done: Callable[[in
     Parameters
     ----------
     pieces
-        Independent pieces that can be pickled.
+        Independent pieces that can be pickled; `FilePiece`s where the workers have a store.
     workers
         Of kind "dask", "scheduler" or "slurm".
     on_done
@@ -63,16 +69,28 @@ def run_on_dask(pieces: Sequence[Piece], workers: Workers, on_done: Callable[[in
     ExecutionError
         Dask is missing, the cluster cannot be reached or was lost, or a piece ended its worker several times.
     """
+    if workers.store:
+        do_over_store(pieces, workers.store, partial(_distribute, workers), on_done)
+        return
+    n_done = itertools.count(1)
+
+    def tell(_place: int, _nothing: None) -> None:
+        if on_done is not None:
+            on_done(next(n_done))
+
+    _have_done(workers, (partial(_do, piece) for piece in pieces), tell)
+
+
+def _distribute(workers: Workers, orders: Iterable[PieceOrder], on_report: Callable[[int, PieceReport], None]) -> None:
+    _have_done(workers, (partial(_do_for_client, order) for order in orders), on_report)
+
+
+def _have_done(workers: Workers, calls: Iterable[Callable[[], Any]], on_result: Callable[[int, Any], None]) -> None:
+    """Have calls done, which are asked for one by one; tell the results as they come, each with its place."""
     distributed = _distributed(workers)
     with _quiet(), _client(distributed, workers) as client:
         try:
-            futures = client.map(_do, pieces, pure=False)
-            for n_done, future in enumerate(distributed.as_completed(futures, loop=client.loop), start=1):
-                if future.status not in {"finished", "error"}:  # after a loss, what was not done comes as cancelled
-                    raise _lost(workers)
-                future.result()
-                if on_done is not None:
-                    on_done(n_done)
+            _take_results(distributed, client, workers, calls, on_result)
         except distributed.scheduler.KilledWorker as error:
             raise ExecutionError(
                 f"{_named(workers)}: expected workers that finish, found over {_DEATHS_ALLOWED} killed at one piece. "
@@ -80,6 +98,38 @@ def run_on_dask(pieces: Sequence[Piece], workers: Workers, on_done: Callable[[in
             ) from error
         except (asyncio.CancelledError, distributed.CancelledError, distributed.comm.CommClosedError) as error:
             raise _lost(workers) from error
+        except ModuleNotFoundError as error:
+            if not (error.name or "").startswith("closedloop"):
+                raise
+            raise ExecutionError(
+                f"{_named(workers)}: expected closedloop where scheduler and workers run, found no "
+                f"{error.name}. Install the same version there."
+            ) from error
+
+
+def _take_results(
+    distributed: Any,
+    client: Any,
+    workers: Workers,
+    calls: Iterable[Callable[[], Any]],
+    on_result: Callable[[int, Any], None],
+) -> None:
+    places: dict[Any, int] = {}
+    done = distributed.as_completed(loop=client.loop)
+
+    def take(future: Any) -> None:
+        if future.status not in {"finished", "error"}:  # after a loss, what was not done comes as cancelled
+            raise _lost(workers)
+        on_result(places.pop(future), future.result())
+
+    for place, call in enumerate(calls):
+        future = client.submit(call, pure=False)
+        places[future] = place
+        done.add(future)
+        while done.has_ready():
+            take(next(done))
+    for future in done:
+        take(future)
 
 
 def refuse_unreachable(workers: Workers) -> None:
@@ -100,6 +150,8 @@ def refuse_unreachable(workers: Workers) -> None:
             socket.create_connection(place_of(workers), timeout=_CONNECT_S).close()
         except (OSError, UnicodeError) as error:  # of a name that no host can have
             raise _none_answers(workers) from error
+    if workers.store:
+        refuse_unusable(workers.store)
 
 
 def _none_answers(workers: Workers) -> ExecutionError:
@@ -117,10 +169,21 @@ def _lost(workers: Workers) -> ExecutionError:
 
 
 def _do(piece: Piece) -> None:
-    name = _distributed(HERE).get_worker().name
-    if isinstance(name, int):  # a worker that was started by hand has its address for a name, and its own devices
-        os.environ[WORKER_INDEX] = str(name)
+    _begin()
     piece()
+
+
+def _do_for_client(order: PieceOrder) -> PieceReport:
+    worker = _begin()
+    return do_order(order, Path(worker.local_directory, "closedloop"), place=f"worker {worker.name}")
+
+
+def _begin() -> Any:
+    """Return Dask's worker; what a machine has several of, its workers share out by their numbers."""
+    worker = _distributed(HERE).get_worker()
+    if isinstance(worker.name, int):  # one that was started by hand has its address for a name, and its own devices
+        os.environ[WORKER_INDEX] = str(worker.name)
+    return worker
 
 
 def _named(workers: Workers) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from closedloop.errors import OptionError
@@ -15,6 +15,8 @@ FORMS = "N or local:N (processes of this machine), dask:N, tcp://HOST:PORT (a Da
 
 _MOST_PROCESSES = 1024
 _ADDRESS = re.compile(r"(?:tcp|tls)://(?:\[(?P<ip6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^/\s:\[\]@]+)):(?P<port>[0-9]{1,5})")
+_STORE = re.compile(r"[a-z][a-z0-9+.-]*(?:::[a-z][a-z0-9+.-]*)*://\S*")
+_WITH_STORE = re.compile(rf"(?P<who>.+?),(?P<store>{_STORE.pattern})")
 _LAST_PORT = (1 << 16) - 1
 
 Piece = Callable[[], None]
@@ -33,11 +35,15 @@ class Workers:
         How many processes, for "local" and "dask"; else 0.
     address
         The scheduler's address, or the file that describes the jobs; else "".
+    store
+        Through which a cluster's workers get what they need and give what they make, as fsspec takes it; "": they see
+        the same files as this machine, under the same paths.
     """
 
     kind: Literal["local", "dask", "scheduler", "slurm"]
     n: int = 0
     address: str = ""
+    store: str = ""
 
 
 HERE = Workers("local", 1)
@@ -49,13 +55,17 @@ def parse_workers(text: str) -> Workers:
     Parameters
     ----------
     text
-        ``N``, ``local:N``, ``dask:N``, ``tcp://HOST:PORT`` (or ``tls://``), or ``slurm:FILE``.
+        ``N``, ``local:N``, ``dask:N``, ``tcp://HOST:PORT`` (or ``tls://``), or ``slurm:FILE``; behind a comma, where
+        `with_store` wrote it, the address of a store.
 
     Raises
     ------
     OptionError
         The text is none of these.
     """
+    if found := _WITH_STORE.fullmatch(text):
+        workers = parse_workers(found["who"])
+        return workers if workers.kind == "local" else replace(workers, store=found["store"])
     if found := re.fullmatch(r"(?:(local|dask):)?([0-9]+)", text):
         kind, n = found[1] or "local", int(found[2])
         if 1 <= n <= _MOST_PROCESSES:
@@ -65,6 +75,26 @@ def parse_workers(text: str) -> Workers:
     if text.startswith("slurm:") and len(text) > len("slurm:"):
         return Workers("slurm", address=text.removeprefix("slurm:"))
     raise OptionError(f"--workers {text}: expected {FORMS}, found none of them. Correct it.")
+
+
+def with_store(workers: str | None, store: str | None) -> str | None:
+    """Return what a user says of workers and of a store as one text that `parse_workers` understands.
+
+    Parameters
+    ----------
+    workers
+        Of ``--workers``; None: this machine.
+    store
+        Of ``--store``; a cluster's alone: processes of this machine see its files.
+
+    Raises
+    ------
+    OptionError
+        The store is no address.
+    """
+    if store is not None and not _STORE.fullmatch(store):
+        raise OptionError(f"--store {store}: expected an address like s3://bucket/prefix, found none. Correct it.")
+    return workers if workers is None or store is None else f"{workers},{store}"
 
 
 def place_of(workers: Workers) -> tuple[str, int]:

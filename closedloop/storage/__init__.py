@@ -13,6 +13,7 @@ the exceptions.
 
 from closedloop.storage.faults import is_failing_disk, reading, storage_errors
 from closedloop.storage.files import (
+    FilePart,
     append_to,
     atomic_file,
     atomic_stream,
@@ -42,6 +43,7 @@ from closedloop.storage.locks import folder_held_alone, held_alone, locked
 from closedloop.storage.places import resolved
 
 __all__ = [
+    "FilePart",
     "append_to",
     "atomic_file",
     "atomic_stream",

@@ -1,0 +1,176 @@
+"""The worker's side: a folder of its own that looks like the client's, the piece, its results into the store."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from closedloop.errors import ClosedLoopError
+from closedloop.execution.stored.cache import BlockCache
+from closedloop.execution.stored.contents import StoredFile, StoredPart
+from closedloop.execution.stored.environment import refuse_other_environment
+from closedloop.execution.stored.packing import PieceOrder, unpack
+from closedloop.execution.stored.results import seal, unseal
+from closedloop.execution.stored.store import ObjectStore
+from closedloop.storage import (
+    change_in_place,
+    open_new,
+    read_bytes,
+    remove_folder,
+    sha256_bytes,
+)
+
+
+@dataclass(frozen=True)
+class PieceReport:
+    """What a worker says of a piece.
+
+    Attributes
+    ----------
+    sha256
+        Of each result, by its name in the store.
+    missing
+        Blocks that are not in the store, or damaged there; where there are some, the piece was not begun.
+    """
+
+    sha256: Mapping[str, str]
+    missing: tuple[str, ...] = ()
+
+
+def do_order(order: PieceOrder, folder: Path, *, place: str) -> PieceReport:
+    """Do a piece for a client whose files are not here; what is in the store already is not done again.
+
+    Parameters
+    ----------
+    order
+        What to do.
+    folder
+        The worker's own, for blocks that are kept and for files of the piece while it is done.
+    place
+        What messages call this worker.
+
+    Returns
+    -------
+    PieceReport
+        The results are in the store, unless something is missing.
+
+    Raises
+    ------
+    ClosedLoopError
+        The piece raised one; its paths are the client's.
+    ExecutionError
+        The code or a library is another here, or the store does not answer.
+    """
+    refuse_other_environment(order.environment, place=place)
+    store = ObjectStore(order.store)
+    with _workplace(folder) as root:
+        desk = _Desk(order, store, BlockCache(folder / "blocks", store), root)
+        found = desk.fetch_results()
+        if len(found) == len(order.leaves):
+            return PieceReport(found)
+        if missing := desk.lay_out():
+            return PieceReport({}, missing)
+        with _paths_of_client(root):
+            desk.work()
+            return PieceReport(found | desk.leave_results(found))
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """Where a piece is done."""
+
+    order: PieceOrder
+    store: ObjectStore
+    cache: BlockCache
+    root: Path
+
+    def lead(self, path: str) -> Path:
+        """Return where a path of the client's leads here."""
+        return self.root / path.lstrip("/")
+
+    def fetch_results(self) -> dict[str, str]:
+        """Lay out what is finished; return the hashes by name."""
+        found = {}
+        for path, name in self.order.leaves:
+            content = unseal(self.store.get(f"{self.order.results}/{name}"))
+            if content is not None:
+                with open_new(self._placed(path)) as stream:
+                    stream.write(content)
+                found[name] = sha256_bytes(content)
+        return found
+
+    def lay_out(self) -> tuple[str, ...]:
+        """Have all blocks here and lay out the files; return the hashes of blocks that cannot be had."""
+        missing = dict.fromkeys(part.sha256 for part in self.order.parts if not self.cache.fetch(part))
+        if not missing:
+            for file in self.order.files:
+                self._lay(file)
+            for path, _ in self.order.leaves:
+                self._placed(path)
+        return tuple(missing)
+
+    def work(self) -> None:
+        """Do it."""
+        call = self.order.call if isinstance(self.order.call, bytes) else bytes(self._joined(self.order.call))
+        unpack(call, [self._joined(parts) for parts in self.order.arrays], lead=self.lead)()
+
+    def leave_results(self, found: Mapping[str, str]) -> dict[str, str]:
+        """Put what was made into the store; return the hashes by name."""
+        hashes = {}
+        for path, name in self.order.leaves:
+            if name in found:
+                continue
+            content, at = read_bytes(self.lead(path)), f"{self.order.results}/{name}"
+            self.store.put(at, seal(content))
+            if unseal(self.store.get(at)) is None:  # half of one was there, or damaged
+                self.store.replace(at, seal(content))
+            hashes[name] = sha256_bytes(content)
+        return hashes
+
+    def _placed(self, path: str) -> Path:
+        """Return where a path leads, its folder being there; nobody needs it after a loss of power."""
+        placed = self.lead(path)
+        placed.parent.mkdir(parents=True, exist_ok=True)
+        return placed
+
+    def _joined(self, parts: Iterable[StoredPart]) -> bytearray:
+        joined = bytearray()
+        for part in parts:
+            joined += self.cache.read(part)
+        return joined
+
+    def _lay(self, file: StoredFile) -> None:
+        """Write a file of the client's; bytes of it that nobody reads are holes."""
+        path = self._placed(file.path)
+        with open_new(path) as stream:
+            stream.truncate(file.n_bytes)
+        with change_in_place(path) as stream:
+            for part in file.parts:
+                stream.seek(part.offset)
+                stream.write(self.cache.read(part))
+        os.utime(path, ns=(file.time_ns, file.time_ns))
+
+
+@contextmanager
+def _workplace(folder: Path) -> Iterator[Path]:
+    """Give a folder that bears the same name for every piece of this thread, so that a model stays loaded."""
+    root = folder / f"piece-{os.getpid()}-{threading.get_ident()}"
+    remove_folder(root)
+    try:
+        yield root
+    finally:
+        remove_folder(root)
+
+
+@contextmanager
+def _paths_of_client(root: Path) -> Iterator[None]:
+    """Have messages name the client's files, not their copies here."""
+    try:
+        yield
+    except ClosedLoopError as error:
+        error.args = tuple(one.replace(str(root), "") if isinstance(one, str) else one for one in error.args)
+        raise
