@@ -33,6 +33,7 @@ from closedloop.plain_text.printed import printed
 from closedloop.studies.app import studies_app
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import end_at_once
+from closedloop.terminal.store_option import StoreOption, with_store
 
 if TYPE_CHECKING:
     from closedloop.study.loop import Outcome
@@ -130,6 +131,7 @@ def dry_run(
     base_model: BaseModelOption = None,
     skip_unreadable: SkipUnreadableOption = False,
     workers: WorkersOption = None,
+    store: StoreOption = None,
     chaos: Annotated[
         int | None, typer.Option(min=0, metavar="SEED", help="let things go wrong, drawn by this seed, and tell of all")
     ] = None,
@@ -138,6 +140,7 @@ def dry_run(
 
     Run the same command again to resume.
     """
+    workers = with_store(workers, store)
     require_extra("lab")
     from closedloop.commands.create import create, refuse_other_study  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
@@ -220,6 +223,7 @@ def init(
 def run(
     study: StudyFolder,
     workers: WorkersOption = None,
+    store: StoreOption = None,
     settle: Annotated[
         float,
         typer.Option(
@@ -246,6 +250,7 @@ def run(
     complete. Exit code 0: complete; 3: it waits for someone; 4: held by a gate; 1: an error; 2: the command line is not
     understood; 130: interrupted.
     """
+    workers = with_store(workers, store)
     require_extra("lab")
     if poll is not None and not wait:
         raise OptionError("--poll: expected --wait with it, found none. Nothing is looked for without it.")

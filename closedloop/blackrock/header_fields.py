@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.errors import RecordingError
-from closedloop.storage import is_failing_disk, reading
+from closedloop.storage import is_failing_disk, reading, refuse_missing_part
 
 
 def text(field: bytes) -> str:
@@ -100,7 +100,10 @@ def read_into(stream: BinaryIO, rows: NDArray[Any], byte: int, *, file: Path) ->
     ------
     RecordingError
         The file ends before the array is full.
+    PartMissingError
+        The file is here in part, and these bytes are not.
     """
+    refuse_missing_part(file, byte, byte + rows.nbytes)
     left = rows.view(np.uint8).reshape(-1).data if rows.size else memoryview(b"")
     while len(left):
         n_read = os.preadv(stream.fileno(), [left], byte)

@@ -23,7 +23,7 @@ from closedloop.detection.dropouts import (
     rows_in_passing,
 )
 from closedloop.detection.filter_design import NO_SECTIONS, Filters, design
-from closedloop.detection.filtering import Window, filter_window, search
+from closedloop.detection.filtering import BLOCK, Window, filter_window, search
 from closedloop.detection.loops.called import order_of_crossings
 from closedloop.detection.loops.tiles import LANES
 from closedloop.detection.noise import MAD_OF_NORMAL, bracket, exact_median, middle_in_bracket
@@ -55,6 +55,35 @@ def pieces_of(source: SampleSource, definition: Definition) -> tuple[DetectionPi
         for number, segment in enumerate(source.segments)
         for start in range(0, segment.n_samples, length)
     )
+
+
+def samples_read(
+    source: SampleSource, definition: Definition, pieces: Sequence[DetectionPiece]
+) -> tuple[DetectionPiece, ...]:
+    """Return what is read to compute pieces that follow one another, but where a dropout reaches further.
+
+    Parameters
+    ----------
+    source
+        The recording.
+    definition
+        What counts as a spike.
+    pieces
+        In order.
+
+    Returns
+    -------
+    tuple
+        One span a segment.
+    """
+    filters, length = design(definition, source.rate_hz), round(definition.threshold_s * source.rate_hz)
+    before = _depth(definition) * length + filters.lead + BLOCK
+    spans = dict[int, DetectionPiece]()
+    for piece in pieces:
+        start = spans[piece.segment].start if piece.segment in spans else max(piece.start - before, 0)
+        stop = min(piece.stop + filters.lookahead + BLOCK, source.segments[piece.segment].n_samples)
+        spans[piece.segment] = DetectionPiece(piece.segment, start, stop)
+    return tuple(spans.values())
 
 
 @dataclass(frozen=True)
@@ -169,12 +198,17 @@ def crossings(detector: Detector, pieces: Sequence[DetectionPiece]) -> Iterator[
 def _before(detector: Detector, piece: DetectionPiece) -> _Before:
     """Compute as many pieces before one as decide whether its first sample is a crossing."""
     before = _Before(None, np.ones(detector.source.n_channels, bool))
-    depth = 2 if detector.definition.noise_from == "before" else 1
-    for start in range(piece.start - depth * detector.piece_samples, piece.start, detector.piece_samples):
+    length = detector.piece_samples
+    for start in range(piece.start - _depth(detector.definition) * length, piece.start, length):
         if start >= 0:
-            earlier = DetectionPiece(piece.segment, start, start + detector.piece_samples)
+            earlier = DetectionPiece(piece.segment, start, start + length)
             before = _search_piece(detector, earlier, before)[1]
     return before
+
+
+def _depth(definition: Definition) -> int:
+    """Return how many pieces before one decide whether its first sample is a crossing."""
+    return 2 if definition.noise_from == "before" else 1
 
 
 def _search_piece(detector: Detector, piece: DetectionPiece, before: _Before) -> tuple[PieceCrossings, _Before]:

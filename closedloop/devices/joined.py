@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from closedloop.devices.port import RecordedSamples
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import Segment
+from closedloop.storage import FilePart
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class JoinedSamples:
         """Read samples of one segment, in bits. See `SampleSource.read`."""
         part, own = self._place(segment)
         return part.read(own, start, stop)
+
+    def file_parts(self, segment: int, start: int, stop: int) -> tuple[FilePart | Path, ...]:
+        """Return what of which files `read` reads. See `RecordedSamples.file_parts`."""
+        part, own = self._place(segment)
+        return part.file_parts(own, start, stop)
 
     def ticks(self, segment: int, sample: NDArray[np.int64]) -> NDArray[np.int64]:
         """Time samples of one segment by their index in it, any shape."""

@@ -19,6 +19,7 @@ from closedloop.recording.segments import Segment
 from closedloop.recording.source import SampleSource
 from closedloop.recording.spikes import Spikes
 from closedloop.recording.waveform_means import MeanWaveform
+from closedloop.storage import FilePart
 
 
 class RecordedSamples(SampleSource, Protocol):
@@ -34,6 +35,17 @@ class RecordedSamples(SampleSource, Protocol):
 
     def fingerprint(self) -> tuple[str, ...]:
         """Return what must be the same for the samples to be the same: the file as it is now, and its columns."""
+
+    def file_parts(self, segment: int, start: int, stop: int) -> tuple[FilePart | Path, ...]:
+        """Return what `read` reads for samples start to stop (exclusive) of one segment: parts, files or folders.
+
+        Parameters
+        ----------
+        segment
+            Which segment, from 0.
+        start, stop
+            Samples of it, from 0.
+        """
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from closedloop.errors import OptionError
 from closedloop.execution.local import WORKER_INDEX
+from closedloop.terminal.store_option import split_store
 
 FORMS = "N or local:N (processes of this machine), dask:N, tcp://HOST:PORT (a Dask scheduler) or slurm:FILE"
 
 _MOST_PROCESSES = 1024
 _ADDRESS = re.compile(r"(?:tcp|tls)://(?:\[(?P<ip6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^/\s:\[\]@]+)):(?P<port>[0-9]{1,5})")
-_STORE = re.compile(r"[a-z][a-z0-9+.-]*(?:::[a-z][a-z0-9+.-]*)*://\S*")
-_WITH_STORE = re.compile(rf"(?P<who>.+?),(?P<store>{_STORE.pattern})")
 _LAST_PORT = (1 << 16) - 1
 
 Piece = Callable[[], None]
@@ -45,6 +44,11 @@ class Workers:
     address: str = ""
     store: str = ""
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether they are no forks of this process."""
+        return self.kind != "local"
+
 
 HERE = Workers("local", 1)
 
@@ -56,45 +60,23 @@ def parse_workers(text: str) -> Workers:
     ----------
     text
         ``N``, ``local:N``, ``dask:N``, ``tcp://HOST:PORT`` (or ``tls://``), or ``slurm:FILE``; behind a comma, where
-        `with_store` wrote it, the address of a store.
+        `store_option.with_store` wrote it, the address of a store.
 
     Raises
     ------
     OptionError
         The text is none of these.
     """
-    if found := _WITH_STORE.fullmatch(text):
-        workers = parse_workers(found["who"])
-        return workers if workers.kind == "local" else replace(workers, store=found["store"])
+    text, store = split_store(text)
     if found := re.fullmatch(r"(?:(local|dask):)?([0-9]+)", text):
         kind, n = found[1] or "local", int(found[2])
         if 1 <= n <= _MOST_PROCESSES:
-            return Workers("dask" if kind == "dask" else "local", n)
+            return Workers("dask", n, store=store) if kind == "dask" else Workers("local", n)
     if (found := _ADDRESS.fullmatch(text)) and 1 <= int(found["port"]) <= _LAST_PORT:
-        return Workers("scheduler", address=text)
+        return Workers("scheduler", address=text, store=store)
     if text.startswith("slurm:") and len(text) > len("slurm:"):
-        return Workers("slurm", address=text.removeprefix("slurm:"))
+        return Workers("slurm", address=text.removeprefix("slurm:"), store=store)
     raise OptionError(f"--workers {text}: expected {FORMS}, found none of them. Correct it.")
-
-
-def with_store(workers: str | None, store: str | None) -> str | None:
-    """Return what a user says of workers and of a store as one text that `parse_workers` understands.
-
-    Parameters
-    ----------
-    workers
-        Of ``--workers``; None: this machine.
-    store
-        Of ``--store``; a cluster's alone: processes of this machine see its files.
-
-    Raises
-    ------
-    OptionError
-        The store is no address.
-    """
-    if store is not None and not _STORE.fullmatch(store):
-        raise OptionError(f"--store {store}: expected an address like s3://bucket/prefix, found none. Correct it.")
-    return workers if workers is None or store is None else f"{workers},{store}"
 
 
 def place_of(workers: Workers) -> tuple[str, int]:

@@ -58,6 +58,11 @@ class NeoSamples:
         """Return what must be the same for the samples to be the same: the files as they are now, and the columns."""
         return repr(self.stream), repr(self.columns), repr(self.pieces)
 
+    def file_parts(self, segment: int, start: int, stop: int) -> tuple[Path, ...]:  # noqa: ARG002 - neo reads as it does
+        """Return what neo may read for any samples: the folder of the recording, whole."""
+        path = self.stream.source.path
+        return (path if path.is_dir() else path.parent,)
+
     def read(self, segment: int, start: int, stop: int) -> NDArray[Any]:
         """Read samples of one segment, in bits. See `SampleSource.read`.
 

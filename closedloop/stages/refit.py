@@ -41,6 +41,7 @@ from closedloop.stages.from_protocol.recording import response_window_s
 from closedloop.stages.imported.responses import as_responses
 from closedloop.storage import make_folder
 from closedloop.training.closed_form import start_readout
+from closedloop.training.elsewhere import fit_elsewhere
 from closedloop.training.end_to_end import RefitReport, Responses, held_out_correlation
 from closedloop.training.members import MemberFit, refit_members
 
@@ -80,13 +81,18 @@ def run(context: StageContext) -> None:
     recipe = recipe_of(fit, n_images=max(len(train.images), 1), is_first=is_first)
     reports = list[RefitReport]()
     if is_fitted:
+        fits = [
+            MemberFit(member, context.seed(*names), context.scratch / f"{'-'.join(['training', *names])}.pt")
+            for member, names in zip(
+                (*members, *beside.values()), (*_names_of(len(members)), *_names_beside(beside)), strict=True
+            )
+        ]
+        if context.workers is not None and context.workers.is_cluster:
+            fits = fit_elsewhere(
+                fits, train, held_out, recipe=recipe, workers=context.workers, progress=context.progress
+            )
         reports = refit_members(
-            [
-                MemberFit(member, context.seed(*names), context.scratch / f"{'-'.join(['training', *names])}.pt")
-                for member, names in zip(
-                    (*members, *beside.values()), (*_names_of(len(members)), *_names_beside(beside)), strict=True
-                )
-            ],
+            fits,
             train,
             held_out,
             recipe=recipe,

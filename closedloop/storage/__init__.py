@@ -5,6 +5,7 @@
 - `folders`: Making, publishing and removing folders, with durable names.
 - `arrays`: numpy's files.
 - `locks`: A lock that is held for an instant.
+- `parts`: Files of which some bytes alone are here.
 - `places`: Where a path leads, and where a result may be put.
 
 Nothing else in the house opens a file to write, renames or removes one; tests/architecture/test_storage_alone.py names
@@ -13,7 +14,6 @@ the exceptions.
 
 from closedloop.storage.faults import is_failing_disk, reading, storage_errors
 from closedloop.storage.files import (
-    FilePart,
     append_to,
     atomic_file,
     atomic_stream,
@@ -40,10 +40,12 @@ from closedloop.storage.folders import (
     sync_tree,
 )
 from closedloop.storage.locks import folder_held_alone, held_alone, locked
+from closedloop.storage.parts import FilePart, PartMissingError, partly_here, refuse_missing_part
 from closedloop.storage.places import resolved
 
 __all__ = [
     "FilePart",
+    "PartMissingError",
     "append_to",
     "atomic_file",
     "atomic_stream",
@@ -58,9 +60,11 @@ __all__ = [
     "make_folder",
     "open_new",
     "open_to_read",
+    "partly_here",
     "publish_folder",
     "read_bytes",
     "reading",
+    "refuse_missing_part",
     "remove_file",
     "remove_folder",
     "remove_note",

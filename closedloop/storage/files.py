@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -16,15 +15,6 @@ from closedloop.storage.faults import reading, storage_errors
 from closedloop.storage.folders import make_folder, sync_file, sync_folder
 
 _READ_BLOCK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class FilePart:
-    """Some bytes of a file: from the first, up to and without the end."""
-
-    path: Path
-    first_byte: int
-    end_byte: int
 
 
 def read_bytes(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -155,6 +156,11 @@ class DecodedModel:
     def travels(self) -> bool:
         """As the model beneath."""
         return self.of.travels
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """What the model beneath does."""
+        return self.of.reads
 
     def load(self, device: torch.device) -> nn.Module:
         """Return the model on a device; `ModelSource.load` has what is raised."""

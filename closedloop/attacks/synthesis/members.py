@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -35,6 +36,11 @@ class MembersSideBySide:
     def travels(self) -> bool:
         """As the ensemble."""
         return self.of.travels
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """What the ensemble does."""
+        return self.of.reads
 
     def load(self, device: torch.device) -> nn.Module:
         """Return the members on a device.
@@ -80,6 +86,11 @@ class ModelsSideBySide:
     def travels(self) -> bool:
         """Where both do."""
         return self.first.travels and self.second.travels
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """What both do."""
+        return self.first.reads + self.second.reads
 
     def load(self, device: torch.device) -> nn.Module:
         """Return both on a device.

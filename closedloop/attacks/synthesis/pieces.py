@@ -97,9 +97,14 @@ def named_shard(
     return AttackShard(items, folder / f"{name}.npz")
 
 
+def unfinished(shards: Sequence[AttackShard]) -> tuple[AttackShard, ...]:
+    """Return the shards whose files are not there."""
+    return tuple(shard for shard in shards if not shard.path.exists())
+
+
 def do_piece(piece: AttackPiece) -> None:
     """Make the shards of a piece that are not there yet."""
-    missing = [shard for shard in piece.shards if not shard.path.exists()]
+    missing = unfinished(piece.shards)
     if not missing:
         return
     device = own_device(piece.device)

@@ -14,6 +14,7 @@ from torch import nn
 from closedloop.errors import CheckpointError
 from closedloop.models.checkpoints import load_site_model, open_base_model, specs_of
 from closedloop.models.ensemble import Disagreement, SiteEnsemble
+from closedloop.models.networks.code import code_near
 from closedloop.models.shipped import shipped_names, shipped_weights
 from closedloop.models.site_model import UnitModel, freeze_for_attack
 from closedloop.models.weight_files import read_metadata
@@ -33,6 +34,11 @@ class ModelSource(Protocol):
     @property
     def travels(self) -> bool:
         """Whether a process that was not forked from this one can load it."""
+        ...
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Files that it takes to load the model, besides those whose paths the source holds."""
         ...
 
     def load(self, device: torch.device) -> nn.Module:
@@ -68,6 +74,11 @@ class InMemory:
         """It does not: processes elsewhere load a file."""
         return False
 
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """It is loaded."""
+        return ()
+
     def load(self, device: torch.device) -> nn.Module:
         """Return the model, or its copy on another device."""
         first = next(iter([*self.model.parameters(), *self.model.buffers()]), None)
@@ -92,6 +103,11 @@ class SiteModelFile:
     def travels(self) -> bool:
         """It does, as a path."""
         return True
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Its network's code, where that is kept beside."""
+        return code_near(self.path)
 
     def load(self, device: torch.device = PROCESSOR) -> nn.Module:
         """Read the file.
@@ -133,6 +149,11 @@ class DisagreementFile:
         """It does, as a path."""
         return True
 
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Its network's code, where that is kept beside."""
+        return code_near(self.path)
+
     def load(self, device: torch.device = PROCESSOR) -> nn.Module:
         """Read the file.
 
@@ -172,6 +193,11 @@ class MemberFile:
     def travels(self) -> bool:
         """It does, as a path."""
         return True
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Its network's code, where that is kept beside."""
+        return code_near(self.path)
 
     def load(self, device: torch.device = PROCESSOR) -> nn.Module:
         """Read the file.
@@ -213,6 +239,11 @@ class UnitsFile:
     def travels(self) -> bool:
         """It does, as a path."""
         return True
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """Nothing else: the architecture is one of this package."""
+        return ()
 
     def load(self, device: torch.device = PROCESSOR) -> nn.Module:
         """Read the file.

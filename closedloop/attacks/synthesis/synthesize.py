@@ -7,6 +7,7 @@ shards that one worker puts through one queue. Nothing here holds more than one 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -20,7 +21,7 @@ from closedloop.attacks.engine.devices import on_cuda
 from closedloop.attacks.lattice import LatticeSettings, pixel_type
 from closedloop.attacks.problem import Method
 from closedloop.attacks.synthesis.items import IMAGES, NUMBERS, AttackItem, SynthesisResult, check_items
-from closedloop.attacks.synthesis.pieces import AttackPiece, AttackShard, do_piece, named_shard
+from closedloop.attacks.synthesis.pieces import AttackPiece, AttackShard, do_piece, named_shard, unfinished
 from closedloop.attacks.synthesis.shards import read_shard
 from closedloop.attacks.synthesis.sources import ModelSource
 from closedloop.confined.npy import map_npy
@@ -28,6 +29,7 @@ from closedloop.errors import ExecutionError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.shards import made_once, shard_name
+from closedloop.execution.stored.piece import FilePiece
 from closedloop.execution.workers import HERE, Workers
 from closedloop.storage import resolved, sha256_bytes
 from closedloop.storage.arrays import save_rows
@@ -72,7 +74,8 @@ def synthesize(
     method
         How to search; frozen dataclasses of plain values, so that their representation names them.
     shard_folder
-        Where finished shards are kept; made if missing. Dask's workers must see it under the same path.
+        Where finished shards are kept; made if missing. Without a store a cluster's workers must see it under the
+        same path.
     lattice
         How float optima are put on the lattice, and on which; 255 levels by default.
     directions
@@ -166,13 +169,21 @@ def _groups(shards: Sequence[AttackShard], device: str) -> Iterator[tuple[Attack
 def _run_pieces(
     pieces: Sequence[AttackPiece], workers: Workers, progress: ProgressCallback | None, *, n_items: int
 ) -> None:
-    sizes = [sum(len(shard.items) for shard in piece.shards) for piece in pieces]
+    left = [replace(piece, shards=missing) for piece in pieces if (missing := unfinished(piece.shards))]
+    sizes = [sum(len(shard.items) for shard in piece.shards) for piece in left]
 
     def report(n_done: int) -> None:
         if progress is not None:
-            progress(min(n_done * max(sizes), n_items), n_items)
+            progress(min(n_items - sum(sizes) + n_done * max(sizes, default=0), n_items), n_items)
 
-    run_pieces([partial(do_piece, piece) for piece in pieces], workers, report)
+    if sum(sizes) < n_items:
+        report(0)
+    run_pieces([_filed(piece, workers) for piece in left], workers, report)
+
+
+def _filed(piece: AttackPiece, workers: Workers) -> FilePiece:
+    reads = piece.source.reads if workers.store else ()
+    return FilePiece(partial(do_piece, piece), leaves=tuple(shard.path for shard in piece.shards), reads=reads)
 
 
 def _collect(shards: Sequence[AttackShard], folder: Path) -> SynthesisResult:
@@ -197,7 +208,7 @@ def _save(images: NDArray[Any], path: Path) -> None:
 
 
 def _check_travels(source: ModelSource, workers: Workers) -> None:
-    if workers.kind != "local" and not source.travels:
+    if workers.is_cluster and not source.travels:
         raise ExecutionError(
             f"--workers {workers.kind}: expected a model in a file, found one in memory. Use workers of this machine "
             "(--workers N), or save the model first."

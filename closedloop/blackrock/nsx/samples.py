@@ -23,7 +23,7 @@ from closedloop.blackrock.nsx.runs import ticks_in_blocks
 from closedloop.errors import RecordingError
 from closedloop.recording.segments import BRIDGE_MS, Segment
 from closedloop.recording.source import regular_ticks
-from closedloop.storage import is_failing_disk, reading, resolved
+from closedloop.storage import FilePart, is_failing_disk, reading, resolved
 
 _BUFFER_BYTES = 1 << 19  # stays in the processor's cache while columns are picked out of it
 _BYTES_A_SINGLE_READ = 8192  # in the time of one read of 8 bytes, a long read gets about as far (measured)
@@ -105,6 +105,25 @@ class NsxSamples:
                 line = self._line(stream, run, end - first)
                 samples[max(first, start) - start : min(end, stop) - start] = line[max(start - first, 0) : stop - first]
         return samples
+
+    def file_parts(self, segment: int, start: int, stop: int) -> tuple[FilePart, ...]:
+        """Return what of the file `read` reads for samples start to stop of one segment.
+
+        Parameters
+        ----------
+        segment
+            Which segment, from 0.
+        start, stop
+            Samples of it, from 0.
+        """
+        runs, row_bytes, found = self.header.runs, self._row.itemsize, list[int]()
+        for run, first, end in runs.recorded(segment, start, stop):
+            place = first - int(runs.first_sample[run])
+            found += [self._byte(run, place), self._byte(run, place + end - first)]
+        for run, _, _ in runs.holes(segment, start, stop):
+            last = int(runs.raw.n_samples[run]) - 1
+            found += [self._byte(run, last), self._byte(run + 1, 0) + row_bytes]
+        return (FilePart(self.file, min(found), max(found)),) if found else ()
 
     def bridged(self, segment: int, start: int, stop: int) -> NDArray[np.int64]:
         """Return samples that were not recorded. See `SampleSource.bridged`."""

@@ -10,6 +10,7 @@ import typer
 from closedloop.attacks.epsilons import MOST_STEPS
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 attack_app = typer.Typer(rich_markup_mode=None)
 
@@ -77,6 +78,7 @@ def attack(
             metavar="WORKERS", help="N or local:N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE"
         ),
     ] = "1",
+    store: StoreOption = None,
 ) -> None:
     """Attack a model's outputs on your own images, without a study.
 
@@ -85,6 +87,7 @@ def attack(
     For a system that the model only predicts (an animal, another network), --shift 0.094 --blur 0.025 moved a simulated
     cortex by a third to a half more; the model's own response then moves less.
     """
+    workers = with_store(workers, store)
     from closedloop.artifacts.documents import validate  # noqa: PLC0415
     from closedloop.artifacts.protocol.attack import Gradient  # noqa: PLC0415
     from closedloop.attacks.epsilons import parse_epsilons  # noqa: PLC0415

@@ -10,6 +10,7 @@ import typer
 from closedloop.commands.extras import require_extra
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 base_model_app = typer.Typer(help="Train, import or check base models.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -70,11 +71,13 @@ def base_model_train_family(
             help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
 ) -> None:
     """Train base models that differ in the size of their training's attacks alone (Figure 6).
 
     For `closedloop studies screening --networks FOLDER`. Run the same command again to resume.
     """
+    workers = with_store(workers, store)
     require_extra("lab")
     from closedloop.commands.base_models.asked import RecipeOptions, check_family  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415

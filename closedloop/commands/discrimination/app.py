@@ -11,6 +11,7 @@ from closedloop.commands.extras import require_extra
 from closedloop.errors import visible
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 discrimination_app = typer.Typer(
     help="Ask people whether they see the perturbations (appendix 6.2).", no_args_is_help=True, rich_markup_mode=None
@@ -75,12 +76,14 @@ def prepare(
         str | None,
         typer.Option(metavar="WORKERS", help="who attacks images, as `closedloop run` takes it"),
     ] = None,
+    store: StoreOption = None,
 ) -> None:
     """Make an experiment's folder: images, orders, and the page that shows them.
 
     The page runs from the folder as it is, or is served by `closedloop discrimination serve`; `rig discriminate` shows
     the same sessions in a PsychoPy window. Run the same command again to resume.
     """
+    workers = with_store(workers, store)
     require_extra("lab")
     from closedloop.commands.discrimination.prepare import (  # noqa: PLC0415
         PrepareRequest,

@@ -25,6 +25,7 @@ from closedloop.errors import OptionError
 from closedloop.plain_text.printed import printed
 from closedloop.recording.segments import BRIDGE_MS
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 recording_app = typer.Typer(
     help="Inspect recordings: Blackrock's files, and other makers' by neo.", no_args_is_help=True, rich_markup_mode=None
@@ -109,6 +110,7 @@ def recording_detect(
             metavar="WORKERS", help="N or local:N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE"
         ),
     ] = "1",
+    store: StoreOption = None,
     chunk: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="seconds read at a time; the result is the same for all")
     ] = None,
@@ -117,6 +119,7 @@ def recording_detect(
     json: JsonOption = False,
 ) -> None:
     """Find threshold crossings in raw voltage by a named definition. Run the same command again to resume."""
+    workers = with_store(workers, store)
     from closedloop.commands.recording_files.detection_wanted import (  # noqa: PLC0415
         WantedSpikes,
         parse_definition,

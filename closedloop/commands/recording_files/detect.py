@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.recording.segments import names_for_machines
 from closedloop.simulation.processor import SIMULATED_APPLICATION
-from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
+from closedloop.stages.ingest.shards import CrossingsShard, as_piece, read_shard, shards_of
 from closedloop.storage import remove_folder
 
 _MOST_NAMED = 12
@@ -108,7 +107,7 @@ def detect_to_file(
         recording.samples, wanted.definition, folder=folder, chunk_samples=chunk_samples, pieces=recording.pieces
     )
     progress(sum(shard.path.exists() for shard in shards), len(shards))
-    run_pieces([partial(leave_shard, shard) for shard in shards], who, lambda n_done: progress(n_done, len(shards)))
+    run_pieces([as_piece(shard) for shard in shards], who, lambda n_done: progress(n_done, len(shards)))
     written = _merge(shards, recording, wanted, out)
     remove_folder(folder)
     return written

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from closedloop.commands.extras import require_extra
+from closedloop.terminal.store_option import StoreOption, with_store
 
 rehearse_app = typer.Typer(rich_markup_mode=None)
 
@@ -43,6 +44,7 @@ def rehearse(
         str | None,
         typer.Option(metavar="WORKERS", help="where attacks are computed, as for `closedloop run`"),
     ] = None,
+    store: StoreOption = None,
     json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Run a real study's day around a simulated animal, on a copy that is marked as simulated.
@@ -51,6 +53,7 @@ def rehearse(
     report. In the end it says what was tried, what was not, what is wrong, and how long a whole day takes. Run the same
     command again to resume. Exit code 1 when something is wrong.
     """
+    workers = with_store(workers, store)
     require_extra("lab")
     from closedloop.commands.rehearse.run import WantedRehearsal, rehearse_study  # noqa: PLC0415
     from closedloop.study.rehearsal.cut import Cuts  # noqa: PLC0415

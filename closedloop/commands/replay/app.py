@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.commands.extras import require_extra
+from closedloop.terminal.store_option import StoreOption, with_store
 
 replay_app = typer.Typer(rich_markup_mode=None)
 
@@ -59,6 +60,7 @@ def replay(
             "cores]",
         ),
     ] = None,
+    store: StoreOption = None,
     json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Make past days again from what was recorded and sealed, and tell every number that differs from the study's.
@@ -67,6 +69,7 @@ def replay(
     --detection the days are evaluated otherwise, and the numbers stand beside the published ones. Exit code 0: nothing
     differs; 5: something does; 1: an error; 130: interrupted, to be resumed by the same command.
     """
+    workers = with_store(workers, store)
     require_extra("lab")
     from closedloop.commands.replay.command import replay as replay_on_a_terminal  # noqa: PLC0415
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from closedloop.commands.extras import require_extra
+from closedloop.terminal.store_option import StoreOption, with_store
 
 serve_app = typer.Typer(rich_markup_mode=None)
 
@@ -39,6 +40,7 @@ def serve(
         str | None,
         typer.Option(metavar="WORKERS", help="where attacks are computed, as `closedloop run` takes it"),
     ] = None,
+    store: StoreOption = None,
     settle: Annotated[
         float | None,
         typer.Option(
@@ -55,6 +57,7 @@ def serve(
 
     Runs until it is asked to end; started again, it goes on. A loop that crashes is started again.
     """
+    workers = with_store(workers, store)
     require_extra("service")
     require_extra("lab")
     from closedloop.commands.serve import command  # noqa: PLC0415

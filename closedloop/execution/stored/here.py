@@ -7,6 +7,7 @@ is always safe: at the end all goes that this work needed or made.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,12 +15,12 @@ from typing import Any, Protocol
 from closedloop.errors import ExecutionError
 from closedloop.execution.stored.contents import BLOCKS, StoredPart
 from closedloop.execution.stored.environment import environment, environment_name
-from closedloop.execution.stored.packing import Client, PieceOrder, pack
+from closedloop.execution.stored.packing import Client, PieceOrder, absolute_path, pack
 from closedloop.execution.stored.piece import FilePiece
 from closedloop.execution.stored.results import unseal
 from closedloop.execution.stored.store import ObjectStore
 from closedloop.execution.stored.there import PieceReport
-from closedloop.storage import sha256_bytes, write_bytes
+from closedloop.storage import FilePart, sha256_bytes, write_bytes
 
 _ROUNDS = 4  # a block or a result that is damaged so often is no accident
 _RESULTS = "results"
@@ -79,6 +80,10 @@ def _filed(piece: Callable[[], None]) -> FilePiece:
     return piece
 
 
+def _whole(read: Path | FilePart, path: str) -> Path | FilePart:
+    return read.path if isinstance(read, FilePart) and absolute_path(read.path) == path else read
+
+
 class _Work:
     """The pieces of one call, and what of theirs is in the store."""
 
@@ -115,6 +120,9 @@ class _Work:
         for digest in report.missing:
             self._store.replace(f"{BLOCKS}/{digest}", self._read(digest))
         piece = undone[place]
+        if report.whole:
+            undone[place] = replace(piece, reads=tuple(_whole(one, report.whole) for one in piece.reads))
+            return
         names = {piece.name_in_store(leaf): leaf for leaf in piece.leaves}
         if not report.missing and all(self._fetch(leaf, name, report.sha256[name]) for name, leaf in names.items()):
             del undone[place]

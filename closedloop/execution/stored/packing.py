@@ -102,7 +102,7 @@ def pack(piece: FilePiece, client: Client) -> PieceOrder:
         call if len(call) <= _MOST_BYTES_WITHIN else client.contents.of_bytes(call),
         tuple(arrays),
         tuple(_files(piece, packer.paths, client.contents)),
-        tuple((_absolute(leaf), piece.name_in_store(leaf)) for leaf in piece.leaves),
+        tuple((absolute_path(leaf), piece.name_in_store(leaf)) for leaf in piece.leaves),
     )
 
 
@@ -133,7 +133,7 @@ class _Packer(pickle.Pickler):
         """Name a path; all else is packed as usual."""
         if not isinstance(thing, PurePath):
             return None
-        path = _absolute(thing)
+        path = absolute_path(thing)
         self.paths[path] = None
         return path
 
@@ -148,7 +148,8 @@ class _Unpacker(pickle.Unpickler):
         return self.lead(path)
 
 
-def _absolute(path: PurePath) -> str:
+def absolute_path(path: PurePath) -> str:
+    """Return what a path is called in an order."""
     return os.path.normpath(Path.cwd() / path)
 
 
@@ -158,13 +159,13 @@ def _files(piece: FilePiece, paths: Iterable[str], contents: Contents) -> Iterat
     whole = dict.fromkeys(path for path in paths if Path(path).is_file())
     for one in piece.reads:
         if isinstance(one, FilePart):
-            in_part.setdefault(_absolute(one.path), []).append(one)
+            in_part.setdefault(absolute_path(one.path), []).append(one)
         elif one.is_dir():
-            whole |= dict.fromkeys(_absolute(path) for path in sorted(one.rglob("*")) if path.is_file())
+            whole |= dict.fromkeys(absolute_path(path) for path in sorted(one.rglob("*")) if path.is_file())
         elif one.is_file():
-            whole[_absolute(one)] = None
-    read = {_absolute(one) for one in piece.reads if not isinstance(one, FilePart)}
-    made = {_absolute(leaf) for leaf in piece.leaves} - read
+            whole[absolute_path(one)] = None
+    read = {absolute_path(one) for one in piece.reads if not isinstance(one, FilePart)}
+    made = {absolute_path(leaf) for leaf in piece.leaves} - read
     for path in whole:
         if path not in in_part and path not in made:
             yield contents.of_file(Path(path))

@@ -17,8 +17,11 @@ from closedloop.execution.stored.packing import PieceOrder, unpack
 from closedloop.execution.stored.results import seal, unseal
 from closedloop.execution.stored.store import ObjectStore
 from closedloop.storage import (
+    FilePart,
+    PartMissingError,
     change_in_place,
     open_new,
+    partly_here,
     read_bytes,
     remove_folder,
     sha256_bytes,
@@ -35,10 +38,13 @@ class PieceReport:
         Of each result, by its name in the store.
     missing
         Blocks that are not in the store, or damaged there; where there are some, the piece was not begun.
+    whole
+        File of the client's of which the piece wanted more than it had said; where there is one, it was not done.
     """
 
     sha256: Mapping[str, str]
     missing: tuple[str, ...] = ()
+    whole: str = ""
 
 
 def do_order(order: PieceOrder, folder: Path, *, place: str) -> PieceReport:
@@ -74,9 +80,12 @@ def do_order(order: PieceOrder, folder: Path, *, place: str) -> PieceReport:
             return PieceReport(found)
         if missing := desk.lay_out():
             return PieceReport({}, missing)
-        with _paths_of_client(root):
-            desk.work()
-            return PieceReport(found | desk.leave_results(found))
+        try:
+            with _paths_of_client(root), partly_here(desk.files_in_part()):
+                desk.work()
+        except PartMissingError as error:
+            return PieceReport({}, whole=f"/{error.path.relative_to(root)}")
+        return PieceReport(found | desk.leave_results(found))
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,15 @@ class _Desk:
             for path, _ in self.order.leaves:
                 self._placed(path)
         return tuple(missing)
+
+    def files_in_part(self) -> dict[Path, tuple[FilePart, ...]]:
+        """Return the files of which not all was sent, and what was."""
+        return {
+            path: tuple(FilePart(path, part.offset, part.offset + part.n_bytes) for part in file.parts)
+            for file in self.order.files
+            if sum(part.n_bytes for part in file.parts) < file.n_bytes
+            for path in [self.lead(file.path)]
+        }
 
     def work(self) -> None:
         """Do it."""

@@ -136,6 +136,20 @@ def kept_code(factory: str, *, sha256: str, near: Path) -> NetworkCode:
     return unchanged(code_as_it_is(_file_of_module(place_of(factory))), sha256)
 
 
+def code_near(near: Path) -> tuple[Path, ...]:
+    """Return all code that a study keeps, of which `kept_code` takes what a file of weights needs.
+
+    Parameters
+    ----------
+    near
+        Where the file of weights is.
+    """
+    folders = (folder for folder in _inputs_above(near) if folder.is_dir())
+    return tuple(
+        file for folder in folders for suffix in (FILE_SUFFIX, EXPORTED) for file in sorted(folder.glob(f"*{suffix}"))
+    )
+
+
 def unchanged(code: NetworkCode, sha256: str) -> NetworkCode:
     """Return code that is what it was.
 

@@ -170,7 +170,7 @@ def largest_change(
         method=Method(search),
         lattice=LatticeSettings(steps=0),  # more would be a third of the time for 1 % of the change at epsilon 1
         batch_size=work.batch_size,
-        workers=work.workers if work.workers and source.travels else own_workers(),
+        workers=work.workers or own_workers(),
         shard_folder=work.scratch / name,
         progress=work.progress,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from closedloop.detection.definitions import Definition
@@ -17,7 +16,7 @@ from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import Workers
 from closedloop.recording.segments import Segment
 from closedloop.recording.spikes import Spikes
-from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
+from closedloop.stages.ingest.shards import CrossingsShard, as_piece, read_shard, shards_of
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,12 @@ class DetectedFile:
 
 
 def detect_on(
-    devices: Sequence[Device], definition: Definition, *, folder: Path, progress: ProgressCallback
+    devices: Sequence[Device],
+    definition: Definition,
+    *,
+    folder: Path,
+    workers: Workers | None,
+    progress: ProgressCallback,
 ) -> dict[int, tuple[DetectedFile, ...]]:
     """Find the threshold crossings on every electrode with raw voltage.
 
@@ -73,6 +77,8 @@ def detect_on(
         Of a threshold crossing.
     folder
         For the shards. A restart finds there those that are finished.
+    workers
+        Who detects; None: this machine's processors.
     progress
         Called with (done, total) shards.
 
@@ -88,8 +94,8 @@ def detect_on(
     shards = [shard for files in found.values() for file in files for shard in file.shards]
     if shards:
         run_pieces(
-            [partial(leave_shard, shard) for shard in shards],
-            Workers("local", usable_processors()),
+            [as_piece(shard) for shard in shards],
+            workers or Workers("local", usable_processors()),
             lambda n_done: progress(n_done, len(shards)),
         )
     return found

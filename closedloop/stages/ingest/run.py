@@ -90,7 +90,13 @@ def run(context: StageContext) -> None:
     maps = read_array_maps(folder, arrays=arrays, numbered=number_on_day_0(first))
 
     definition = with_settings(definition_by_name(wanted.detection), notch=wanted.notch)
-    detected = detect_on(devices, definition, folder=context.scratch / "detection", progress=context.progress)
+    detected = detect_on(
+        devices,
+        definition,
+        folder=context.scratch / "detection",
+        workers=context.workers,
+        progress=context.progress,
+    )
     recording = day_recording(folder, devices, detected, spikes_from=wanted.spikes_from, detection=definition.name)
     alignments = _align(journal, recording)
     window_ms = (wanted.window_start_ms, wanted.window_stop_ms)

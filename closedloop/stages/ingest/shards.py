@@ -13,12 +13,20 @@ import numpy as np
 
 from closedloop import __version__
 from closedloop.confined.npy import read_npy
-from closedloop.detection.crossings import DetectionPiece, PieceCrossings, crossings, detector_of, pieces_of
+from closedloop.detection.crossings import (
+    DetectionPiece,
+    PieceCrossings,
+    crossings,
+    detector_of,
+    pieces_of,
+    samples_read,
+)
 from closedloop.detection.definitions import Definition
 from closedloop.detection.dropouts import Dropout
 from closedloop.devices.port import RecordedSamples
 from closedloop.errors import DocumentError
 from closedloop.execution.shards import made_once, shard_name
+from closedloop.execution.stored.piece import FilePiece
 from closedloop.storage import open_new, open_to_read
 from closedloop.storage.arrays import write_array
 
@@ -90,6 +98,25 @@ def _make(shard: CrossingsShard, path: Path) -> None:
     with open_new(path) as stream:
         for found in crossings(detector, pieces):
             _write(stream, found)
+
+
+def as_piece(shard: CrossingsShard) -> FilePiece:
+    """Return the detection of a shard as a piece of work for any workers.
+
+    Those that have a store are sent the part of the recording that it takes.
+
+    Parameters
+    ----------
+    shard
+        Of `shards_of`.
+    """
+    pieces = pieces_of(shard.samples, shard.definition)[shard.first : shard.last]
+    reads = (
+        part
+        for span in samples_read(shard.samples, shard.definition, pieces)
+        for part in shard.samples.file_parts(span.segment, span.start, span.stop)
+    )
+    return FilePiece(partial(leave_shard, shard), leaves=(shard.path,), reads=tuple(reads))
 
 
 def read_shard(shard: CrossingsShard) -> Iterator[PieceCrossings]:

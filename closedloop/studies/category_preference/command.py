@@ -9,6 +9,7 @@ import typer
 
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -32,12 +33,14 @@ def category_preference(
             "[default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
 ) -> None:
     """Find the categories each site prefers, and the epsilon that makes other images as strong (Figure 2).
 
     The default makes a simulated study of three days first, which takes some minutes on two cores. Run the same command
     again to resume.
     """
+    workers = with_store(workers, store)
     from closedloop.studies.places import alone_in, check_places, study_command  # noqa: PLC0415
 
     check_places(out, workers=workers, study=study)

@@ -9,6 +9,7 @@ import typer
 
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -39,12 +40,14 @@ def coverage(
             help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
 ) -> None:
     """Measure how often the day's intervals cover what is true, and how often its tests ring, on simulated subjects.
 
     The default takes some minutes on two cores. Run the same command again to resume; more experiments may be asked for
     then.
     """
+    workers = with_store(workers, store)
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.coverage.options import CoverageOptions, check_options, coverage_command  # noqa: PLC0415
     from closedloop.studies.places import alone_in  # noqa: PLC0415

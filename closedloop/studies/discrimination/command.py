@@ -9,6 +9,7 @@ import typer
 
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -73,12 +74,14 @@ def discrimination(
             help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
 ) -> None:
     """Find how well people tell perturbed images from clean ones (appendix 6.2).
 
     Of an experiment that people answered (`closedloop discrimination`), or of simulated observers. Run the same command
     again to resume.
     """
+    workers = with_store(workers, store)
     from closedloop.attacks.epsilons import parse_epsilons  # noqa: PLC0415
     from closedloop.errors import OptionError  # noqa: PLC0415
     from closedloop.execution.progress import bar  # noqa: PLC0415

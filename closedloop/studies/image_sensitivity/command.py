@@ -9,6 +9,7 @@ import typer
 
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -42,12 +43,14 @@ def image_sensitivity(
             help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
 ) -> None:
     """Measure how far single images let single sites be moved, and whether that grows with epsilon (Figure 3).
 
     Of a study's images that were shown many times, or of its attacked images as they are. Run the same command again to
     resume.
     """
+    workers = with_store(workers, store)
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.image_sensitivity.asked import ImageSensitivityOptions  # noqa: PLC0415
     from closedloop.studies.places import alone_in, check_places  # noqa: PLC0415

@@ -9,6 +9,7 @@ import typer
 
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -36,12 +37,14 @@ def population(
             help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
 ) -> None:
     """Decode the category of images from all sites, under attacks on single sites and on all of them.
 
     Without --study a small simulated study is made first, in the folder of results; it takes most of the time. Run the
     same command again to resume.
     """
+    workers = with_store(workers, store)
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.made_study import make_study  # noqa: PLC0415
     from closedloop.studies.places import alone_in, check_places  # noqa: PLC0415

@@ -9,6 +9,7 @@ import typer
 
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -45,12 +46,14 @@ def purification(
             help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
 ) -> None:
     """Defend classifiers by purification (CARSO), and attack them without and with knowledge of the defence.
 
     Trains four defences, attacks each, and sets what is found beside the published table. Run the same command again
     to resume.
     """
+    workers = with_store(workers, store)
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.places import alone_in  # noqa: PLC0415
     from closedloop.studies.purification.asked import PurificationOptions, check_options  # noqa: PLC0415

@@ -9,6 +9,7 @@ import typer
 
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -45,11 +46,13 @@ def recipe(
             help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
 ) -> None:
     """Compare recipes of the loop: what is shown, how it is fitted, which gradient is followed.
 
     In memory, around simulated subjects, on counts alone. Run the same command again to resume.
     """
+    workers = with_store(workers, store)
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.places import alone_in  # noqa: PLC0415
     from closedloop.studies.recipe.asked import check_options  # noqa: PLC0415

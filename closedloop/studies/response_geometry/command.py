@@ -9,6 +9,7 @@ import typer
 
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -61,6 +62,7 @@ def response_geometry(
             help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, or the name of one device")] = "auto",
 ) -> None:
     """Measure how surfaces of equal response bend, of networks, fitted sites and, on planes of images, recorded sites.
@@ -68,6 +70,7 @@ def response_geometry(
     The default takes some minutes on two cores, most of them for a simulated study. Run the same command again to
     resume.
     """
+    workers = with_store(workers, store)
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.places import alone_in  # noqa: PLC0415
     from closedloop.studies.response_geometry.asked import GeometryOptions, check_options  # noqa: PLC0415

@@ -9,6 +9,7 @@ import typer
 
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -81,12 +82,14 @@ def screening(
             help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, or the name of one device")] = "auto",
 ) -> None:
     """Find which layer of which network is most like IT, by three criteria (appendix 6.1, Figure 6).
 
     The default takes minutes on two cores. Run the same command again to resume.
     """
+    workers = with_store(workers, store)
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.places import alone_in  # noqa: PLC0415
     from closedloop.studies.screening.asked import ScreeningOptions, check_options  # noqa: PLC0415

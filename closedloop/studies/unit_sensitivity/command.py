@@ -10,6 +10,7 @@ import typer
 from closedloop.attacks.epsilons import MOST_STEPS
 from closedloop.plain_text.printed import printed
 from closedloop.terminal.options import seed_option
+from closedloop.terminal.store_option import StoreOption, with_store
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -67,12 +68,14 @@ def unit_sensitivity(
             help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
     device: Annotated[str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, or the name of one device")] = "auto",
 ) -> None:
     """Measure how far single units of networks can be moved (section 3.2, Figure 1A).
 
     The default takes a few minutes on two cores. Run the same command again to resume.
     """
+    workers = with_store(workers, store)
     from closedloop.execution.progress import bar  # noqa: PLC0415
     from closedloop.studies.places import alone_in  # noqa: PLC0415
     from closedloop.studies.unit_sensitivity.asked import UnitSensitivityOptions, check_options  # noqa: PLC0415

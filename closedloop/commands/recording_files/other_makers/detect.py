@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 from closedloop import __version__
@@ -23,7 +22,7 @@ from closedloop.execution.found import find_workers
 from closedloop.execution.progress import bar
 from closedloop.execution.run import run_pieces
 from closedloop.recording.spikes import Spikes
-from closedloop.stages.ingest.shards import CrossingsShard, leave_shard, read_shard, shards_of
+from closedloop.stages.ingest.shards import CrossingsShard, as_piece, read_shard, shards_of
 from closedloop.storage import remove_folder
 
 
@@ -65,7 +64,7 @@ def detect_other(
         found.append((voltage, shards_of(voltage.samples, chosen, folder=folder, chunk_samples=chunk)))
     shards = [shard for _, own in found for shard in own]
     with bar("detect") as progress:
-        run_pieces([partial(leave_shard, shard) for shard in shards], who, lambda n_done: progress(n_done, len(shards)))
+        run_pieces([as_piece(shard) for shard in shards], who, lambda n_done: progress(n_done, len(shards)))
     n_found = 0
     with array_writer(out, SPIKES, simulated=False, attributes=_attributes(path, device, chosen)) as append:
         for spikes in _spikes(found, chosen):

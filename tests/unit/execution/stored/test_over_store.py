@@ -24,7 +24,7 @@ from closedloop.execution.stored.packing import PieceOrder
 from closedloop.execution.stored.piece import FilePiece
 from closedloop.execution.stored.store import ObjectStore, refuse_unusable
 from closedloop.execution.stored.there import do_order
-from closedloop.storage import FilePart
+from closedloop.storage import FilePart, refuse_missing_part
 
 
 def add_up(into: Path, file: Path, weights: NDArray[np.float64], log: Path) -> None:
@@ -363,3 +363,25 @@ def test_of_two_that_put_the_same_name_one_does(url: str) -> None:
     assert store.names("results") == {"a"}
     store.remove(["results/a", "results/never there"])
     assert store.get("results/a") is None
+
+
+def test_a_piece_that_reads_further_than_it_said_is_sent_the_whole_file(
+    client: Path, workers: Workers, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "BLOCK_BYTES", 1000)
+    file, into = client / "in" / "recording.ns6", client / "out" / "5ee2.bin"
+    file.write_bytes(np.random.default_rng(1).bytes(10_500))
+    work = partial(show_part, into, file, first_byte=3500, n_bytes=1600)
+    do_over_store(
+        [FilePiece(work, leaves=(into,), reads=(FilePart(file, 2500, 4001), FilePart(file, 4001, 4800)))],
+        url,
+        workers,
+        None,
+    )
+    assert into.read_bytes() == file.read_bytes()[3500:5100]
+    assert [len(order.files[0].parts) for order in workers.orders] == [3, 11]
+
+
+def show_part(into: Path, file: Path, *, first_byte: int, n_bytes: int) -> None:
+    refuse_missing_part(file, first_byte, first_byte + n_bytes)
+    into.write_bytes(file.read_bytes()[first_byte : first_byte + n_bytes])
