@@ -18,6 +18,7 @@ from closedloop.defenses.classifier import Classifier, untrained_classifier
 from closedloop.defenses.fitting import ClassifierRecipe, LabelledExamples, PurifierRecipe, fit_classifier, fit_purifier
 from closedloop.defenses.port import Defense
 from closedloop.execution.shards import made_once, shard_name
+from closedloop.execution.stored.piece import FilePiece
 from closedloop.storage import remove_file
 from closedloop.training.resumable import tensors_as_arrays
 
@@ -129,6 +130,26 @@ def leave_epochs(network: Trained, *, until: int) -> None:
         arrays = dict(zip(module.state_dict(), tensors_as_arrays(module), strict=True))
         made_once(network.path, partial(write_shard, arrays))
         remove_file(state_of(network.path))
+
+
+def epochs_piece(network: Trained, *, until: int) -> FilePiece:
+    """Return the training of a network to the end of an epoch as a piece of work; it leaves its state or its file.
+
+    Parameters
+    ----------
+    network
+        Which.
+    until
+        Epochs that are done at the end.
+    """
+    state = state_of(network.path)
+    beneath = () if isinstance(network, TrainedClassifier) else (network.of.path,)
+    return FilePiece(
+        partial(leave_epochs, network, until=until),
+        leaves=(network.path if until >= network.epochs else state,),
+        reads=(*([] if network.path.exists() else [state]), *beneath),
+        identity=f"epoch {until}",
+    )
 
 
 def rounds(networks: Iterable[Trained]) -> list[list[tuple[Trained, int]]]:

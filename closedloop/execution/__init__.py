@@ -4,4 +4,5 @@
   it done.
 - `shards`: A piece's result is a file that exists whole or not at all; one that exists is not made again.
 - `local`, `dask`: The two ways of having it done elsewhere; dask has no other home.
+- `stored`: For workers that see none of this machine's files: what they need and leave goes through a store.
 """

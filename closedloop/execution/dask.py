@@ -23,17 +23,16 @@ from typing import Any
 
 from closedloop.errors import ExecutionError
 from closedloop.execution.local import WORKER_INDEX
+from closedloop.execution.slurm_file import read_slurm_file
 from closedloop.execution.stored.here import do_over_store
 from closedloop.execution.stored.packing import PieceOrder
 from closedloop.execution.stored.store import refuse_unusable
 from closedloop.execution.stored.there import PieceReport, do_order
 from closedloop.execution.workers import HERE, Piece, Workers, place_of
 from closedloop.plain_text.installing import install_command
-from closedloop.plain_text.yaml_text import read_yaml
 
 _DEATHS_ALLOWED = 3  # of workers at the same piece: then it is the piece (Dask's `allowed-failures`)
 _CONNECT_S = 10.0
-_JOBS = "jobs"
 # There is no switch for Dask's HTTP server: it gets a port of this machine's own, and nothing to serve. An address of
 # None would be port 8787 on all addresses, which one cluster of a machine can have.
 _NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
@@ -382,23 +381,3 @@ def _certificates_in(shared: Path, workers: Workers) -> Iterator[Any]:
                 f"Name shared_temp_directory in {workers.address}."
             ) from error
         yield security
-
-
-def read_slurm_file(file: Path) -> tuple[int, dict[str, Any]]:
-    """Read how many jobs and what each is like.
-
-    Raises
-    ------
-    ExecutionError
-        The file is missing or malformed.
-    """
-    found = read_yaml(
-        file,
-        missing="expected a YAML file with `jobs: N` and Slurm's options, found none. Correct the path.",
-        error=ExecutionError,
-        remedy="Give `jobs: N` and Slurm's options.",
-    )
-    n_jobs = found.pop(_JOBS, None)
-    if not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs < 1:
-        raise ExecutionError(f"{file}: expected `jobs: N` with N of at least 1, found {n_jobs}. Correct it.")
-    return n_jobs, found

@@ -59,7 +59,7 @@ class NeoSamples:
         return repr(self.stream), repr(self.columns), repr(self.pieces)
 
     def file_parts(self, segment: int, start: int, stop: int) -> tuple[Path, ...]:  # noqa: ARG002 - neo reads as it does
-        """Return what neo may read for any samples: the folder of the recording, whole."""
+        """Return the folder of the recording, whole: neo reads what it reads. See `RecordedSamples.file_parts`."""
         path = self.stream.source.path
         return (path if path.is_dir() else path.parent,)
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from closedloop import __version__
 from closedloop.execution.progress import ProgressCallback
@@ -57,7 +60,7 @@ def fit_elsewhere(
     StorageError
         The disk is full.
     """
-    arrays = [train.images, train.responses, train.weights]
+    arrays: list[NDArray[Any]] = [train.images, train.responses, train.weights]
     fits = list[MemberFit]()
     pieces = list[FilePiece]()
     for member in members:

@@ -11,17 +11,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from closedloop import __version__
 from closedloop.errors import CheckpointError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
+from closedloop.execution.shards import shard_name
+from closedloop.execution.stored.piece import FilePiece
 from closedloop.execution.workers import HERE, Workers
 from closedloop.models.weight_files import read_metadata
+from closedloop.stimuli.in_memory import InMemoryPool
 from closedloop.stimuli.port import ImagePool
 from closedloop.storage import remove_file
 from closedloop.training.adversarial import TrainingRecipe, described, train_classifier, train_epochs
 
 PAPER_EPSILONS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0)  # the horizontal axis of Figure 6
 
+_FORMAT = "family training 1"
 _EVALUATION_COST = 1  # of the accuracies, in passes through an epoch's images
 
 
@@ -115,15 +120,48 @@ def train_family(
     for epoch in range(max((member.recipe.epochs for member in left), default=0)):
         own = [member for member in left if epoch < member.recipe.epochs]
         costs = [member.epoch_cost for member in own]
-        pieces = [partial(_train_until, member, pool, epoch + 1) for member in own]
+        pieces = [_epoch_piece(member, pool, epoch + 1) for member in own]
         run_pieces(pieces, workers, _reporter(progress, done=done, costs=costs, total=total))
         done += sum(costs)
     costs = [_EVALUATION_COST] * len(left)
     run_pieces(
-        [partial(_finish, member, pool) for member in left],
+        [_last_piece(member, pool) for member in left],
         workers,
         _reporter(progress, done=done, costs=costs, total=total),
     )
+    for member in left:
+        remove_file(member.checkpoint)  # where the last piece was done elsewhere
+
+
+def _epoch_piece(member: FamilyMember, pool: ImagePool, n_epochs: int) -> FilePiece:
+    return FilePiece(
+        partial(_train_until, member, pool, n_epochs),
+        leaves=(member.checkpoint,),
+        reads=(member.checkpoint, *_files_of(pool)),
+        identity=f"epoch {n_epochs} {_name(member, pool)}",
+    )
+
+
+def _last_piece(member: FamilyMember, pool: ImagePool) -> FilePiece:
+    return FilePiece(
+        partial(_finish, member, pool),
+        leaves=(member.out,),
+        reads=(member.checkpoint, *_files_of(pool)),
+        identity=_name(member, pool),
+    )
+
+
+def _name(member: FamilyMember, pool: ImagePool) -> str:
+    """Return a name for a training, by all that decides its weights."""
+    files = [path for folder in _files_of(pool) for path in sorted(folder.rglob("*"))]
+    states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return shard_name(_FORMAT, __version__, repr(member.recipe), repr(pool.description()), repr(states))
+
+
+def _files_of(pool: ImagePool) -> tuple[Path, ...]:
+    """Return where the images of a folder are."""
+    folder = pool.description().get("folder")
+    return () if folder is None or isinstance(pool, InMemoryPool) else (Path(str(folder)),)
 
 
 def is_trained(member: FamilyMember, pool: ImagePool) -> bool:

@@ -32,7 +32,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "neo_files": {*GROUND, "confined", "recording"},
     "eyelink": {*GROUND, "confined"},
     "alignment": {"errors", "eyelink", "recording"},
-    "devices": {"blackrock", "detection", "errors", "execution", "neo_files", "recording"},
+    "devices": {"blackrock", "detection", "errors", "execution", "neo_files", "recording", "storage"},
     "models": {*GROUND, "confined", "plain_text", "stimuli"},
     "attacks": {*GROUND, "confined", "execution", "models"},
     "access": {"alignment", "analysis", "artifacts", "errors", "eyelink", "models", "plain_text", "recording"},
@@ -131,6 +131,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "distributed": ("closedloop.execution.dask",),
     "eyelinkio": ("closedloop.eyelink",),
     "fastapi": ("closedloop.service.web",),
+    "fsspec": ("closedloop.execution.stored.store",),
     "h5py": ("closedloop.artifacts",),
     "jinja2": ("closedloop.report", "closedloop.service.web"),
     "labjack": ("rig.ports.digital_line",),
@@ -197,7 +198,10 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.ports.system_clock",
         "rig.ports.trackers",
     ),
-    "pickle": ("closedloop.models.torch_files",),
+    "pickle": (
+        "closedloop.execution.stored.packing",  # a piece of work for a worker, whose hash comes through the scheduler
+        "closedloop.models.torch_files",
+    ),
     "socket": (  # between two processes of ours; whether a scheduler is there; the name of this machine
         "closedloop.confined",
         "closedloop.execution.dask",

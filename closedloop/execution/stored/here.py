@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from closedloop.errors import ExecutionError
 from closedloop.execution.stored.contents import BLOCKS, StoredPart
 from closedloop.execution.stored.environment import environment, environment_name
-from closedloop.execution.stored.packing import Client, PieceOrder, absolute_path, pack
+from closedloop.execution.stored.packing import StoreClient, PieceOrder, absolute_path, pack
 from closedloop.execution.stored.piece import FilePiece
 from closedloop.execution.stored.results import unseal
 from closedloop.execution.stored.store import ObjectStore
@@ -57,8 +57,8 @@ def do_over_store(
         The store does not answer, or what is put there comes back damaged again and again.
     """
     found = environment()
-    client = Client(url, found, f"{_RESULTS}/{environment_name(found)}")
-    work = _Work(client, ObjectStore(url), on_done)
+    client = StoreClient(url, found, f"{_RESULTS}/{environment_name(found)}")
+    work = _StoreWork(client, ObjectStore(url), on_done)
     left = work.without_finished([_filed(piece) for piece in pieces])
     for _ in range(_ROUNDS):
         if not left:
@@ -84,10 +84,10 @@ def _whole(read: Path | FilePart, path: str) -> Path | FilePart:
     return read.path if isinstance(read, FilePart) and absolute_path(read.path) == path else read
 
 
-class _Work:
+class _StoreWork:
     """The pieces of one call, and what of theirs is in the store."""
 
-    def __init__(self, client: Client, store: ObjectStore, on_done: Callable[[int], None] | None) -> None:
+    def __init__(self, client: StoreClient, store: ObjectStore, on_done: Callable[[int], None] | None) -> None:
         self._client, self._store, self._on_done = client, store, on_done
         self._sent: set[str] | None = None
         self._used = set[str]()

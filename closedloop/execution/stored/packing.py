@@ -19,6 +19,7 @@ from closedloop.execution.stored.piece import FilePiece
 from closedloop.storage import FilePart
 
 _MOST_BYTES_WITHIN = 1 << 16  # an array or a call of more is a block of the store
+_PATH, _TEXT = "path", "text"
 _PROTOCOL = 5  # arrays beside the rest
 
 Arrays = tuple[tuple[StoredPart, ...], ...]
@@ -64,7 +65,7 @@ class PieceOrder:
 
 
 @dataclass(frozen=True)
-class Client:
+class StoreClient:
     """Who has a piece done: its store, its environment, the folder of its results in the store, and its contents."""
 
     store: str
@@ -73,7 +74,7 @@ class Client:
     contents: Contents = field(default_factory=Contents)
 
 
-def pack(piece: FilePiece, client: Client) -> PieceOrder:
+def pack(piece: FilePiece, client: StoreClient) -> PieceOrder:
     """Return a piece as an order; its contents are hashed, not sent.
 
     Parameters
@@ -93,6 +94,7 @@ def pack(piece: FilePiece, client: Client) -> PieceOrder:
         return False
 
     packer = _Packer(stream, protocol=_PROTOCOL, buffer_callback=keep)
+    packer.texts = {str(one): absolute_path(one) for one in piece.reads if not isinstance(one, FilePart)}
     packer.dump(piece.work)
     call = stream.getvalue()
     return PieceOrder(
@@ -128,14 +130,17 @@ class _Packer(pickle.Pickler):
     def __init__(self, stream: io.BytesIO, **options: Any) -> None:
         super().__init__(stream, **options)
         self.paths: dict[str, None] = {}
+        self.texts: Mapping[str, str] = {}
 
-    def persistent_id(self, thing: object) -> str | None:
-        """Name a path; all else is packed as usual."""
+    def persistent_id(self, thing: object) -> tuple[str, str] | None:
+        """Name a path, or a text that is one; all else is packed as usual."""
+        if type(thing) is str and thing in self.texts:
+            return _TEXT, self.texts[thing]
         if not isinstance(thing, PurePath):
             return None
         path = absolute_path(thing)
         self.paths[path] = None
-        return path
+        return _PATH, path
 
 
 class _Unpacker(pickle.Unpickler):
@@ -143,9 +148,10 @@ class _Unpacker(pickle.Unpickler):
 
     lead: Callable[[str], Path]
 
-    def persistent_load(self, path: str) -> Path:
+    def persistent_load(self, name: tuple[str, str]) -> Path | str:
         """Return where a path leads here."""
-        return self.lead(path)
+        kind, path = name
+        return str(self.lead(path)) if kind == _TEXT else self.lead(path)
 
 
 def absolute_path(path: PurePath) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from closedloop.storage import FilePart
 
@@ -25,7 +27,7 @@ class FilePiece:
         (`shards.shard_name`), or else `identity` is.
     reads
         What it reads besides the files that are arguments: files, folders with all that is in them, or parts of large
-        files, of which nothing else is sent.
+        files, of which nothing else is sent. A text in the arguments that is such a path is led like one.
     identity
         Set before the names in the store where files of other content bear the same ones.
 
@@ -34,6 +36,7 @@ class FilePiece:
     >>> import tempfile
     >>> from functools import partial
     >>> from pathlib import Path
+    from typing import Protocol, TypeVar
     >>> from closedloop.execution.stored.piece import FilePiece
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "4b8f.txt"
@@ -54,3 +57,29 @@ class FilePiece:
     def name_in_store(self, leaf: Path) -> str:
         """Return what a file that it leaves is called in a store."""
         return f"{self.identity}-{leaf.name}" if self.identity else leaf.name
+
+
+class OneFileShard(Protocol):
+    """A shard that knows its file."""
+
+    @property
+    def path(self) -> Path:
+        """Named by all that decides what is in it."""
+
+
+Shard = TypeVar("Shard", bound=OneFileShard)
+
+
+def shard_piece(leave: Callable[[Shard], None], shard: Shard, *reads: Path) -> FilePiece:
+    """Return the making of a shard as a piece of work.
+
+    Parameters
+    ----------
+    leave
+        Makes the shard's file, unless it is there.
+    shard
+        Its argument.
+    *reads
+        Files besides those that the shard holds: see `FilePiece`.
+    """
+    return FilePiece(partial(leave, shard), leaves=(shard.path,), reads=reads)

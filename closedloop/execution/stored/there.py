@@ -74,22 +74,22 @@ def do_order(order: PieceOrder, folder: Path, *, place: str) -> PieceReport:
     refuse_other_environment(order.environment, place=place)
     store = ObjectStore(order.store)
     with _workplace(folder) as root:
-        desk = _Desk(order, store, BlockCache(folder / "blocks", store), root)
-        found = desk.fetch_results()
+        own = _Workplace(order, store, BlockCache(folder / "blocks", store), root)
+        found = own.fetch_results()
         if len(found) == len(order.leaves):
             return PieceReport(found)
-        if missing := desk.lay_out():
+        if missing := own.lay_out():
             return PieceReport({}, missing)
         try:
-            with _paths_of_client(root), partly_here(desk.files_in_part()):
-                desk.work()
+            with _paths_of_client(root), partly_here(own.files_in_part()):
+                own.work()
         except PartMissingError as error:
             return PieceReport({}, whole=f"/{error.path.relative_to(root)}")
-        return PieceReport(found | desk.leave_results(found))
+        return PieceReport(found | own.leave_results(found))
 
 
 @dataclass(frozen=True)
-class _Desk:
+class _Workplace:
     """Where a piece is done."""
 
     order: PieceOrder

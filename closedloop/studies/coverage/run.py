@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 
 from closedloop import __version__
 from closedloop.artifacts.tables import Columns
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
+from closedloop.execution.stored.piece import shard_piece
 from closedloop.execution.workers import Workers
 from closedloop.storage import resolved
 from closedloop.studies.coverage.documents import COVERAGE_ALARMS, COVERAGE_INTERVALS, CoverageSettings
@@ -53,7 +53,7 @@ def run_coverage(
         progress(len(shards) - len(left) + n_done, len(shards))
 
     report(0)
-    run_pieces([partial(leave_shard, shard) for shard in left], workers, report)
+    run_pieces([shard_piece(leave_shard, shard) for shard in left], workers, report)
     judged, rang = read_shards(shards)
     _settings(study).write(files.settings)
     intervals, alarms = intervals_table(judged), alarms_table(rang)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from closedloop.attacks.synthesis.shards import read_shard, write_shard
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.shards import made_once, shard_name
+from closedloop.execution.stored.piece import shard_piece
 from closedloop.execution.workers import Workers
 from closedloop.storage import resolved
 from closedloop.studies.discrimination.documents import INTERVAL_CHECKS
@@ -113,7 +113,7 @@ def check_intervals(design: CheckedDesign, folder: Path, *, workers: Workers, pr
     left = [shard for shard in every if not shard.path.exists()]
     progress(len(every) - len(left), len(every))
     run_pieces(
-        [partial(leave_checks, shard) for shard in left],
+        [shard_piece(leave_checks, shard) for shard in left],
         workers,
         lambda n_done: progress(len(every) - len(left) + n_done, len(every)),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from closedloop.artifacts.tables import Columns, as_arrays
 from closedloop.errors import StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
+from closedloop.execution.stored.piece import shard_piece
 from closedloop.execution.workers import Workers
 from closedloop.storage import resolved
 from closedloop.studies.files import remove_both, write_both
@@ -108,7 +108,7 @@ def _shams(
         progress(len(shards) - len(left) + n_done, len(shards))
 
     report(0)
-    run_pieces([partial(leave_shard, shard) for shard in left], workers, report)
+    run_pieces([shard_piece(leave_shard, shard) for shard in left], workers, report)
     alarms, n = read_alarms(shards)
     rows = [
         {

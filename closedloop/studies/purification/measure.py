@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from closedloop import __version__
 from closedloop.defenses.labelled import LabelledImages
-from closedloop.defenses.trained import leave_epochs, rounds
+from closedloop.defenses.trained import epochs_piece, rounds
 from closedloop.execution.phases import WorkPhase, run_phases
 from closedloop.execution.progress import ProgressCallback
+from closedloop.execution.stored.piece import shard_piece
 from closedloop.execution.workers import Workers
 from closedloop.storage import resolved
 from closedloop.studies.files import write_both
@@ -80,7 +80,7 @@ def _trainings(networks: Networks) -> list[WorkPhase]:
     """Return the rounds of all trainings; an epoch costs in proportion to its images' passes."""
     phases, before = [], dict.fromkeys(networks.all, 0)
     for planned in rounds(networks.all):
-        pieces = tuple(partial(leave_epochs, network, until=until) for network, until in planned)
+        pieces = tuple(epochs_piece(network, until=until) for network, until in planned)
         costs = tuple((until - before[network]) * network.epoch_cost for network, until in planned)
         before |= dict(planned)
         n = len(networks.plain.examples.classes)
@@ -94,7 +94,7 @@ def _attacks(shards: Sequence[DefenseShard]) -> WorkPhase:
         for one in shards
     )
     left = [one for one in shards if not one.path.exists()]
-    return WorkPhase(tuple(partial(leave_attacks, one) for one in left), costs)
+    return WorkPhase(tuple(shard_piece(leave_attacks, one, *one.networks) for one in left), costs)
 
 
 def _document(data: LabelledImages, settings: PurificationSettings, *, has_sites: bool) -> PurificationStudy:

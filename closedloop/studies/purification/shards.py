@@ -72,6 +72,11 @@ class DefenseShard:
         return self.folder / f"{shard_name(_FORMAT, __version__, *networks, *which)}.npz"
 
     @property
+    def networks(self) -> tuple[Path, ...]:
+        """The files of its networks, which are there before it."""
+        return (self.classifier.path, *([self.purifier.path] if self.purifier else []))
+
+    @property
     def attacks(self) -> tuple[str, ...]:
         """Names of the attacks, in the order of the file."""
         return tuple(ATTACKS) if self.radius else (CLEAN,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +10,9 @@ from closedloop import __version__
 from closedloop.artifacts.tables import Columns
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
+from closedloop.execution.stored.piece import FilePiece, shard_piece
 from closedloop.execution.workers import HERE, Workers
+from closedloop.models.shipped import weights_file
 from closedloop.storage import resolved
 from closedloop.studies.files import write_both
 from closedloop.studies.recipe.documents import RECIPE_DAYS, RecipeStudy
@@ -73,8 +75,8 @@ def compare_recipes(
         for recipe in comparison.recipes
         for subject in subjects
     ]
-    run_pieces([partial(leave_truth, shard) for shard in truths.values() if not shard.path.exists()], workers)
-    _run_loops(loops, workers, progress)
+    run_pieces([shard_piece(leave_truth, shard) for shard in truths.values() if not shard.path.exists()], workers)
+    _run_loops(loops, truths, workers, progress)
     found = {
         (loop.recipe.name, loop.subject.name, day): (
             read_judged(loop, day - 1),
@@ -97,7 +99,12 @@ def compare_recipes(
     return table
 
 
-def _run_loops(loops: list[LoopShard], workers: Workers, progress: ProgressCallback | None) -> None:
+def _run_loops(
+    loops: list[LoopShard],
+    truths: Mapping[tuple[str, int], TruthShard],
+    workers: Workers,
+    progress: ProgressCallback | None,
+) -> None:
     """Do every loop a day at a time, so that progress is told and a kill costs a day."""
     total = sum(passes(loop.recipe, day=day) for loop in loops for day in range(loop.n_days))
     left = sum(passes(loop.recipe, day=day) for loop in loops for day in loop.missing)
@@ -107,8 +114,18 @@ def _run_loops(loops: list[LoopShard], workers: Workers, progress: ProgressCallb
         costs = [passes(loop.recipe, day=day) for loop in pieces]
         report = _reporter(progress, done=done, costs=costs, total=total)
         report(0)
-        run_pieces([partial(leave_days, loop, until=day + 1) for loop in pieces], workers, report)
+        run_pieces([_day_of(loop, day, truths) for loop in pieces], workers, report)
         done += sum(costs)
+
+
+def _day_of(loop: LoopShard, day: int, truths: Mapping[tuple[str, int], TruthShard]) -> FilePiece:
+    """Return a day of a loop, which goes on from the files of those before, as a piece of work."""
+    before = [loop.path(one) for one in range(day)]
+    weights = [weights_file(member.weights) for member in loop.recipe.members]
+    truth = [one.path for (name, _), one in truths.items() if name == loop.subject.name]
+    return FilePiece(
+        partial(leave_days, loop, until=day + 1), leaves=(loop.path(day),), reads=(*before, *truth, *weights)
+    )
 
 
 def _reporter(progress: ProgressCallback | None, *, done: int, costs: list[int], total: int) -> Callable[[int], None]:

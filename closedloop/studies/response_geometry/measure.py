@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,7 +13,8 @@ from closedloop.artifacts.tables import Columns
 from closedloop.errors import StudyError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
-from closedloop.execution.workers import Piece, Workers
+from closedloop.execution.stored.piece import FilePiece, shard_piece
+from closedloop.execution.workers import Workers
 from closedloop.storage import resolved
 from closedloop.studies.files import remove_both, write_both
 from closedloop.studies.networks import parse_networks
@@ -121,8 +121,8 @@ def measure_geometry(
     folder = resolved(files.shards)
     shards = [geometry_shards(one, settings, folder, device=device) for one in subjects]
     tried = coverage_shards(options.n_simulated_sites, folder, seed=options.seed)
-    pieces = [(one, partial(leave_shard, one)) for group in shards for one in group]
-    _work([*pieces, *((one, partial(leave_planes, one)) for one in tried)], workers, progress)
+    pieces = [(one, shard_piece(leave_shard, one)) for group in shards for one in group]
+    _work([*pieces, *((one, shard_piece(leave_planes, one)) for one in tried)], workers, progress)
     found = [read_geometry(group) for group in shards]
     both = list(zip(subjects, found, strict=True))
     pairs, curvatures, attacks = (
@@ -144,7 +144,7 @@ def measure_geometry(
     return measured
 
 
-def _work(pieces: list[tuple[Any, Piece]], workers: Workers, progress: ProgressCallback) -> None:
+def _work(pieces: list[tuple[Any, FilePiece]], workers: Workers, progress: ProgressCallback) -> None:
     left = [piece for shard, piece in pieces if not shard.path.exists()]
 
     def report(n_done: int) -> None:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,7 @@ from closedloop.analysis.representation.held_out import mean_ceiling
 from closedloop.artifacts.tables import Columns
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
+from closedloop.execution.stored.piece import shard_piece
 from closedloop.execution.workers import HERE, Workers
 from closedloop.storage import resolved
 from closedloop.studies.files import write_both
@@ -195,8 +195,8 @@ def _run(
 ) -> Callable[[], None]:
     """Do what is not done yet, and return what reports that all is."""
     pieces = [
-        *((shard.path, partial(leave_likeness, shard), _LIKENESS_COST) for shard in likeness),
-        *((shard.path, partial(leave_attacks, shard), _ATTACK_COST) for shard in attacks),
+        *((shard.path, shard_piece(leave_likeness, shard), _LIKENESS_COST) for shard in likeness),
+        *((shard.path, shard_piece(leave_attacks, shard), _ATTACK_COST) for shard in attacks),
     ]
     left = [piece for piece in pieces if not piece[0].exists()]
     total = sum(cost for *_, cost in pieces) + _SHOWING_COST

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +35,7 @@ from closedloop.artifacts.tables import Columns
 from closedloop.attacks.engine.batch_size import BatchSize
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
+from closedloop.execution.stored.piece import shard_piece
 from closedloop.execution.workers import HERE, Workers
 from closedloop.storage import resolved
 from closedloop.studies.files import write_both
@@ -129,7 +129,7 @@ def _search(shards: Sequence[UnitShard], workers: Workers, progress: ProgressCal
             progress(len(shards) - len(left) + n_done, len(shards))
 
     report(0)
-    run_pieces([partial(leave_shard, shard) for shard in left], workers, report)
+    run_pieces([shard_piece(leave_shard, shard) for shard in left], workers, report)
 
 
 def _parts(study: UnitStudy) -> list[_Part]:

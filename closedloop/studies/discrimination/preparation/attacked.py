@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from closedloop.attacks.synthesis.shards import read_shard, write_shard
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.execution.shards import made_once, shard_name
+from closedloop.execution.stored.piece import shard_piece
 from closedloop.execution.workers import Workers
 from closedloop.models.shipped import weights_file
 from closedloop.models.site_model import predict
@@ -109,7 +109,7 @@ def attacked_pairs(
     left = [shard for shard in shards if not shard.path.exists()]
     progress(len(shards) - len(left), len(shards))
     run_pieces(
-        [partial(leave_attacks, shard) for shard in left],
+        [shard_piece(leave_attacks, shard, weights_file(request.network.source)) for shard in left],
         workers,
         lambda n_done: progress(len(shards) - len(left) + n_done, len(shards)),
     )

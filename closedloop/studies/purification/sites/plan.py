@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from closedloop.artifacts.naming import derive_seed
 from closedloop.defenses.trained_decoder import CUTS, TrainedDecoder, leave_decoder
 from closedloop.execution.phases import WorkPhase
+from closedloop.execution.stored.piece import shard_piece
 from closedloop.studies.purification.sites.measure import DrivenSites, leave_driven
 
 N_IMAGES, EPOCHS = 4000, 8
@@ -52,7 +52,7 @@ def site_phase(question: SiteQuestion) -> WorkPhase:
     question
         Of `plan_sites`.
     """
-    pieces = [partial(leave_decoder, one) for one in question.decoders if not one.path.exists()]
-    attacks = [] if question.driven.path.exists() else [partial(leave_driven, question.driven)]
+    pieces = [shard_piece(leave_decoder, one) for one in question.decoders if not one.path.exists()]
+    attacks = [] if question.driven.path.exists() else [shard_piece(leave_driven, question.driven)]
     costs = (*(_DECODER_COST for _ in question.decoders), _DRIVEN_COST)
     return WorkPhase((*pieces, *attacks), costs)
