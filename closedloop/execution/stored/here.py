@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from closedloop.errors import ExecutionError
 from closedloop.execution.stored.contents import BLOCKS, StoredPart
 from closedloop.execution.stored.environment import environment, environment_name
-from closedloop.execution.stored.packing import StoreClient, PieceOrder, absolute_path, pack
+from closedloop.execution.stored.packing import PieceOrder, StoreClient, absolute_path, pack
 from closedloop.execution.stored.piece import FilePiece
 from closedloop.execution.stored.results import unseal
 from closedloop.execution.stored.store import ObjectStore

@@ -19,7 +19,7 @@ from closedloop.execution.stored.piece import FilePiece
 from closedloop.storage import FilePart
 
 _MOST_BYTES_WITHIN = 1 << 16  # an array or a call of more is a block of the store
-_PATH, _TEXT = "path", "text"
+_PATH, _TEXT = "path ", "text "  # of one length; the path follows
 _PROTOCOL = 5  # arrays beside the rest
 
 Arrays = tuple[tuple[StoredPart, ...], ...]
@@ -132,15 +132,15 @@ class _Packer(pickle.Pickler):
         self.paths: dict[str, None] = {}
         self.texts: Mapping[str, str] = {}
 
-    def persistent_id(self, thing: object) -> tuple[str, str] | None:
+    def persistent_id(self, thing: object) -> str | None:
         """Name a path, or a text that is one; all else is packed as usual."""
         if type(thing) is str and thing in self.texts:
-            return _TEXT, self.texts[thing]
+            return f"{_TEXT}{self.texts[thing]}"
         if not isinstance(thing, PurePath):
             return None
         path = absolute_path(thing)
         self.paths[path] = None
-        return _PATH, path
+        return f"{_PATH}{path}"
 
 
 class _Unpacker(pickle.Unpickler):
@@ -148,10 +148,10 @@ class _Unpacker(pickle.Unpickler):
 
     lead: Callable[[str], Path]
 
-    def persistent_load(self, name: tuple[str, str]) -> Path | str:
+    def persistent_load(self, name: str) -> Path | str:
         """Return where a path leads here."""
-        kind, path = name
-        return str(self.lead(path)) if kind == _TEXT else self.lead(path)
+        path = self.lead(name[len(_PATH) :])
+        return str(path) if name.startswith(_TEXT) else path
 
 
 def absolute_path(path: PurePath) -> str:

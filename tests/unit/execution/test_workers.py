@@ -11,9 +11,9 @@ import pytest
 
 from closedloop.errors import ClosedLoopError, ExecutionError, ImageError, OptionError
 from closedloop.execution.dask import run_on_dask
-from closedloop.execution.slurm_file import read_slurm_file
 from closedloop.execution.run import run_pieces
 from closedloop.execution.shards import made_once, shard_name
+from closedloop.execution.slurm_file import read_slurm_file
 from closedloop.execution.workers import HERE, Workers, parse_workers
 from closedloop.plain_text.installing import install_command
 from tests.unit.execution.pieces import fail, finished, leave

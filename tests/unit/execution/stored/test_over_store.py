@@ -270,6 +270,14 @@ def test_folders_and_files_that_no_argument_names_are_sent_where_a_piece_says_so
     assert told(client / "in") == b"photo"
 
 
+def test_a_text_that_is_the_path_of_a_file_leads_to_the_copy(client: Path, workers: Workers, url: str) -> None:
+    file, into = client / "in" / "weights", client / "out" / "cc.bin"
+    file.write_bytes(b"weights")
+    piece = FilePiece(partial(read_other, into, str(file)), leaves=(into,), reads=(file,))
+    do_over_store([piece], url, workers, None)
+    assert into.read_bytes() == b"weights"
+
+
 def show_named(folder: Path, into: Path, name: str) -> None:
     show(into, folder / name)
 
