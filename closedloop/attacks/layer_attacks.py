@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from closedloop.attacks.balls import radius_at
-from closedloop.attacks.engine.evaluation import Evaluator, Width
+from closedloop.attacks.engine.evaluation import Evaluator, Width, in_halves
 from closedloop.attacks.engine.find import Optimum, find_with
 from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.gradients.estimators import Draws
@@ -138,15 +138,17 @@ def layer_attacks(
     attacked = np.empty(images.shape, dtype=pixel_type(lattice.levels))
     displacement = np.empty(len(images))
     for group in _groups(find_with(evaluator, tasks, n_slots=batch_size), batch_size):
-        places = [found.task.row for found in group]
-        attacked[places], displacement[places] = _on_lattice(evaluator, images[places], group, lattice)
+        on_lattice = in_halves(partial(_on_lattice, evaluator, images, lattice=lattice), group)
+        for found, (shown, moved) in zip(group, on_lattice, strict=True):
+            attacked[found.task.row], displacement[found.task.row] = shown, moved
     return LayerAttacks(attacked, displacement, realised_epsilon(images, attacked, levels=lattice.levels))
 
 
 def _on_lattice(
-    evaluator: Evaluator, clean: NDArray[np.uint8], group: Sequence[Optimum], lattice: LatticeSettings
-) -> tuple[NDArray[np.uint8], Floats]:
-    """Return some images in whole levels, and how far their features are displaced."""
+    evaluator: Evaluator, images: NDArray[np.uint8], group: Sequence[Optimum], *, lattice: LatticeSettings
+) -> list[tuple[NDArray[np.uint8], float]]:
+    """Return some images in whole levels, each with how far its features are displaced."""
+    clean = images[[found.task.row for found in group]]
     device = evaluator.problem.images([0]).device
     rows = torch.tensor([found.task.row for found in group], device=device)
     draws = Draws(tuple(found.task.seed for found in group), (0,) * len(group))
@@ -159,7 +161,7 @@ def _on_lattice(
     )
     shown = best.pixels.permute(0, 2, 3, 1).cpu().numpy().astype(pixel_type(lattice.levels))
     squared = evaluator.value(in_unit_range(shown, device=device, levels=lattice.levels), rows)
-    return shown, np.sqrt(squared.double().cpu().numpy())
+    return list(zip(shown, np.sqrt(squared.double().cpu().numpy()).tolist(), strict=True))
 
 
 def _score(evaluator: Evaluator, rows: Tensor, draws: Draws, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,8 @@
 
 Pieces of work leave their results in files, so that nothing is sent back and a piece that was done stays done. A child
 whose parent was killed ends after the piece it is at. Forking is safe here because torch runs on one thread in a child,
-whatever its parent has (`attacks.engine.devices` sees to that); with a GPU the work stays in one process.
+whatever its parent has (`attacks.engine.devices` sees to that). A process that has used a graphics card can fork none
+that does: where there are several workers even a single piece is done in a forked one, and the parent uses no card.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def run_in_processes(
     pieces
         Independent pieces; each leaves its result in a file.
     n_processes
-        1 does them here, in order.
+        1 does them here, in order; with more even one piece is done in a forked process.
     on_done
         Called in this process with the number of pieces done so far.
     on_tick
@@ -63,7 +64,7 @@ def run_in_processes(
     RuntimeError
         A piece raised something else, which its text and its note, the traceback in the process, say.
     """
-    if n_processes == 1 or len(pieces) < 2:
+    if n_processes == 1 or not pieces:
         for place, piece in enumerate(pieces, start=1):
             piece()
             _tell(on_done, place)

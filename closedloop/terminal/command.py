@@ -35,6 +35,7 @@ from closedloop.terminal.streams import UNREAD, flushed, one_line, prepare_strea
 
 _FAILED, _MISUSED = 1, 2
 _MOST_WORD = 40  # characters of what was given
+_OF_A_CARD = "OutOfMemoryError"  # torch's, by its name: nobody who waits for a line wants torch imported for it
 
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -186,7 +187,7 @@ def _known(error: BaseException, program: Program) -> str | None:
         library = library_of(error, tuple(program.install))
         if library is not None:
             return _library_line(library, error, program.install[library])
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or type(error).__name__ == _OF_A_CARD:
         return f"{program.name}: expected more memory, found none left. Close other programs and run it again."
     if isinstance(error, OSError):
         return _file_line(error, program)

@@ -4,5 +4,6 @@
   out.
 - `steps`: What happens in the slots in one step.
 - `evaluation`: Asking the model: padded batches, in parts where memory is short, in the precision that was asked for.
+- `room`: How many slots there are, and where what has no room waits.
 - `batch_size`, `devices`: How wide, where.
 """

@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from closedloop.attacks.engine.evaluation import if_it_fits
 from closedloop.attacks.objectives import value_and_gradient
 from closedloop.attacks.precision import ascending
 from closedloop.attacks.problem import Method
@@ -53,7 +54,9 @@ def choose_batch_size(
     fastest = fastest_batch(size, device)
     if fastest <= _TRIAL:
         return fastest
-    cost = measure_cost(model, size, device=device, method=method)
+    cost = if_it_fits(lambda: measure_cost(model, size, device=device, method=method))
+    if cost is None:
+        return _TRIAL  # the engine says what is to be done where even these do not fit
     cards = torch.cuda.device_count() if device.type == "cuda" else 1
     return fit_batch(fastest, cost=cost, free=free_bytes(device), n_sharing=math.ceil(n_sharing / cards))
 

@@ -9,7 +9,7 @@ import torch
 
 from closedloop.errors import ExecutionError
 from closedloop.execution.local import usable_processors
-from closedloop.execution.workers import Workers, worker_index
+from closedloop.execution.workers import HERE, Workers, worker_index
 
 
 def own_device(name: str) -> torch.device:
@@ -97,6 +97,42 @@ def in_turn(worker: int, n_devices: int) -> torch.device:
 def own_workers() -> Workers:
     """Use all of this machine: a process for each graphics card, or for each processor where there is none."""
     return Workers("local", torch.cuda.device_count() or usable_processors())
+
+
+def able_to_fork(workers: Workers, device: str) -> Workers:
+    """Return the workers; this process alone where they are forked for graphics cards and it has used one itself.
+
+    CUDA that a process has begun does not work in those forked from it. What is computed is the same, on one card.
+
+    Parameters
+    ----------
+    workers
+        Who was asked for.
+    device
+        Where each would compute, as in `own_device`.
+    """
+    return HERE if workers.kind == "local" and on_cuda(device) and has_used_cuda() else workers
+
+
+def share_out(n: int, workers: Workers, *, most: int) -> int:
+    """Return how many of n alike things one piece of work takes, so that no worker is left without.
+
+    Parameters
+    ----------
+    n
+        How many there are.
+    workers
+        Who does the pieces.
+    most
+        In a piece, where there is plenty.
+
+    Examples
+    --------
+    >>> from closedloop.execution.workers import Workers
+    >>> [share_out(n, Workers("local", 8), most=32) for n in (3, 111, 10_000)]
+    [1, 14, 32]
+    """
+    return max(1, min(most, -(-n // max(workers.n, 1))))
 
 
 # A forked child has the thread that forked and no other: torch would wait for the rest of its parent's for good.

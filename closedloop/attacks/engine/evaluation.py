@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,66 @@ prepares for few shapes while a queue runs dry."""
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
+Answer, Item = TypeVar("Answer"), TypeVar("Item")
+
+
+class NoRoomError(ExecutionError):
+    """There is no memory for a few images in the model, beside what is held already."""
+
+
+def no_room() -> NoRoomError:
+    """Return the error that says so."""
+    return NoRoomError(
+        f"attack: expected memory for {PADDED_TO} images in the model, found too little. "
+        "Free some, use fewer workers or smaller images, and run again: what is done is kept."
+    )
+
+
+def if_it_fits(ask: Callable[[], Answer]) -> Answer | None:
+    """Return what is asked for; None where memory does not suffice, and nothing of it is held then.
+
+    Parameters
+    ----------
+    ask
+        Changes nothing, so that it can be asked again for less.
+    """
+    try:
+        return ask()
+    except (torch.OutOfMemoryError, MemoryError, NoRoomError):
+        pass
+    except RuntimeError as error:
+        if not any(text in str(error) for text in _NO_MEMORY):
+            raise
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.empty_cache()
+    return None
+
+
+def in_halves(ask: Callable[[Sequence[Item]], Sequence[Answer]], items: Sequence[Item]) -> Iterator[Answer]:
+    """Yield an answer for each item; where memory does not suffice for all at once, each half is asked by itself.
+
+    Parameters
+    ----------
+    ask
+        Items to answers in their order; an answer does not depend on the others.
+    items
+        At least one.
+
+    Raises
+    ------
+    NoRoomError
+        There is no memory for a few.
+    """
+    answers = if_it_fits(lambda: ask(items))
+    if answers is not None:
+        yield from answers
+        return
+    if len(items) <= PADDED_TO:
+        raise no_room()
+    middle = len(items) // 2
+    for half in (items[:middle], items[middle:]):
+        yield from in_halves(ask, half)
+
 
 @dataclass
 class Width:
@@ -32,14 +93,11 @@ class Width:
 
         Raises
         ------
-        ExecutionError
+        NoRoomError
             It is the least that can be used.
         """
         if self.images <= PADDED_TO:
-            raise ExecutionError(
-                f"attack: expected memory for {PADDED_TO} images in the model, found too little. "
-                "Free some, use fewer workers or smaller images, and run again: what is done is kept."
-            )
+            raise no_room()
         self.images = max(PADDED_TO, self.images // 2)
 
 
@@ -137,16 +195,7 @@ class Evaluator:
         padded = _pad(places)
         value_of = _value_of(self.problem, rows[padded])
         chosen = Draws(tuple(draws.seeds[place] for place in padded), tuple(draws.steps[place] for place in padded))
-        try:
-            return ask(value_of, images[padded].contiguous(memory_format=torch.channels_last), chosen)
-        except (torch.OutOfMemoryError, MemoryError):
-            pass
-        except RuntimeError as error:
-            if not any(text in str(error) for text in _NO_MEMORY):
-                raise
-        if images.device.type == "cuda":
-            torch.cuda.empty_cache()
-        return None
+        return if_it_fits(lambda: ask(value_of, images[padded].contiguous(memory_format=torch.channels_last), chosen))
 
 
 def _value_of(problem: Problem, rows: Tensor) -> ValueOf:

@@ -8,13 +8,13 @@ Memory is that of the slots, however many tasks there are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import NamedTuple
 
 from torch import Tensor
 
-from closedloop.attacks.engine.evaluation import Evaluator, Width
-from closedloop.attacks.engine.steps import Best, Slots, Start, Task, best_of, concatenate, fill_slots, next_radii, step
+from closedloop.attacks.engine.evaluation import Evaluator, Width, if_it_fits
+from closedloop.attacks.engine.room import Room
+from closedloop.attacks.engine.steps import Best, Slots, Start, Task, best_of, concatenate, next_radii, step
 from closedloop.attacks.objectives import check_independent
 from closedloop.attacks.problem import Method, Problem
 
@@ -104,21 +104,31 @@ def find_with(evaluator: Evaluator, tasks: Iterable[Task], *, n_slots: int) -> I
 
 def _search(evaluator: Evaluator, starts: Iterator[Start], n_slots: int) -> Iterator[tuple[Start, Optimum]]:
     """Search starts; each comes out with what it found at one radius, as soon as it has ended there."""
-    live: list[Slots] = []
-    while True:
-        n_free = n_slots - sum(len(slots.starts) for slots in live)
-        if new := list(islice(starts, n_free)):
-            live.append(fill_slots(evaluator, new))
-        if not live:
-            return
-        slots, done = step(evaluator, concatenate(live))
-        if not bool(done.any()):
-            live = [slots]
+    room = Room(n_slots)
+    while room.fill(evaluator, starts):
+        found = if_it_fits(lambda: _advance(evaluator, room))
+        if found is None:
+            room.shrink(evaluator)
             continue
-        ended = slots.select(done)
-        best = best_of(evaluator, ended)
-        yield from _optima(evaluator, ended, best)
-        live = [part for part in (slots.select(~done), next_radii(evaluator, ended, best)) if part and part.starts]
+        ended, room.live = found
+        yield from ended
+
+
+_Advanced = tuple[list[tuple[Start, Optimum]], Slots | None]
+"""What has ended, with what was found; and the slots that go on."""
+
+
+def _advance(evaluator: Evaluator, room: Room) -> _Advanced:
+    """Take one gradient in every slot; what has ended comes out, or goes on to its next radius."""
+    if room.live is None:
+        raise ValueError("expected slots to advance")
+    slots, done = step(evaluator, room.live)
+    if not bool(done.any()):
+        return [], slots
+    ended = slots.select(done)
+    best = best_of(evaluator, ended)
+    going_on = [part for part in (slots.select(~done), next_radii(evaluator, ended, best)) if part and part.starts]
+    return list(_optima(evaluator, ended, best)), concatenate(going_on) if going_on else None
 
 
 def _optima(evaluator: Evaluator, ended: Slots, best: Best) -> Iterator[tuple[Start, Optimum]]:

@@ -105,6 +105,16 @@ class Slots:
         state = State(*(field[chosen] for field in self.state))
         return Slots(starts, state, ItemProgress(*(field[chosen] for field in self.progress)))
 
+    def to(self, device: torch.device) -> Slots:
+        """Return the same slots in the memory of another device."""
+        state = State(*(field.to(device) for field in self.state))
+        return Slots(self.starts, state, ItemProgress(*(field.to(device) for field in self.progress)))
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+        return self.state.radius.device
+
 
 def concatenate(parts: Sequence[Slots]) -> Slots:
     """Slots of several groups, one after the other; at least one group."""

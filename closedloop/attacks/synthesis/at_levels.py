@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from closedloop.attacks.aims.level_bytes import level_on_lattice
 from closedloop.attacks.aims.levels import Goals, gradients_of, search_levels
 from closedloop.attacks.aims.together import objective_of
 from closedloop.attacks.balls import radius_of
-from closedloop.attacks.engine.evaluation import Evaluator, Width
+from closedloop.attacks.engine.evaluation import Evaluator, Width, in_halves
 from closedloop.attacks.lattice import realised_epsilon
 from closedloop.attacks.objectives import check_independent
 from closedloop.attacks.problem import Problem, from_bytes, in_unit_range
@@ -42,7 +43,7 @@ def levels_of(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tupl
         alike = [place for place, aim in enumerate(aims) if (aim.search, aim.change) == search]
         for start in range(0, len(alike), batch_size):
             places = alike[start : start + batch_size]
-            yield from zip(places, _find(evaluator, work, aims, places), strict=True)
+            yield from zip(places, in_halves(partial(_find, evaluator, work, aims), places), strict=True)
 
 
 def _level(aim: object) -> AtLevel:
@@ -51,8 +52,8 @@ def _level(aim: object) -> AtLevel:
     return aim
 
 
-def _find(evaluator: Evaluator, work: Work, aims: Sequence[AtLevel], places: Sequence[int]) -> Iterator[Attacked]:
-    """Yield the lattice images of some items that are searched alike."""
+def _find(evaluator: Evaluator, work: Work, aims: Sequence[AtLevel], places: Sequence[int]) -> list[Attacked]:
+    """Return the lattice images of some items that are searched alike."""
     settings, least = aims[places[0]].search, aims[places[0]].change == "least"
     levels, clean = work.lattice.levels, work.clean(places)
     goals = _goals(work, aims, places)
@@ -63,8 +64,8 @@ def _find(evaluator: Evaluator, work: Work, aims: Sequence[AtLevel], places: Seq
     after = evaluator.value(in_unit_range(shown, device=work.device, levels=levels), goals.rows).tolist()
     realised = realised_epsilon(clean, shown, levels=levels).tolist()
     n_gradients = gradients_of(settings, least=least) * work.method.estimator.n_gradients
-    for place, response in enumerate(found.response.tolist()):
-        yield Attacked(
+    return [
+        Attacked(
             attacked=shown[place],
             predicted_clean=before[place],
             predicted_attacked=after[place],
@@ -74,6 +75,8 @@ def _find(evaluator: Evaluator, work: Work, aims: Sequence[AtLevel], places: Seq
             direction=1 if after[place] >= before[place] else -1,
             n_gradients=n_gradients,
         )
+        for place, response in enumerate(found.response.tolist())
+    ]
 
 
 def _goals(work: Work, aims: Sequence[AtLevel], places: Sequence[int]) -> Goals:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from closedloop.attacks.aims.kinds import AtLevel, Drive
 from closedloop.attacks.aims.together import BothWays, objective_of
 from closedloop.attacks.balls import L2, radius_of
-from closedloop.attacks.engine.evaluation import Evaluator, Width
+from closedloop.attacks.engine.evaluation import Evaluator, Width, in_halves
 from closedloop.attacks.engine.find import Optimum, find_with
 from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.gradients.estimators import Draws
@@ -56,7 +57,8 @@ def _driven(model: nn.Module, work: Work, *, batch_size: int) -> Iterator[tuple[
     problem = Problem(model, images, _objective(work))
     evaluator = Evaluator(problem, work.method, Width(batch_size))
     found = find_with(evaluator, _tasks(work), n_slots=batch_size)
-    shown = (one for group in _groups(found, batch_size) for one in _on_lattice(evaluator, work, group))
+    on_lattice = partial(_on_lattice, evaluator, work)
+    shown = (one for group in _groups(found, batch_size) for one in in_halves(on_lattice, group))
     yield from _larger_changes(shown, n_directions=len(work.directions))
 
 
@@ -76,8 +78,8 @@ def _objective(work: Work) -> Objective:
     return BothWays(objective_of(aims, work.device), sign)
 
 
-def _on_lattice(evaluator: Evaluator, work: Work, group: Sequence[Optimum]) -> Iterator[tuple[int, Attacked]]:
-    """Yield the lattice images of attacks in one direction, with what the model predicts for them."""
+def _on_lattice(evaluator: Evaluator, work: Work, group: Sequence[Optimum]) -> list[tuple[int, Attacked]]:
+    """Return the lattice images of attacks in one direction, with what the model predicts for them."""
     items = [found.task.row // len(work.directions) for found in group]
     directions = [work.directions[found.task.row % len(work.directions)] for found in group]
     delta = torch.stack([found.delta for found in group]).to(work.device)
@@ -99,18 +101,22 @@ def _on_lattice(evaluator: Evaluator, work: Work, group: Sequence[Optimum]) -> I
     before = evaluator.value(x, rows).tolist()
     after = evaluator.value(in_unit_range(shown, device=work.device, levels=levels), rows).tolist()
     realised = realised_epsilon(clean, shown, levels=levels).tolist()
-    for place, (item, direction, found) in enumerate(zip(items, directions, group, strict=True)):
-        attacked = Attacked(
-            attacked=shown[place],
-            predicted_clean=direction * before[place],
-            predicted_attacked=direction * after[place],
-            predicted_change_float=direction * (found.value - before[place]),
-            lattice_bound=float(best.bound[place]),
-            realised_epsilon=realised[place],
-            direction=direction,
-            n_gradients=found.n_gradients + best.n_gradients * work.method.estimator.n_gradients,
+    return [
+        (
+            item,
+            Attacked(
+                attacked=shown[place],
+                predicted_clean=direction * before[place],
+                predicted_attacked=direction * after[place],
+                predicted_change_float=direction * (found.value - before[place]),
+                lattice_bound=float(best.bound[place]),
+                realised_epsilon=realised[place],
+                direction=direction,
+                n_gradients=found.n_gradients + best.n_gradients * work.method.estimator.n_gradients,
+            ),
         )
-        yield item, attacked
+        for place, (item, direction, found) in enumerate(zip(items, directions, group, strict=True))
+    ]
 
 
 def _best(candidates: Sequence[LatticeOptimum]) -> LatticeOptimum:

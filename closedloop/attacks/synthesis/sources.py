@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from closedloop.errors import CheckpointError
+from closedloop.errors import CheckpointError, ExecutionError
 from closedloop.models.checkpoints import load_site_model, open_base_model, specs_of
 from closedloop.models.ensemble import Disagreement, SiteEnsemble
 from closedloop.models.networks.code import code_near
@@ -367,9 +367,19 @@ class _Read(Protocol):
 
 @lru_cache(maxsize=2)
 def _load(source: _Read, device: torch.device) -> nn.Module:
-    return freeze_for_attack(source.read()).to(device)
+    return _moved(freeze_for_attack(source.read()), device)
 
 
 @lru_cache(maxsize=2)
 def _copy_to(model: nn.Module, device: torch.device) -> nn.Module:
-    return copy.deepcopy(model).to(device)
+    return _moved(copy.deepcopy(model), device)
+
+
+def _moved(model: nn.Module, device: torch.device) -> nn.Module:
+    try:
+        return model.to(device)
+    except torch.OutOfMemoryError as error:
+        raise ExecutionError(
+            f"{device}: expected memory for the model's weights, found too little. Free some (nvidia-smi says who has "
+            "it), or compute on another device, and run again: what is done is kept."
+        ) from error

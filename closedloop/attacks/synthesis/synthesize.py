@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.attacks.engine.batch_size import BatchSize
-from closedloop.attacks.engine.devices import on_cuda
+from closedloop.attacks.engine.devices import able_to_fork, on_cuda, share_out
 from closedloop.attacks.lattice import LatticeSettings, pixel_type
 from closedloop.attacks.problem import Method
 from closedloop.attacks.synthesis.items import IMAGES, NUMBERS, AttackItem, SynthesisResult, check_items
@@ -123,6 +123,7 @@ def synthesize(
     array([ True])
     """
     settings = LatticeSettings() if lattice is None else lattice
+    workers = able_to_fork(workers, device)
     _check(items, clean_images, settings.levels, items_per_shard)
     if not directions or not set(directions) <= {+1, -1} or len(set(directions)) < len(directions):
         raise ValueError(f"directions: expected +1, -1 or both, found {directions}")
@@ -154,14 +155,14 @@ def synthesize(
             device,
             n_sharing=max(workers.n, 1),
         )
-        for group in _groups(shards, device)
+        for group in _groups(shards, device, workers)
     ]
     _run_pieces(pieces, workers, progress, n_items=len(items))
     return _collect(shards, resolved(shard_folder))
 
 
-def _groups(shards: Sequence[AttackShard], device: str) -> Iterator[tuple[AttackShard, ...]]:
-    n = _SHARDS_A_PIECE["cuda" if on_cuda(device) else "cpu"]
+def _groups(shards: Sequence[AttackShard], device: str, workers: Workers) -> Iterator[tuple[AttackShard, ...]]:
+    n = share_out(len(shards), workers, most=_SHARDS_A_PIECE["cuda" if on_cuda(device) else "cpu"])
     for start in range(0, len(shards), n):
         yield tuple(shards[start : start + n])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,11 +22,15 @@ from closedloop.attacks.engine.batch_size import (
 )
 from closedloop.attacks.engine.find import find
 from closedloop.attacks.engine.steps import Task
+from closedloop.attacks.lattice import LatticeSettings
 from closedloop.attacks.objectives import SignedResponse
 from closedloop.attacks.precision import Precision, chosen_precision, exactly
-from closedloop.attacks.problem import Method, Problem, from_bytes
+from closedloop.attacks.problem import ImageSource, Method, Problem, from_bytes
 from closedloop.attacks.searches import COSINE
+from closedloop.attacks.synthesis.both_directions import attacks
+from closedloop.attacks.synthesis.items import AttackItem
 from closedloop.attacks.synthesis.sources import units_file
+from closedloop.attacks.synthesis.work import Work
 from closedloop.errors import ExecutionError
 from tests.unit.attacks.sources import SIDE, Curved
 
@@ -49,13 +54,26 @@ class Narrow(nn.Module):
         return self.inner(images)
 
 
-def deltas(model: nn.Module, *, batch_size: int) -> list[Tensor]:
-    clean = torch.rand(13, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
-    objective = SignedResponse(torch.arange(13) % 3, torch.ones(13))
-    problem = Problem(model.eval(), lambda places: clean[list(places)], objective)
+CLEAN = torch.rand(13, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+
+
+def deltas(
+    model: nn.Module, *, batch_size: int, images: ImageSource = lambda places: CLEAN[list(places)]
+) -> list[Tensor]:
+    problem = Problem(model.eval(), images, SignedResponse(torch.arange(13) % 3, torch.ones(13)))
     tasks = [Task(row, row, (0.3,), row) for row in range(13)]
     found = find(problem, tasks, method=Method(replace(COSINE, steps=3)), batch_size=batch_size)
     return [one.delta for one in sorted(found, key=lambda one: one.task.row)]
+
+
+def found_by(model: nn.Module, *, batch_size: int) -> list[tuple[bytes, float, float, int]]:
+    """Attacks in both directions, on the lattice, with a few tasks more than there are slots."""
+    pixels = np.random.default_rng(3).integers(0, 256, (4, SIDE, SIDE, 3), dtype=np.uint8)
+    items = [AttackItem(f"{image} {site}", image, site, 5.0) for image in range(4) for site in range(2)]
+    work = Work(items, pixels, Method(replace(COSINE, steps=3)), LatticeSettings(steps=1), (+1, -1), CPU)
+    found = dict(attacks(model.eval(), work, batch_size=batch_size))
+    rows = [found[place] for place in range(len(items))]
+    return [(one.attacked.tobytes(), one.predicted_attacked, one.lattice_bound, one.n_gradients) for one in rows]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +99,52 @@ def test_too_little_memory_for_a_few_images_is_one_line_with_a_remedy() -> None:
 def test_an_error_that_is_not_about_memory_arrives_as_it_is() -> None:
     with pytest.raises(RuntimeError, match="shapes differ"):
         deltas(Narrow(room=0, error=RuntimeError("shapes differ")), batch_size=8)
+
+
+class Interrupted(nn.Module):
+    """A model on a device whose memory somebody else has for two calls on end: halving a batch once is not enough."""
+
+    def __init__(self, first: int) -> None:
+        super().__init__()
+        self.inner, self.first, self.n_calls = Curved(), first, 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.n_calls += 1
+        if self.first <= self.n_calls < self.first + 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self.inner(images)
+
+
+def test_memory_that_goes_away_on_the_way_costs_nothing_that_was_found() -> None:
+    calm = Interrupted(first=10**9)
+    expected = found_by(calm, batch_size=8)
+    for first in range(1, calm.n_calls + 1):
+        disturbed = Interrupted(first)
+        assert found_by(disturbed, batch_size=8) == expected, first
+        assert disturbed.n_calls > calm.n_calls
+
+
+def test_starts_that_have_no_room_wait() -> None:
+    asked = []
+
+    def images(places: Sequence[int]) -> Tensor:
+        asked.append(len(places))
+        if len(places) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return CLEAN[list(places)]
+
+    few = deltas(Curved(), batch_size=13, images=images)
+    assert all(torch.equal(a, b) for a, b in zip(few, deltas(Curved(), batch_size=13), strict=True))
+    assert asked[:3] == [13, 6, 4]
+    assert sum(n for n in asked if n <= 5) == 13
+
+
+def test_starts_for_which_there_is_no_room_at_all_are_one_line() -> None:
+    def images(_places: Sequence[int]) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(ExecutionError, match="Free some"):
+        deltas(Curved(), batch_size=13, images=images)
 
 
 @pytest.mark.parametrize(

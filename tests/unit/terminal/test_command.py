@@ -48,6 +48,11 @@ def raising(error: BaseException) -> Callable[[], object]:
         (StudyError("study: expected a, found b. Mend it."), 1, "study: expected a, found b. Mend it."),
         (StudyError("a\nb\x1b[31m: expected a, found b."), 1, "a\\nb\\x1b[31m: expected a, found b."),
         (MemoryError(), 1, "tool: expected more memory, found none left. Close other programs and run it again."),
+        (
+            type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate 2 GiB"),
+            1,
+            "tool: expected more memory, found none left. Close other programs and run it again.",
+        ),
         (typer.BadParameter("no"), 2, "tool do: Invalid value: no. See `tool do --help`."),
         (
             ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"),
