@@ -89,14 +89,15 @@ class CortexResponses(nn.Module):
         self.network = network
         self.interaction = interaction
         self.curve = curve
-        self.field, self.floor_hz, self.slope, self.threshold = (
-            _float32(values)
-            for values in (electrodes.field, electrodes.floor_hz, electrodes.slope, electrodes.threshold)
-        )
-        self.range_hz = _float32(electrodes.range_hz * tuning.gain)
-        self.channel_mean, self.channel_sd = reference.mean, reference.sd
-        self.mixtures = torch.stack([_float32(tuning.mixture), _float32(tuning.partner)])
-        self.drive_mean, self.drive_sd = self._moments(reference)
+        self.field = nn.Buffer(_float32(electrodes.field))  # buffers, all of them: they go where the model goes
+        self.floor_hz = nn.Buffer(_float32(electrodes.floor_hz))
+        self.slope = nn.Buffer(_float32(electrodes.slope))
+        self.threshold = nn.Buffer(_float32(electrodes.threshold))
+        self.range_hz = nn.Buffer(_float32(electrodes.range_hz * tuning.gain))
+        self.channel_mean, self.channel_sd = nn.Buffer(reference.mean), nn.Buffer(reference.sd)
+        self.mixtures = nn.Buffer(torch.stack([_float32(tuning.mixture), _float32(tuning.partner)]))
+        drive_mean, drive_sd = self._moments(reference)
+        self.drive_mean, self.drive_sd = nn.Buffer(drive_mean), nn.Buffer(drive_sd)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return rates in Hz, shape (n, n_electrodes), of images in [0, 1]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from closedloop.attacks.balls import radius_at
 from closedloop.attacks.engine.devices import able_to_fork, has_used_cuda, own_device, own_workers, share_out
@@ -26,6 +27,12 @@ from closedloop.attacks.synthesis.sources import units_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.execution.local import run_apart
 from closedloop.execution.workers import HERE, Workers
+from closedloop.models.checkpoints import open_base_model
+from closedloop.models.ensemble import Disagreement, SiteEnsemble
+from closedloop.models.site_model import build_site_model, freeze_for_attack
+from closedloop.simulation.chosen_electrodes import model_of_electrodes
+from closedloop.simulation.cortex.hidden import HiddenCortex
+from closedloop.simulation.cortex.kinds import KINDS
 
 torch.set_num_threads(1)
 
@@ -134,6 +141,38 @@ def test_a_batch_that_no_card_has_memory_for_is_made_smaller_and_finds_the_same(
     few, many = found(64, 256), found(huge, huge)
     assert len(many) == huge
     assert [many[row] for row in few] == pytest.approx([few[row] for row in few], rel=1e-3)
+
+
+def tensors_that_stay(model: nn.Module) -> Iterator[str]:
+    """Tensors that a module holds as mere attributes: `to` leaves them where they are."""
+    for name, module in model.named_modules():
+        for attribute, value in vars(module).items():
+            held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
+            if attribute not in {"_parameters", "_buffers"} and any(isinstance(one, torch.Tensor) for one in held):
+                yield f"{type(module).__name__} {name}.{attribute}"
+
+
+def ensemble() -> SiteEnsemble:
+    bases = (("small_resnet_robust", "layer3.0"), ("small_smooth_robust", "layer3.0"))
+    members = [
+        build_site_model(open_base_model(name, layer=layer), n_sites=3, side_px=32, seed=0) for name, layer in bases
+    ]
+    return SiteEnsemble(members)
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: SOURCE.load(torch.device("cpu")), ensemble, lambda: freeze_for_attack(Disagreement(ensemble()))]
+)
+def test_a_model_that_is_attacked_leaves_nothing_behind_when_it_moves(build: Callable[[], nn.Module]) -> None:
+    assert list(tensors_that_stay(build())) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_hidden_cortex_answers_on_another_device(kind: str) -> None:
+    """On torch's device without memory, which takes no tensor of the processor; evaluation attacks the cortex there."""
+    cortex = model_of_electrodes(HiddenCortex(0, kind=KINDS[kind]).response_model(2), [0, 4])
+    assert list(tensors_that_stay(cortex)) == []
+    assert cortex.to("meta")(torch.empty(5, 3, SIDE, SIDE, device="meta")).shape == (5, 2)
 
 
 def test_all_workers_have_something_to_do() -> None:
