@@ -21,6 +21,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from benchmarks.arithmetic import synchronise
 from closedloop.attacks.engine.find import find
 from closedloop.attacks.engine.steps import Task
 from closedloop.attacks.objectives import SignedResponse, response_of
@@ -124,12 +125,6 @@ def timed(attack: Attack, items: Items, *, steps: int, judge: nn.Module) -> Time
     with torch.no_grad():
         gains = items.values(judge, attacked) - items.values(judge, items.images)
     return Timed(wall, cpu, float(gains.mean()))
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait for a GPU; a processor has done its work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _foolbox(model: nn.Module) -> Attack:

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.attack_peers import Attack, Items, Timed, contestants, open_peers, ours, synchronise, timed
+from benchmarks.arithmetic import PROCESSOR, flop_of_a_gradient, matrix_peak
+from benchmarks.attack_peers import Attack, Items, Timed, contestants, open_peers, ours, timed
 from benchmarks.networks import photographs, trained_unit_model
 from closedloop.attacks.balls import radius_at
 from closedloop.attacks.precision import chosen_precision
@@ -37,8 +37,6 @@ from closedloop.models.site_model import (
 
 PAPER_STEPS = 100
 LADDER = (3, 5, 8, 10, 15, 20, 25, 35, 50, 75, 100)
-PAPER_GRADIENTS = 1000 * 21 * 2 * 100  # images x sites x directions x steps: an epsilon of a paper-sized day
-PROCESSOR = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,10 @@ def main() -> None:
     torch.set_num_threads(1)
     open_peers(options.peers)
     started = time.perf_counter()
-    _same_gradients(_resnet50_case(n=4, steps=6, device=PROCESSOR), rounds=options.rounds)
+    _same_gradients(_resnet50_case(n=4, steps=6), rounds=options.rounds)
     _same_gradients(_small_case("small_resnet_robust", n=64, steps=50, epsilon=2.5), rounds=options.rounds)
     _same_gain()
-    _on_a_gpu()
+    print("\nOn a GPU: python -m benchmarks device")
     print(f"\n{time.perf_counter() - started:.0f} s in all")
 
 
@@ -77,7 +75,7 @@ def _same_gradients(case: Case, *, rounds: int) -> None:
     runs: dict[str, list[Timed]] = {name: [] for name in attacks}
     peaks = []
     for _ in range(rounds):
-        peaks.append(_peak(torch.float32))
+        peaks.append(matrix_peak(torch.float32))
         for name, attack in attacks.items():
             runs[name].append(timed(attack, case.items, steps=case.steps, judge=case.model))
     n_gradients = len(case.items.images) * case.steps
@@ -87,7 +85,7 @@ def _same_gradients(case: Case, *, rounds: int) -> None:
     for name, found in runs.items():
         wall, cpu = _median(found, "wall_s"), _median(found, "cpu_s")
         print(f"| {name} | {n_gradients / wall:.1f} | {cpu:.2f} | {wall / own[0]:.2f} | {cpu / own[1]:.2f} |")
-    speed = _flop_of_a_gradient(case) * n_gradients / own[1]
+    speed = flop_of_a_gradient(case.model, case.items.images[:1]) * n_gradients / own[1]
     print(f"\nOurs: {speed / 1e9:.0f} GFLOP a CPU second, {speed / max(peaks):.2f} of this machine's float32 peak")
     print(
         f"(a matrix product of 1024 x 1024 in the same run: {max(peaks) / 1e9:.0f} GFLOP/s). Part of our time are two"
@@ -132,11 +130,11 @@ def _first_as_good(attack: Attack, case: Case, *, judge: nn.Module, gain: float)
     return n_steps, own
 
 
-def _resnet50_case(*, n: int, steps: int, device: torch.device) -> Case:
+def _resnet50_case(*, n: int, steps: int) -> Case:
     """ResNet-50 cut at the paper's layer with 21 sites; random weights, which cost what trained ones cost."""
     base = BaseModel("resnet50", "layer4.0", cut(build_classifier("resnet50"), "layer4.0"))
-    model = build_site_model(base, n_sites=21, side_px=224, seed=0).to(device)
-    images = images_to_tensor(photographs(n=min(n, 32)), device=device).contiguous()
+    model = build_site_model(base, n_sites=21, side_px=224, seed=0)
+    images = images_to_tensor(photographs(n=min(n, 32)), device=PROCESSOR).contiguous()
     images = images.repeat(-(-n // len(images)), 1, 1, 1)[:n]
     return Case("ResNet-50 to layer4.0, 21 sites, 224 px", model, _items(images, n_outputs=21, radius=2.5), steps)
 
@@ -179,51 +177,6 @@ class _Scaled(nn.Module):
 def _items(images: torch.Tensor, *, n_outputs: int, radius: float) -> Items:
     place = torch.arange(len(images), device=images.device)
     return Items(images, (7 * place) % n_outputs, 1.0 - 2.0 * (place % 2), radius)
-
-
-def _flop_of_a_gradient(case: Case) -> float:
-    """Floating-point operations of one image's forward pass and input gradient, counted."""
-    fixed = copy.deepcopy(case.model).requires_grad_(False)
-    leaf = case.items.images[:1].clone().requires_grad_()
-    with FlopCounterMode(display=False) as counter:
-        fixed(leaf).sum().backward()
-    return float(counter.get_total_flops())
-
-
-def _peak(dtype: torch.dtype, *, device: torch.device = PROCESSOR, side: int = 1024) -> float:
-    """Floating-point operations a second of a large matrix product, the best of five; a CPU second on a processor."""
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
-    left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    seconds = []
-    for _ in range(5):
-        synchronise(device)
-        start = clock()
-        left @ right
-        synchronise(device)
-        seconds.append(clock() - start)
-    return 2 * side**3 / min(seconds)
-
-
-def _on_a_gpu() -> None:
-    """Images a second, fraction of the peak, and the hours of a paper-sized day; says where there is no GPU."""
-    print("\n## GPU\n")
-    if not torch.cuda.is_available():
-        print("No CUDA device here: images/s, fraction of its peak and hours of a paper-sized day are not measured.")
-        return
-    device = torch.device("cuda")
-    print(f"{torch.cuda.get_device_name(device)}\n")
-    print("| precision | batch | gradients/s | of the peak | hours of a paper-sized day (61 PFLOP an epsilon) |")
-    print("|---|---|---|---|---|")
-    for precision, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        peak = _peak(dtype, device=device, side=8192)
-        for n in (128, 512):
-            case = _resnet50_case(n=n, steps=20, device=device)
-            attack = contestants(case.model, precision=precision)["closedloop"]
-            attack(case.items, 2)
-            found = timed(attack, case.items, steps=case.steps, judge=case.model)
-            rate = n * case.steps / found.wall_s
-            share = _flop_of_a_gradient(case) * rate / peak
-            print(f"| {precision} | {n} | {rate:.0f} | {share:.2f} | {PAPER_GRADIENTS / rate / 3600:.2f} |", flush=True)
 
 
 def _median(found: Sequence[Timed], what: str) -> float:

@@ -80,10 +80,11 @@ def test_several_processes_find_what_one_finds_and_leave_this_one_able_to_fork(d
     """On graphics cards this works in a process that has used none: here a forked one, whatever ran before."""
 
     def both() -> None:
-        several = attacked(tmp_path / "several", device=device, workers=Workers("local", 2))
+        several = attacked(tmp_path / "several", device=device, workers=Workers("local", 2), precision="float32")
         assert not has_used_cuda()
-        one = attacked(tmp_path / "one", device=device)
-        np.testing.assert_allclose(several.predicted_change, one.predicted_change, rtol=1e-3)
+        one = attacked(tmp_path / "one", device=device, precision="float32")
+        apart = np.abs(several.predicted_change - one.predicted_change).max()
+        assert apart <= (0 if device == "cpu" else 0.01 * np.abs(one.predicted_change).mean())
         assert len(list((tmp_path / "several").glob("*.npz"))) == 3
 
     if has_used_cuda():
@@ -140,7 +141,8 @@ def test_a_batch_that_no_card_has_memory_for_is_made_smaller_and_finds_the_same(
 
     few, many = found(64, 256), found(huge, huge)
     assert len(many) == huge
-    assert [many[row] for row in few] == pytest.approx([few[row] for row in few], rel=1e-3)
+    size = np.abs(list(few.values())).mean()
+    assert [many[row] for row in few] == pytest.approx([few[row] for row in few], abs=0.01 * size)
 
 
 def tensors_that_stay(model: nn.Module) -> Iterator[str]:
