@@ -28,7 +28,7 @@ from closedloop.storage import (
     storage_errors,
     sync_tree,
 )
-from closedloop.storage.files import sync_file
+from closedloop.storage.folders import sync_file
 
 RECORD = "exported.json"
 """The file in the folder of an export that says which files in it are whole, and what they were made from."""

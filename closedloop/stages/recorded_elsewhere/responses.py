@@ -91,6 +91,7 @@ def count_responses(
             devices,
             with_settings(definition_by_name(wanted.detection), notch=wanted.notch),
             folder=day.scratch,
+            workers=None,
             progress=progress,
         )
         if wanted.spikes_from == "raw"

@@ -12,7 +12,7 @@ from closedloop.artifacts.recorder import read_recorder
 from closedloop.artifacts.records.amendments import Amendment, append_amendment, read_amendments
 from closedloop.artifacts.records.inputs import PoolDescription
 from closedloop.artifacts.study import StudyDocument
-from closedloop.execution.dask import read_slurm_file
+from closedloop.execution.slurm_file import read_slurm_file
 from closedloop.stages.from_protocol.session import codes, screen_of, trial_of
 from closedloop.storage import sha256_bytes
 from tools.fuzz.reader import Reader
