@@ -19,7 +19,7 @@ from closedloop.report import drawing
 from closedloop.stages.imported.taken import files_of_images
 from closedloop.stimuli.decoding import load_square
 from closedloop.storage import sha256_file
-from closedloop.studies.analysed_file.measure import analyse_file, clean_of_file
+from closedloop.studies.analysed_file.measure import analyse_file, clean_of_file, shown_repeatedly
 from closedloop.studies.analysed_file.page import Predicted
 from closedloop.studies.analysed_file.run import write_analysis
 from closedloop.studies.analysed_file.settings import AnalysisFiles
@@ -136,12 +136,13 @@ def _compare(
     from closedloop.studies.screening.page import compared_sections  # noqa: PLC0415
     from closedloop.studies.screening.report import write_screening_report  # noqa: PLC0415
     from closedloop.studies.screening.responses import SUBJECT_SEED, ImageResponses  # noqa: PLC0415
+    from closedloop.studies.screening.run import summary_lines  # noqa: PLC0415
     from closedloop.studies.screening.settings import ScreeningFiles, ScreeningSettings  # noqa: PLC0415
     from closedloop.studies.screening.systems import cells_of  # noqa: PLC0415
     from closedloop.studies.simulated_subject import StudySubject  # noqa: PLC0415
 
     check_device(device)
-    clean = clean_of_file(found)
+    clean = shown_repeatedly(clean_of_file(found))
     side_px = cells_of(networks[:1], side_px=_SIDE_PX, seed=0)[0].source.side_px
     responses = ImageResponses(
         clean.names,
@@ -162,7 +163,8 @@ def _compare(
     cells, of_networks = read_table(files.cells, SCREENING_CELLS), read_table(files.networks, SCREENING_NETWORKS)
     with drawing.style():
         sections = compared_sections(document, cells, of_networks)
-    return Predicted(sections, read_table(files.sites, SCREENING_SITES), document.n_images)
+    lines = tuple(summary_lines(of_networks))
+    return Predicted(sections, read_table(files.sites, SCREENING_SITES), document.n_images, lines)
 
 
 def _pixels(

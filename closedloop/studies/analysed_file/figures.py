@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
@@ -40,7 +41,7 @@ def sites_in_order(sites: Columns, recordings: Sequence[str], *, unit: str) -> F
                 axes.set_title(name, loc="left")
         panels[2 * row].axhline(0, color=drawing.SOFT, linewidth=0.8)
     for axes in panels[-2:]:
-        axes.set_xlabel("sites, in ascending order")
+        _sites_axis(axes)
     return figure
 
 
@@ -66,7 +67,7 @@ def levels_in_order(rows: Sequence[Mapping[str, Any]], *, unit: str) -> Figure:
         axes.vlines(place, low, high, color=colour, linewidth=1.2, alpha=0.6)
         axes.plot(place, values, "o", color=colour, markersize=4, label=label)
         drawing.note_numbers(axes, label, place.tolist(), values.tolist(), low=low.tolist(), high=high.tolist())
-    axes.set_xlabel("sites, in ascending order")
+    _sites_axis(axes)
     axes.set_ylabel(f"level ({unit})" if unit else "level")
     axes.legend()
     return figure
@@ -96,6 +97,11 @@ def predicted_sites(predicted: Columns) -> Figure:
         high=predicted["high"].tolist(),
     )
     return figure
+
+
+def _sites_axis(axes: Axes) -> None:
+    axes.set_xlabel("sites, in ascending order")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _ascending(

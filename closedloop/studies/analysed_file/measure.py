@@ -11,7 +11,7 @@ halves.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -167,6 +167,20 @@ def clean_of_file(found: FileResponses) -> CleanOfFile:
         rates,
         said if names else "",
         kept,
+    )
+
+
+def shown_repeatedly(clean: CleanOfFile) -> CleanOfFile:
+    """Return the images that were shown more than once: of others no half of the repetitions says anything."""
+    again = np.bincount(clean.image_index, minlength=len(clean.names)) > 1
+    images, rows = np.flatnonzero(again), again[clean.image_index]
+    return replace(
+        clean,
+        image_index=(np.cumsum(again) - 1)[clean.image_index[rows]],
+        names=tuple(clean.names[one] for one in images),
+        categories=tuple(clean.categories[one] for one in images),
+        rates=clean.rates[rows],
+        kept=clean.kept[images],
     )
 
 

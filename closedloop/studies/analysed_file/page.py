@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from closedloop.artifacts.tables import Columns
 from closedloop.report import drawing
-from closedloop.report.layout import Card, Page, PageSection, plate, render
+from closedloop.report.layout import Card, Link, Page, PageSection, plate, render
 from closedloop.report.tables import Table
 from closedloop.report.wording import DASH, count, number, span
 from closedloop.studies.analysed_file.documents import AnalysedFile, AnalysedRecording, MeanOverSites
@@ -54,11 +54,14 @@ class Predicted:
         A row a site: ``network``, ``layer``, ``correlation`` with its interval, ``ceiling``, ``explained``.
     n_images
         That the comparison is over.
+    lines
+        The comparison in a few lines of text.
     """
 
     sections: tuple[PageSection, ...]
     sites: Columns
     n_images: int
+    lines: tuple[str, ...] = ()
 
 
 def analysis_page(found: FileAnalysis, predicted: Predicted | None, *, command: str, without: str = "") -> bytes:
@@ -92,11 +95,15 @@ def analysis_page(found: FileAnalysis, predicted: Predicted | None, *, command: 
             command=command,
             simulated=document.simulated,
             notices=(*document.notices, *((without,) if without else ())),
-            links=(),
+            links=_links() if predicted is not None else (),
             sections=sections,
             source=_SOURCE,
         )
     )
+
+
+def _links() -> tuple[Link, ...]:
+    return Link("This file", "index.html", here=True), Link("Every layer compared", "screening/index.html", here=False)
 
 
 def _cards(found: FileAnalysis) -> list[Card]:
@@ -239,7 +246,8 @@ def _networks(predicted: Predicted) -> tuple[PageSection, ...]:
     columns = ("", "correlation", "95 % interval", "ceiling", "explained")
     said = "Explained: part of the explainable variance."
     own = PageSection("predicted", "Each site", plates=(figure,), folded=(("Every site", Table(columns, rows, said)),))
-    return (*predicted.sections, own)
+    first, *others = predicted.sections
+    return (replace(first, anchor="networks-short", heading="Networks compared"), *others, own)
 
 
 def _definitions() -> Table:
@@ -247,13 +255,13 @@ def _definitions() -> Table:
 
 
 def _facts(document: AnalysedFile) -> tuple[tuple[str, str], ...]:
-    said = {name: text for name, text in document.said.items() if text}
+    said = "; ".join(f"{name.replace('_', ' ')}: {text}" for name, text in document.said.items() if text)
     return (
         ("File", f"{document.source}, {document.format}, sha256 {document.source_sha256[:12]}"),
         ("Sites", count(document.n_sites)),
         ("Clean images", _images(document.recordings, document)),
         ("Responses", f"in {document.unit}" if document.unit else "in a unit that the file does not say"),
-        *((name.replace("_", " ").capitalize(), text) for name, text in said.items()),
+        ("What gave what", said),
         ("Versions", f"closedloop {document.code_version}, seed {document.seed}"),
     )
 
@@ -265,5 +273,5 @@ def _images(recordings: tuple[AnalysedRecording, ...], document: AnalysedFile) -
 
 
 def _rows(table: Columns) -> list[dict[str, Any]]:
-    n = len(next(iter(table.values())))
-    return [{name: column[place].item() for name, column in table.items()} for place in range(n)]
+    columns = {name: column.tolist() for name, column in table.items()}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]

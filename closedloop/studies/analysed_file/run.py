@@ -47,7 +47,8 @@ def write_analysis(
     else:
         remove_both(files.preferences)
     write_bytes(files.page, analysis_page(found, predicted, command=command, without=without))
-    lines = [*_summary(found), *found.document.notices, *((without,) if without else ())]
+    of_networks = predicted.lines if predicted is not None else ()
+    lines = [*_summary(found), *of_networks, *found.document.notices, *((without,) if without else ())]
     return [*lines, f"Open {files.page}"]
 
 

@@ -23,7 +23,6 @@ class AnalysisFiles(ResultsFolder):
         return self.folder / "preferences.parquet"
 
     @property
-    @property
     def screening(self) -> Path:
         """Folder of the comparison of networks."""
         return self.folder / "screening"

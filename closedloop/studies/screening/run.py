@@ -52,7 +52,7 @@ def run_study(
     document = screen(resolve(options), out, workers=who, device=device, progress=progress)
     page = write_screening_report(out, command=screening_command(options))
     files = ScreeningFiles(out)
-    lines = _summary(read_table(files.networks, SCREENING_NETWORKS))
+    lines = summary_lines(read_table(files.networks, SCREENING_NETWORKS))
     if document.transfer == "not shown":
         lines.append(
             f"{files.stimuli}: the layer-targeted images. Show them, clean ones and all, in one session, and add "
@@ -100,7 +100,7 @@ def screening_command(options: ScreeningOptions) -> str:
     return study_command("screening", *parts)
 
 
-def _summary(networks: Columns) -> list[str]:
+def summary_lines(networks: Columns) -> list[str]:
     """Return the networks' order by each criterion as text, a line each."""
     lines = []
     for place in range(len(networks["rank"])):
