@@ -242,7 +242,7 @@ class _Recording:
                     self._statistics(own, n_splits=_N_SPLITS_OF_HALF) for own in halves
                 )
                 errors[0, place] = (one - other) / 2
-                errors[1, place] = (noise_ceiling(one) - noise_ceiling(other)) / 2
+                errors[1, place] = (_ceiling(one) - _ceiling(other)) / 2
                 errors[2, place] = (sigma_one - sigma_other) / 2
                 progress(place + 2)
         values = (reliability, _ceiling(reliability), spread)
