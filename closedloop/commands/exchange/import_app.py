@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +12,14 @@ import typer
 from closedloop.commands.amending.options import By, Why
 from closedloop.commands.extras import require_extra
 from closedloop.commands.recording_files.other_makers.which import RecorderOption
-from closedloop.errors import visible
+from closedloop.errors import OptionError, visible
 
 import_app = typer.Typer(
     help="Begin a study with what was recorded elsewhere.", no_args_is_help=True, rich_markup_mode=None
 )
 
+
+_SHOWN = re.compile(r"([0-9]{1,5})=([1-9][0-9]{0,4}(?:,[1-9][0-9]{0,4})*)")
 
 BeforeItsFirstSession = Annotated[
     Path, typer.Option("--study", metavar="STUDY", help="study folder, before its first session is shown")
@@ -87,7 +91,8 @@ def import_recording_day(
     table: Annotated[
         Path,
         typer.Argument(
-            metavar="TABLE", help="what was shown: .csv of image and onset_s, onset_tick, or code and time_s"
+            metavar="TABLE",
+            help="what was shown: .csv of image and onset_s, onset_tick, or code and time_s; or .bhv2, .mwk2",
         ),
     ],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="the recorder's files of that day, and array maps")],
@@ -104,6 +109,16 @@ def import_recording_day(
         float | None,
         typer.Option(min=10, max=1000, metavar="HZ", help="of the display: onsets may come whole frames late"),
     ] = None,
+    shown: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODE=OBJECT,...",
+            help="of MonkeyLogic: which task objects an event code means came on (20=2); may be repeated",
+        ),
+    ] = None,
+    code_variable: Annotated[
+        str | None, typer.Option(metavar="NAME", help="of MWorks: the variable whose values the recorder received")
+    ] = None,
     by: By = None,
 ) -> None:
     """Let a study's first model be fitted to a day that another program ran, from the recorder's own files.
@@ -113,11 +128,33 @@ def import_recording_day(
     `import responses`.
     """
     require_extra("lab")
+    from closedloop.artifacts.imported.shown import ShownOptions  # noqa: PLC0415
     from closedloop.commands.exchange.imported import import_day_on_a_terminal  # noqa: PLC0415
     from closedloop.study.amending.imported import RecordingDayRequest  # noqa: PLC0415
 
-    request = RecordingDayRequest(table, folder, image_folder, _names(sites), electrodes, refresh_hz=refresh)
+    request = RecordingDayRequest(
+        table,
+        folder,
+        image_folder,
+        _names(sites),
+        electrodes,
+        refresh_hz=refresh,
+        shown=ShownOptions(_objects(shown or ()), code_variable),
+    )
     typer.echo(visible(import_day_on_a_terminal(study, request, recorder=recorder, by=by, why=why)))
+
+
+def _objects(options: Sequence[str]) -> dict[int, tuple[int, ...]]:
+    """Understand ``20=2,3``: event code 20 means that task object 2, then 3, came on."""
+    found = dict[int, tuple[int, ...]]()
+    for option in options:
+        if (read := _SHOWN.fullmatch(option)) is None or int(read[1]) in found:
+            raise OptionError(
+                f"--shown {option[:40]}: expected an event code and task objects from 1, as 20=2 or 20=2,3,4, each "
+                "code once, found none. Correct it."
+            )
+        found[int(read[1])] = tuple(int(number) for number in read[2].split(","))
+    return found
 
 
 def _names(option: str | None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,7 +74,11 @@ def place_images(
         The table's codes or clock segments are not the recording's; or its times are of one clock, and there are more.
     """
     if table.timed_by == "code and time_s":
-        return _by_both_clocks(table, devices, frame_ms)
+        try:
+            return _by_both_clocks(table, devices, frame_ms)
+        except AlignmentError as error:  # the alignment speaks of the rig and its journal
+            said = re.sub(r"\brig\b", "program", str(error).replace("journal", "table"))
+            raise AlignmentError(f"{file}: {said}") from error
     if table.timed_by != "code" and len([one for one in devices if one.electrodes]) > 1:
         raise AlignmentError(
             f"{file}: expected codes and times, which each of {len(devices)} processors has on its own clock, found "
@@ -128,7 +133,7 @@ def _said_of_clocks(name: str, found: Alignment) -> str:
     lost = quality.n_lost + quality.n_unplaced
     return (
         f"{name}: {quality.n_matched:,} of {quality.n_sent:,} codes found, {lost:,} lost, {quality.n_changed:,} "
-        f"changed; drift of the clocks {drifts} ppm; "
+        f"changed; {quality.n_foreign:,} others in the recording; drift of the clocks {drifts} ppm; "
         + ("no photodiode" if light is None else f"display latency {light:.1f} ms by the photodiode")
     )
 

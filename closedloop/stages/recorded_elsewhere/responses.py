@@ -237,7 +237,7 @@ def _mapping(
     if day.recorder is None:
         files = [path for path in files if is_recording(path)]
     return {
-        "images": f"column image of {day.file.name}",
+        "images": f"named in {day.file.name}",
         ONSETS: f"by {table.timed_by} of {day.file.name}; " + "; ".join(placement.said),
         "responses": f"spikes per second from {wanted.window_start_ms:g} to {wanted.window_stop_ms:g} ms after onset, "
         f"{recording.definition}",

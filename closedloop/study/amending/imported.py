@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypedDict
 
@@ -23,6 +23,7 @@ from closedloop.artifacts.amended.imported import (
 )
 from closedloop.artifacts.catalog import IMPORTED_IMAGES, IMPORTED_RATES, IMPORTED_RESPONSES
 from closedloop.artifacts.imported.laboratory import read_laboratory
+from closedloop.artifacts.imported.shown import ShownOptions, read_shown
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, describe_files
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.protocol.protocol import Protocol, protocol_sha256
@@ -31,7 +32,6 @@ from closedloop.artifacts.records.amendments import Amendment
 from closedloop.artifacts.study import IMPORTED, START_DAY, DayPaths, StudyDocument, StudyPaths
 from closedloop.errors import StudyError
 from closedloop.execution.progress import ProgressCallback
-from closedloop.plain_text.presentation_tables import read_presentations
 from closedloop.stages.imported.taken import ImportRequest, TakenResponses, take_responses
 from closedloop.stages.recorded_elsewhere.responses import ElsewhereDay, count_responses, most_reliable
 from closedloop.storage import make_folder, publish_folder, remove_folder, storage_errors
@@ -50,7 +50,7 @@ class RecordingDayRequest:
     Attributes
     ----------
     table
-        What the program showed, in CSV.
+        What the program showed: a table in CSV, or its own file.
     folder
         The recording's.
     image_folder, sites, electrodes
@@ -59,6 +59,8 @@ class RecordingDayRequest:
         Of another maker; None: the study's.
     refresh_hz
         Of the display; None where nobody says.
+    shown
+        What only a person knows of a program's own file.
     """
 
     table: Path
@@ -68,6 +70,7 @@ class RecordingDayRequest:
     electrodes: Path | None = None
     recorder: RecorderDescription | None = None
     refresh_hz: float | None = None
+    shown: ShownOptions = field(default_factory=lambda: ShownOptions({}))
 
 
 def import_responses(
@@ -143,7 +146,7 @@ def import_recording_day(
         As `import_responses` does; or the recording cannot be read, or is not of this table.
     """
     _refuse_no_import(paths, protocol, why=why)
-    table = read_presentations(request.table)
+    table = read_shown(request.table, request.shown)
     scratch = DayPaths(paths.root).working(_CROSSINGS)
     arrays = tuple(one.files for one in study.array_files)
     frame_ms = None if request.refresh_hz is None else 1000 / request.refresh_hz

@@ -14,9 +14,13 @@ from closedloop.artifacts.imported.laboratory import LaboratoryResponses
 from closedloop.artifacts.protocol.images import Sites
 from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.tables import read_table
+from closedloop.devices.device import Device
 from closedloop.errors import ClosedLoopError
-from closedloop.plain_text.presentation_tables import read_presentations
+from closedloop.plain_text.presentation_tables import PresentationTable, ShownImage, read_presentations
+from closedloop.recording.codes import ReceivedCodes
+from closedloop.recording.segments import Segment
 from closedloop.simulation.sessions import TRUTH, MadeSession, make_session
+from closedloop.stages.recorded_elsewhere.placing import place_images
 from closedloop.stages.recorded_elsewhere.responses import ElsewhereDay, count_responses, most_reliable
 from tests.loop.studies import PROTOCOL
 
@@ -201,7 +205,10 @@ def test_another_days_table_is_refused(made: Callable[..., Path], tmp_path: Path
     folder = made()
     generator = np.random.default_rng(0)
     rows = [("a.png", int(generator.integers(1, 60_000)), at + generator.uniform(0, 0.1)) for at in range(20)]
-    with pytest.raises(ClosedLoopError, match="belongs to another session"):
+    with pytest.raises(
+        ClosedLoopError,
+        match=r"shown\.csv: array1: expected at least 50% of the table.s 20 codes.* belongs to another session",
+    ):
         count(folder, write_table(tmp_path / "shown.csv", "image,code,time_s", rows))
 
 
@@ -218,3 +225,33 @@ def test_the_most_reliable_sites_are_taken() -> None:
     once = replace(found, rates=rates[::4], image_index=np.arange(40))
     with pytest.raises(ClosedLoopError, match=r"found each once\. Name the sites by --sites"):
         most_reliable(once, rules, file=Path("t.csv"))
+
+
+def test_codes_that_come_again_in_every_trial_are_told_apart_by_their_times() -> None:
+    """MonkeyLogic sends the same codes in each trial, MWorks none with the picture: both clocks tell which is which."""
+    generator = np.random.default_rng(4)
+    start_s = np.cumsum(generator.uniform(2.5, 4.0, 60))
+    codes = [
+        (code, at)
+        for one in start_s
+        for code, at in zip((9, 10, 20, 30, 18), one + np.array([0, 0.06, 0.7, 1.2, 2]), strict=True)
+    ]
+    sent = [(code, at + generator.uniform(0, 0.02)) for code, at in codes]
+    heard = [(code, at) for code, at in sent if generator.uniform() > 0.02]
+    received = ReceivedCodes(
+        np.zeros(len(heard), np.int64),
+        np.array([round((at * (1 + 4e-5) + 12.0) * 30_000) for _, at in heard], np.int64),
+        np.array([code for code, _ in heard]),
+    )
+    device = Device("array1", 1, 30_000, (), (Segment(0, 0, 30_000 * 300, 30_000 * 300),), received, (), None, (), ())
+    pictures = [(code, at) for code, at in sent if code in (20, 30)]
+    others = tuple((code, at) for code, at in sent if code not in (20, 30))
+    for with_codes in (True, False):
+        shown = [
+            ShownImage(line, f"{line}.png", code=code if with_codes else None, time_s=at)
+            for line, (code, at) in enumerate(pictures)
+        ]
+        table = PresentationTable(tuple(shown), "code and time_s", other_codes=others)
+        placed = place_images(table, [device], file=Path("day.bhv2"), frame_ms=None).of_device["array1"]
+        expected = np.array([(at * (1 + 4e-5) + 12.0) * 30_000 for _, at in pictures])
+        assert np.abs(placed.tick - expected).max() < 0.0005 * 30_000
