@@ -15,7 +15,7 @@ from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.shards import made_once, shard_name
 from closedloop.execution.workers import HERE
 from closedloop.storage import remove_folder
-from closedloop.studies.sweep.documents import SweptSubject
+from closedloop.studies.sweep.documents import JudgedEstimate, JudgedTest, SweptSubject
 from closedloop.studies.sweep.judging import judge_study
 from closedloop.study.create import Request, create_study
 from closedloop.study.loop import run_study
@@ -73,7 +73,8 @@ def leave_subject(piece: SweepPiece) -> None:
         The study cannot be made or run. Where its recording is of no use, that is what is left of it.
     """
     if not piece.path.exists():
-        before_s, ended_by, estimates, tests = _processor_s(), "", (), ()
+        before_s, ended_by = _processor_s(), ""
+        estimates, tests = tuple[JudgedEstimate, ...](), tuple[JudgedTest, ...]()
         try:
             _run(piece)
             estimates, tests = judge_study(piece.study)

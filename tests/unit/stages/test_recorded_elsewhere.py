@@ -22,6 +22,7 @@ from closedloop.recording.segments import Segment
 from closedloop.simulation.sessions import TRUTH, MadeSession, make_session
 from closedloop.stages.recorded_elsewhere.placing import place_images
 from closedloop.stages.recorded_elsewhere.responses import ElsewhereDay, count_responses, most_reliable
+from tests.loop.other_makers import OPEN_EPHYS, as_open_ephys, heard
 from tests.loop.studies import PROTOCOL
 
 RECORDING = read_protocol(PROTOCOL).recording
@@ -193,6 +194,18 @@ def test_crossings_are_found_in_the_voltage(made: Callable[..., Path], tmp_path:
             wanted=raw,
             progress=quiet,
         )
+
+
+def test_a_recorder_of_another_maker_gives_the_same_counts(made: Callable[..., Path], tmp_path: Path) -> None:
+    folder = made()
+    table = by_clock(folder, tmp_path / "shown.csv")
+    raw = RECORDING.model_copy(update={"spikes_from": "raw"})
+    as_open_ephys(tmp_path / "ephys", heard(folder / "recording"))
+    day = ElsewhereDay(table, tmp_path / "ephys", tmp_path / "scratch", recorder=OPEN_EPHYS)
+    other = count_responses(day, read_presentations(table), wanted=raw, progress=quiet)
+    assert np.array_equal(other.rates, count(folder, table, raw).rates)
+    assert "ms by the photodiode" in other.mapping["onsets"]
+    assert any("continuous.dat" in name for name in other.mapping)
 
 
 def _without_voltage(folder: Path, tmp_path: Path) -> Path:
