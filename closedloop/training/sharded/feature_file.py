@@ -45,7 +45,7 @@ class FeatureFile:
     """
 
     number: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     n_kept: int
     _is_full: bool = field(default=False, init=False)
 
@@ -55,7 +55,7 @@ class FeatureFile:
         is_there = np.zeros(len(rows), dtype=bool)
         for place, row in enumerate(rows.tolist()):
             header = bytearray(_HEADER.size)
-            values = memoryview(found[place]).cast("B")  # type: ignore[arg-type]
+            values = memoryview(found[place]).cast("B")
             wanted = len(header) + len(values)
             is_whole = row < self.n_kept and os.preadv(self.number, [header, values], self._offset(row)) == wanted
             is_there[place] = is_whole and _HEADER.unpack(header) == (_WRITTEN, zlib.crc32(values, row))
@@ -78,7 +78,7 @@ class FeatureFile:
 
 
 @contextmanager
-def open_feature_file(path: Path, *, shape: tuple[int, int, int], n_rows: int) -> Iterator[FeatureFile]:
+def open_feature_file(path: Path, *, shape: tuple[int, ...], n_rows: int) -> Iterator[FeatureFile]:
     """Open a file of features for the block, new or with what an interrupted run left there.
 
     Parameters
@@ -104,6 +104,6 @@ def open_feature_file(path: Path, *, shape: tuple[int, int, int], n_rows: int) -
         os.close(number)
 
 
-def row_bytes(shape: tuple[int, int, int]) -> int:
+def row_bytes(shape: tuple[int, ...]) -> int:
     """Return what a row takes."""
     return _HEADER.size + math.prod(shape) * np.dtype(np.float32).itemsize

@@ -54,5 +54,5 @@ class FlatWeights:
 
     def _parts(self, flat: Tensor) -> Iterator[Tensor]:
         sizes = [weight.numel() for weight in self.weights]
-        for weight, part in zip(self.weights, flat.split(sizes), strict=True):
+        for weight, part in zip(self.weights, torch.split(flat, sizes), strict=True):
             yield part.view(weight.shape)

@@ -21,6 +21,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
+from torch._C._distributed_c10d import PrefixStore, Store, TCPStore  # as `torch.distributed` has them, with types
 
 from closedloop.attacks.engine.devices import own_device
 from closedloop.attacks.precision import Precision
@@ -259,12 +260,12 @@ def _received_job(device: torch.device) -> tuple[ShardGradient, int]:
     return gradient, n_shards
 
 
-def _store(rank: Rank) -> dist.Store:
-    store = dist.TCPStore(rank.host, rank.port, is_master=False, timeout=_A_DAY)
-    return dist.PrefixStore(f"closedloop/{rank.attempt}", store)
+def _store(rank: Rank) -> Store:
+    store = TCPStore(rank.host, rank.port, is_master=False, timeout=_A_DAY)
+    return PrefixStore(f"closedloop/{rank.attempt}", store)
 
 
-def _waited_for(store: dist.Store, key: str) -> str:
+def _waited_for(store: Store, key: str) -> str:
     while True:
         try:
             store.wait([key], _A_DAY)
@@ -273,10 +274,8 @@ def _waited_for(store: dist.Store, key: str) -> str:
         return str(store.get(key).decode())
 
 
-def _join(store: dist.Store, rank: Rank, *, number: int, backend: str) -> None:
-    dist.init_process_group(
-        backend, store=dist.PrefixStore(f"{_FIT}{number}", store), rank=rank.number, world_size=rank.n
-    )
+def _join(store: Store, rank: Rank, *, number: int, backend: str) -> None:
+    dist.init_process_group(backend, store=PrefixStore(f"{_FIT}{number}", store), rank=rank.number, world_size=rank.n)
 
 
 def _numbers(values: Sequence[int]) -> Tensor:

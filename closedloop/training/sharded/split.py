@@ -90,7 +90,7 @@ def frozen_features(split: SplitModel, images: Tensor) -> Tensor:
     if split.frozen is None:
         return images
     found = []
-    for chunk in images.split(_CHUNK):
+    for chunk in torch.split(images, _CHUNK):
         filled = torch.cat([chunk, chunk.new_zeros(_CHUNK - len(chunk), *chunk.shape[1:])])
         features = split.frozen(filled.contiguous(memory_format=torch.channels_last))
         found.append(features[: len(chunk)].float())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 from pathlib import Path
@@ -33,6 +34,11 @@ def pictures(n: int, *, seed: int) -> np.ndarray:
 
 
 def site_model(*, seed: int = 1) -> SiteModel:
+    return copy.deepcopy(_site_model(seed))
+
+
+@functools.cache
+def _site_model(seed: int) -> SiteModel:
     base = open_base_model("small_resnet_robust", layer="layer3.0")
     model = build_site_model(base, n_sites=N_SITES, side_px=32, seed=seed)
     calibrate_readout(model, pictures(60, seed=99))
