@@ -27,6 +27,7 @@ NAMES = {
     "page_hour": "what a page and its service grow by in an hour, by the clock, over 3,000 presentations (an hour)",
     "plan_expectations": "what `closedloop plan` expects against simulated days: standard errors, power to see growth",
     "preference": "preferred levels of simulated sites against the truth, their intervals, and the largest mean's bias",
+    "refit": "the refit against a plain PyTorch loop, by 1, 2 and 4 processes, and with a frozen stem (two free cores)",
     "reviewing": "how often the intervals of the cross-prediction table hold the truth, over simulated sessions",
     "service_at_rest": "memory and processor time of the service while several studies wait, with a page open",
     "subjects": "parts of the white box by ahead.yaml and by the paper's way, five simulated subjects (three hours)",

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,30 +41,37 @@ from closedloop.stages.from_protocol.model import processes_of, recipe_of
 from closedloop.stages.from_protocol.recording import response_window_s
 from closedloop.stages.imported.responses import as_responses
 from closedloop.storage import make_folder
+from closedloop.storage.arrays import save_rows
 from closedloop.training.closed_form import start_readout
 from closedloop.training.elsewhere import fit_elsewhere
 from closedloop.training.end_to_end import RefitReport, Responses, held_out_correlation
 from closedloop.training.members import MemberFit, refit_members
+
+_BLOCK = 256  # images that are in memory at once
 
 
 def run(context: StageContext) -> None:
     """Write model.safetensors, fit.json and, where arms have networks beside the day's model, one for each."""
     fit, window_s = context.protocol.fit, response_window_s(context.protocol.recording)
     sessions = context.so_far
-    whole = [read_day_responses(context.at(one).read, one.day, window_s=window_s) for one in sessions]
+    scratch = context.scratch
+    make_folder(scratch)
+    read = (read_day_responses(context.at(one).read, one.day, window_s=window_s) for one in sessions)
+    whole = [_with_mapped_images(day, scratch / f"images-{number}.npy") for number, day in enumerate(read)]
     days, left_out = _without_left_out(whole, context.decided.get("left_out_of_fit", ""), sessions=sessions)
     days, not_fitted = _without_too_short(days, context.decided.get("closed_until", ""), sessions=sessions)
     model = load_site_model(context.path(catalog.MODEL))
     is_due = fit.in_rounds == "each" or context.paths.sequence.measures(context.block)
     imported = [
-        as_responses(context.read(catalog.IMPORTED_RATES), context.read(catalog.IMPORTED_IMAGES))
+        _whole(as_responses(context.read(catalog.IMPORTED_RATES), context.read(catalog.IMPORTED_IMAGES)))
         for _ in range(is_due and context.has(catalog.IMPORTED_RESPONSES))
     ]
     fitted = [_fitted(day, only_usable=bool(context.decided), is_due=is_due) for day in days]
-    train = _concatenate([*imported, *fitted], n_outputs=model.spec.n_sites)
-    asked = _with_anchors(days)
-    held_out = _concatenate([_anchors(day) for day in asked], n_outputs=model.spec.n_sites)
-    held_out_probes = _concatenate([_probes(day) for day in days], n_outputs=model.spec.n_sites)
+    asked, n_outputs = _with_anchors(days), model.spec.n_sites
+    train = _concatenate([*imported, *fitted], n_outputs=n_outputs, file=scratch / "fitted.npy")
+    held_out = _concatenate([_anchors(day) for day in asked], n_outputs=n_outputs, file=scratch / "held-out.npy")
+    probes = [_probes(day) for day in days]
+    held_out_probes = _concatenate(probes, n_outputs=n_outputs, file=scratch / "held-out-probes.npy")
     is_fitted = bool((np.isfinite(train.responses) & (train.weights > 0)).any())
     if is_due and not (is_fitted or context.decided):
         raise StudyError(
@@ -77,12 +85,11 @@ def run(context: StageContext) -> None:
     if is_fitted and fit.readout_start == "closed_form" and is_first:
         for member in (*members, *beside.values()):
             start_readout(member, train.images, train.responses, ridge=fit.ridge)
-    make_folder(context.scratch)
     recipe = recipe_of(fit, n_images=max(len(train.images), 1), is_first=is_first)
     reports = list[RefitReport]()
     if is_fitted:
         fits = [
-            MemberFit(member, context.seed(*names), context.scratch / f"{'-'.join(['training', *names])}.pt")
+            MemberFit(member, context.seed(*names), scratch / f"{'-'.join(['training', *names])}.pt")
             for member, names in zip(
                 (*members, *beside.values()), (*_names_of(len(members)), *_names_beside(beside)), strict=True
             )
@@ -111,9 +118,9 @@ def run(context: StageContext) -> None:
             day=context.day,
             readout_start=fit.readout_start,
             n_stimuli=len(train.images),
-            n_imported=sum(len(one.images) for one in imported),
+            n_imported=sum(len(one.rows) for one in imported),
             n_presentations=int(np.nanmax(train.weights, axis=1).sum()),
-            n_fitted_by_day=tuple(len(one.images) for one in fitted),
+            n_fitted_by_day=tuple(len(one.rows) for one in fitted),
             loss_by_epoch=_mean_losses(reports),
             weight_decay=recipe.weight_decay if fit.decay_images is not None else None,
             members=tuple(
@@ -131,6 +138,24 @@ def run(context: StageContext) -> None:
             r_heldout_probes=judged.r_heldout_probes,
         ),
     )
+
+
+@dataclass(frozen=True)
+class _SessionResponses:
+    """Responses of some images of a session, which stay where they are.
+
+    Attributes
+    ----------
+    images, rows
+        The session's, mapped; and which of them.
+    responses, weights
+        Of these rows, as in `Responses`.
+    """
+
+    images: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    responses: NDArray[np.float32]
+    weights: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -234,11 +259,11 @@ def _n_scaling(day: DayResponses) -> tuple[int, int]:
     return int(_usable(day)[rows].any(axis=1).sum()), len(rows)
 
 
-def _is_fitted(part: Responses) -> bool:
+def _is_fitted(part: _SessionResponses) -> bool:
     return bool((np.isfinite(part.responses) & (part.weights > 0)).any())
 
 
-def _fitted(day: DayResponses, *, only_usable: bool, is_due: bool) -> Responses:
+def _fitted(day: DayResponses, *, only_usable: bool, is_due: bool) -> _SessionResponses:
     """Return what of a day is fitted; without the images that have no response where people decided something.
 
     Parameters
@@ -259,11 +284,11 @@ def _with_anchors(days: Sequence[DayResponses]) -> list[DayResponses]:
     return [day for day in days if held_out_rows(day.stimuli)[1] == "anchors"] or list(days)
 
 
-def _anchors(day: DayResponses) -> Responses:
+def _anchors(day: DayResponses) -> _SessionResponses:
     return _responses(day, held_out_rows(day.stimuli)[0])
 
 
-def _probes(day: DayResponses) -> Responses:
+def _probes(day: DayResponses) -> _SessionResponses:
     return _responses(day, held_out_probe_rows(day.stimuli))
 
 
@@ -272,11 +297,11 @@ def _held_out_images(days: Sequence[DayResponses]) -> str:
     return f"{' and '.join(dict.fromkeys(kinds))} of all days so far, never fitted"
 
 
-def _responses(day: DayResponses, rows: NDArray[np.int64]) -> Responses:
+def _responses(day: DayResponses, rows: NDArray[np.int64]) -> _SessionResponses:
     """Average repetitions and z-score by the day's normalizers (by its clean images, where a protocol has none)."""
     rates = mean_response(day.rates_hz, day.image_index, n_images=day.n_images)
     z = z_score(rates[rows], rates[scaling_rows(day.stimuli)])
-    return Responses(day.stimuli.images[rows], z.astype(np.float32), _usable(day)[rows].astype(np.float32))
+    return _SessionResponses(day.stimuli.images, rows, z.astype(np.float32), _usable(day)[rows].astype(np.float32))
 
 
 def _usable(day: DayResponses) -> NDArray[np.float64]:
@@ -286,13 +311,38 @@ def _usable(day: DayResponses) -> NDArray[np.float64]:
     return usable
 
 
-def _concatenate(parts: Sequence[Responses], *, n_outputs: int) -> Responses:
+def _whole(part: Responses) -> _SessionResponses:
+    return _SessionResponses(part.images, np.arange(len(part.images)), part.responses, part.weights)
+
+
+def _concatenate(parts: Sequence[_SessionResponses], *, n_outputs: int, file: Path) -> Responses:
     """Return all days' responses; outputs of the model that no site was reliable enough for have none."""
+    n_images, first = sum(len(part.rows) for part in parts), parts[0].images
     return Responses(
-        images=np.concatenate([part.images for part in parts]),
+        images=_mapped(file, _blocks(parts), shape=(n_images, *first.shape[1:])),
         responses=_pad_columns(np.concatenate([part.responses for part in parts]), n_outputs, fill=np.nan),
         weights=_pad_columns(np.concatenate([part.weights for part in parts]), n_outputs, fill=0),
     )
+
+
+def _blocks(parts: Sequence[_SessionResponses]) -> Iterator[NDArray[np.uint8]]:
+    for part in parts:
+        for start in range(0, len(part.rows), _BLOCK):
+            yield part.images[part.rows[start : start + _BLOCK]]
+
+
+def _with_mapped_images(day: DayResponses, file: Path) -> DayResponses:
+    """Have the images of a session in a file instead of in memory: a study has many sessions."""
+    images = day.stimuli.images
+    return replace(day, stimuli=replace(day.stimuli, images=_mapped(file, [images], shape=images.shape)))
+
+
+def _mapped(file: Path, blocks: Iterable[NDArray[np.uint8]], *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    if not all(shape):
+        return np.zeros(shape, dtype=np.uint8)  # nothing can be mapped
+    save_rows(file, blocks, shape=shape, dtype=np.dtype(np.uint8))
+    mapped: NDArray[np.uint8] = np.load(file, mmap_mode="r")
+    return mapped
 
 
 def _pad_columns(values: NDArray[np.float32], n_columns: int, *, fill: float) -> NDArray[np.float32]:

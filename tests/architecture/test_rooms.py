@@ -36,7 +36,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "models": {*GROUND, "confined", "plain_text", "stimuli"},
     "attacks": {*GROUND, "confined", "execution", "models"},
     "access": {"alignment", "analysis", "artifacts", "errors", "eyelink", "models", "plain_text", "recording"},
-    "training": {*GROUND, "attacks", "execution", "models", "stimuli"},
+    "training": {*GROUND, "attacks", "execution", "models", "stimuli", "terminal"},
     "defenses": {"attacks", "errors", "execution", "models", "stimuli", "storage", "training"},
     "gates": {"alignment", "analysis", "artifacts", "models", "recording", "stimuli"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},

@@ -48,6 +48,26 @@ def test_the_shipped_protocols_are_possible_and_named_as_their_files(file: Path)
     assert read_protocol(file).name == file.stem
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"fit__shards": 33}, r"shards: expected at most batch_size \(32\), found 33"),
+        ({"fit__shards": 0}, "fit.shards"),
+        ({"fit__train": "layer2"}, "fit.train"),
+        ({"fit__train": "from layer2", "fit__base_learning_rate": 0.0}, "expected readout where base_learning_rate is 0"),
+    ],
+)
+def test_a_refit_that_cannot_be_is_refused(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ProtocolError, match=said):
+        parsed(**values)
+
+
+def test_a_refit_as_before_leaves_a_protocols_identity_as_it_was() -> None:
+    stated = parsed(fit__shards=1, fit__precision="float32", fit__train="all")
+    assert protocol_sha256(stated) == protocol_sha256(parsed())
+    assert protocol_sha256(parsed(fit__shards=2)) != protocol_sha256(parsed())
+
+
 def test_the_papers_day_adds_up_by_hand() -> None:
     """Section 3.1: 21 sites, 42 images a site and epsilon are 882 images per epsilon."""
     guo = read_protocol(PROTOCOLS / "guo2022.yaml")

@@ -142,6 +142,13 @@ def test_decay_falls_with_images_and_the_first_refit_has_epochs_of_its_own() -> 
     assert (later.epochs, later.weight_decay) == (fit.epochs, pytest.approx(0.3 / 8))
 
 
+def test_what_is_fitted_in_how_many_shards_and_in_which_precision_is_the_protocols() -> None:
+    fit = read_protocol(PROTOCOLS / "smoke.yaml").fit
+    asked = fit.model_copy(update={"shards": 4, "precision": "bfloat16", "train": "from layer2"})
+    found = recipe_of(asked, n_images=10, is_first=False)
+    assert (found.shards, found.precision, found.train) == (4, "bfloat16", "from layer2")
+
+
 def test_the_architecture_is_asked_of_an_imported_file_and_shipped_weights_know_their_own() -> None:
     choice = read_protocol(PROTOCOLS / "smoke.yaml").base_model
     other = choice.model_copy(update={"architecture": "resnet18"})

@@ -273,6 +273,31 @@ def test_too_little_memory_is_one_line_with_the_remedy() -> None:
         run_apart(within_little)
 
 
+def anonymous_bytes() -> int:
+    """Memory of this process that no file has."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon"))
+
+
+def test_memory_is_that_of_a_batch_however_many_images_a_file_has(tmp_path: Path) -> None:
+    n = 40_000
+    images = np.lib.format.open_memmap(tmp_path / "images.npy", mode="w+", dtype=np.uint8, shape=(n, 32, 32, 3))
+    images[:] = np.arange(n, dtype=np.uint8)[:, None, None, None]  # 123 MB
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    many = Responses(mapped, np.zeros((n, 3), dtype=np.float32), np.ones(n, dtype=np.float32))
+    fit(RECIPE)  # what torch keeps once it has worked
+    taken, before = list[int](), anonymous_bytes()
+
+    def stop(training: TrainingProgress) -> None:
+        if training.step == 3:
+            taken.append(anonymous_bytes() - before)
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        refit(site_model(), many, HELD_OUT, recipe=RECIPE, seed=3, progress=stop)
+    assert taken[0] < images.nbytes / 4
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card that torch can use")
 def test_on_a_graphics_card_one_and_two_processes_and_a_killed_one_end_with_the_same_bytes(tmp_path: Path) -> None:

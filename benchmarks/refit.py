@@ -1,0 +1,230 @@
+"""The refit against a plain loop of PyTorch's, and by several processes: the half-wide ResNet-50 at 224 px to layer4.0.
+
+Run: ``python -m benchmarks refit`` on a machine with two free cores (twenty minutes; ``--rounds 1 --images 64`` is
+shorter). The plain loop is what one writes by hand: the same network, images, order and batches, autograd and
+torch.optim.AdamW, one thread. All take turns within a round. What a refit does around its steps (reading correlations)
+is measured by itself and taken off. CPU is the processor time of all processes, which others on the machine disturb
+less; what several processes gain is in the wall clock alone, and means nothing where the machine is not free.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.networks import photographs, trained_site_model
+from closedloop.models.checkpoints import open_base_model
+from closedloop.models.site_model import SiteModel, build_site_model, calibrate_readout, images_to_tensor, predict
+from closedloop.stimuli.pools import ProceduralPool, load_images
+from closedloop.training.end_to_end import RefitRecipe, Responses, refit
+from closedloop.training.resumable import epoch_order
+
+N_SITES, SEED = 21, 3
+END_TO_END = RefitRecipe(epochs=1, batch_size=32)
+FROZEN = replace(END_TO_END, epochs=5, train="from layer4")
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What a fit cost, and the hash of the weights that it left."""
+
+    wall_s: float
+    cpu_s: float
+    weights: str
+
+
+Contestant = Callable[[SiteModel], None]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--images", type=int, default=128, help="that are fitted")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    train = _train(options.images)
+    _end_to_end(train, rounds=options.rounds)
+    _frozen(train, rounds=options.rounds)
+    _precision()
+
+
+def _end_to_end(train: Responses, *, rounds: int) -> None:
+    print(f"## End to end, {len(train.images)} images, batches of {END_TO_END.batch_size}\n")
+    in_four = replace(END_TO_END, shards=4)
+    contestants = {
+        "plain loop": lambda model: plain_loop(model, train, END_TO_END),
+        "closedloop, 1 shard": lambda model: _ours(model, train, END_TO_END),
+        "closedloop, 4 shards": lambda model: _ours(model, train, in_four),
+        "closedloop, 4 shards, 2 processes": lambda model: _ours(model, train, in_four, n_processes=2),
+        "closedloop, 4 shards, 4 processes": lambda model: _ours(model, train, in_four, n_processes=4),
+    }
+    runs = _take_turns(contestants, _around(train, END_TO_END), rounds=rounds)
+    _print_table(runs)
+    hashes = {name: {run.weights for run in found} for name, found in runs.items()}
+    names = list(contestants)
+    print(f"\n1 shard has the plain loop's bytes: {hashes[names[0]] == hashes[names[1]]};", end=" ")
+    alike = hashes[names[2]] == hashes[names[3]] == hashes[names[4]]
+    print(f"4 shards have the same bytes by 1, 2 and 4 processes: {alike}")
+    one, two = (_median(runs[name], "wall_s") for name in names[2:4])
+    print(f"2 processes are {one / two:.2f} x as fast by the wall clock as one (load of this machine: {_load():.1f})")
+
+
+def _frozen(train: Responses, *, rounds: int) -> None:
+    print(f"\n## {FROZEN.train}, {FROZEN.epochs} epochs\n")
+    in_four = replace(FROZEN, shards=4)
+    contestants = {
+        "plain loop": lambda model: plain_loop(model, train, FROZEN),
+        "closedloop": lambda model: _with_features(model, train, FROZEN),
+        "closedloop, 4 shards": lambda model: _with_features(model, train, in_four),
+    }
+    _print_table(_take_turns(contestants, _around(train, FROZEN), rounds=rounds))
+
+
+def _precision() -> None:
+    """Compare bfloat16 with float32 by what counts: held-out correlation; beside it what another seed changes."""
+    print("\n## bfloat16 against float32, small_resnet, 600 images, 5 epochs\n")
+    pool = ProceduralPool(seed=1, n_per_category=30)
+    pixels = load_images(pool, tuple(image.image_id for image in pool.images()))
+    mixed = np.random.default_rng(0).permutation(len(pixels))
+    teacher = _small(seed=50)
+    noise = np.random.default_rng(1)
+    parts = []
+    for rows in (mixed[:600], mixed[600:900]):
+        answers = predict(teacher, pixels[rows])
+        noisy = answers + noise.standard_normal(answers.shape).astype(np.float32)
+        parts.append(Responses(pixels[rows], noisy, np.ones(len(rows), dtype=np.float32)))
+    found = {}
+    for name, precision, seed in (("float32", "float32", 1), ("bfloat16", "bfloat16", 1), ("other seed", "float32", 2)):
+        model = _small(seed=2)
+        recipe = replace(RefitRecipe(), precision=precision)
+        found[name] = (
+            refit(model, *parts, recipe=recipe, seed=seed).correlation_after,
+            predict(model, parts[1].images),
+        )
+    exact_r, exact = found["float32"]
+    print("| | largest change of a site's held-out r | r with the predictions in float32, least site |\n|---|---|---|")
+    for name, (r, predicted) in list(found.items())[1:]:
+        alike = min(np.corrcoef(predicted[:, site], exact[:, site])[0, 1] for site in range(exact.shape[1]))
+        print(f"| {name} | {np.abs(r - exact_r).max():.4f} | {alike:.5f} |")
+
+
+def plain_loop(model: SiteModel, train: Responses, recipe: RefitRecipe) -> None:
+    """Fit as one does by hand, in evaluation mode; what the recipe freezes has no gradient."""
+    model.eval().requires_grad_(True)
+    if recipe.train != "all":
+        kept = recipe.train.removeprefix("from ")
+        for name, child in model.trunk.named_children():
+            child.requires_grad_(name >= kept if name.startswith("layer") else False)
+    groups = [
+        {"params": list(model.trunk.parameters()), "lr": recipe.base_learning_rate},
+        {"params": list(model.readout.parameters()), "lr": recipe.readout_learning_rate},
+    ]
+    optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+    for epoch in range(recipe.epochs):
+        order = epoch_order(len(train.images), seed=SEED, epoch=epoch)
+        for start in range(0, len(order), recipe.batch_size):
+            rows = np.sort(order[start : start + recipe.batch_size])
+            images = images_to_tensor(train.images[rows], device=torch.device("cpu"))
+            loss: Tensor = (model(images) - torch.from_numpy(train.responses[rows])).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def _ours(model: SiteModel, train: Responses, recipe: RefitRecipe, *, n_processes: int = 1) -> None:
+    refit(model, train, _few(train), recipe=recipe, seed=SEED, n_processes=n_processes)
+
+
+def _with_features(model: SiteModel, train: Responses, recipe: RefitRecipe) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        refit(model, train, _few(train), recipe=recipe, seed=SEED, checkpoint=Path(folder) / "refit.pt")
+
+
+def _around(train: Responses, recipe: RefitRecipe) -> Contestant:
+    """Do all that a refit does but its steps."""
+    return lambda model: _ours(model, train, replace(recipe, epochs=0))
+
+
+def _take_turns(contestants: dict[str, Contestant], around: Contestant, *, rounds: int) -> dict[str, list[Timed]]:
+    runs: dict[str, list[Timed]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        rest = _timed(around)
+        for name, contestant in contestants.items():
+            found = _timed(contestant)
+            if name != "plain loop":
+                found = replace(found, wall_s=found.wall_s - rest.wall_s, cpu_s=found.cpu_s - rest.cpu_s)
+            runs[name].append(found)
+    return runs
+
+
+def _timed(contestant: Contestant) -> Timed:
+    model = trained_site_model(n_sites=N_SITES)
+    began_s, began_cpu_s = time.perf_counter(), _cpu_s()
+    contestant(model)
+    wall_s, cpu_s = time.perf_counter() - began_s, _cpu_s() - began_cpu_s
+    digest = hashlib.sha256()
+    for weight in model.state_dict().values():
+        digest.update(weight.numpy().tobytes())
+    return Timed(wall_s, cpu_s, digest.hexdigest())
+
+
+def _cpu_s() -> float:
+    """Processor time of this process and of those that it waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _print_table(runs: dict[str, list[Timed]]) -> None:
+    print("| | wall s | CPU-s | plain loop / this, wall | plain loop / this, CPU |\n|---|---|---|---|---|")
+    plain = runs["plain loop"]
+    for name, found in runs.items():
+        wall, cpu = _median(found, "wall_s"), _median(found, "cpu_s")
+        # within a round, so that what disturbed one disturbed the other
+        of_wall, of_cpu = (
+            statistics.median(getattr(one, what) / getattr(own, what) for one, own in zip(plain, found, strict=True))
+            for what in ("wall_s", "cpu_s")
+        )
+        print(f"| {name} | {wall:.1f} | {cpu:.1f} | {of_wall:.2f} | {of_cpu:.2f} |", flush=True)
+
+
+def _median(found: list[Timed], what: str) -> float:
+    return statistics.median(getattr(run, what) for run in found)
+
+
+def _load() -> float:
+    return float(Path("/proc/loadavg").read_text().split()[0])
+
+
+def _train(n: int) -> Responses:
+    """Photographs, again and again with another brightness, and responses of noise."""
+    photos, drawn = photographs(), np.random.default_rng(0)
+    images = np.stack([photos[place % len(photos)] // (1 + place // len(photos)) for place in range(n)])
+    return Responses(images, drawn.standard_normal((n, N_SITES)).astype(np.float32), np.ones(n, dtype=np.float32))
+
+
+def _few(train: Responses) -> Responses:
+    return Responses(train.images[:4], train.responses[:4], train.weights[:4])
+
+
+def _small(*, seed: int) -> SiteModel:
+    model = build_site_model(
+        open_base_model("small_resnet_robust", layer="layer3.0"), n_sites=12, side_px=32, seed=seed
+    )
+    pool = ProceduralPool(seed=9, n_per_category=4)
+    calibrate_readout(model, load_images(pool, tuple(image.image_id for image in pool.images())))
+    return model
+
+
+if __name__ == "__main__":
+    main()
