@@ -19,6 +19,7 @@ _WHOLE = 1e15  # numbers below are written out
 _NOWHERE = object()
 _KEY_FIRST = re.compile(r"[a-z][a-z0-9_.]*: expected ")
 PATTERNS = {
+    r"^(all|readout|from [A-Za-z0-9_.]+)$": "all, readout, or from and a layer (from layer4)",
     r"^[a-z0-9_]+$": "lower-case letters, digits and _ alone",
     r"^[a-z0-9_]*$": "lower-case letters, digits and _ alone",
     "^[a-z0-9]$": "one lower-case letter or digit",

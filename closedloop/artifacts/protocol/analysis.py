@@ -80,11 +80,7 @@ class Fit(Section):
     )
 
     @model_validator(mode="after")
-    def _what_is_fitted_moves(self) -> Fit:
-        if self.train.startswith("from ") and not self.base_learning_rate:
-            raise ValueError(
-                f"train: expected readout where base_learning_rate is 0, found {self.train}. Correct it, or raise that"
-            )
+    def _shards_have_images(self) -> Fit:
         if self.shards > self.batch_size:
             raise ValueError(f"shards: expected at most batch_size ({self.batch_size}), found {self.shards}. Lower it")
         return self
