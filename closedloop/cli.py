@@ -85,7 +85,8 @@ WorkersOption = Annotated[
     str | None,
     typer.Option(
         metavar="WORKERS",
-        help="where attacks are computed, and on this machine models fitted: N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), slurm:FILE  "
+        help="where attacks are computed, and by N processes models fitted: N processes, dask:N, tcp://HOST:PORT (a "
+        "Dask scheduler), slurm:FILE  "
         "[default: this machine's GPUs, or its CPU cores]",
     ),
 ]

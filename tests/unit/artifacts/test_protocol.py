@@ -54,10 +54,6 @@ def test_the_shipped_protocols_are_possible_and_named_as_their_files(file: Path)
         ({"fit__shards": 33}, r"shards: expected at most batch_size \(32\), found 33"),
         ({"fit__shards": 0}, "fit.shards"),
         ({"fit__train": "layer2"}, "fit.train: expected all, readout, or from and a layer"),
-        (
-            {"fit__train": "from layer2", "fit__base_learning_rate": 0.0},
-            "expected readout where base_learning_rate is 0",
-        ),
     ],
 )
 def test_a_refit_that_cannot_be_is_refused(values: dict[str, Any], said: str) -> None:
