@@ -7,6 +7,7 @@ that want machines are skipped.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.equipment.processes import Child
+from tests.equipment.two_heads import wait_until
 
 HUB = "10.77.0.1"
 _ROOT = Path(__file__).parents[2]
@@ -40,6 +42,13 @@ sys.stdin.read()
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
+def kill(process: Child[bytes]) -> None:
+    """End a process at once, as a machine that loses power does."""
+    process.kill()
+    with process:  # waits for it, and closes what led to it
+        pass
+
+
 def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
@@ -59,6 +68,7 @@ class Machines:
     names: tuple[str, ...]
     hidden: tuple[Path, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    started: list[Child[bytes]] = field(default_factory=list)
 
     def command(self, number: int, *words: str | Path) -> list[str]:
         """Return a command line that runs on a machine; number 0 is the hub."""
@@ -70,7 +80,11 @@ class Machines:
         """Start a process on a machine."""
         hidden = {"HIDDEN": " ".join(map(str, self.hidden))} if number else {}
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "stdin": subprocess.PIPE} | options
-        return Child(self.command(number, *words), cwd=cwd, env=os.environ | self.environment | hidden, **quiet)
+        process = Child[bytes](
+            self.command(number, *words), cwd=cwd, env=os.environ | self.environment | hidden, **quiet
+        )
+        self.started.append(process)
+        return process
 
     @contextlib.contextmanager
     def store(self, folder: Path) -> Iterator[str]:
@@ -83,16 +97,12 @@ class Machines:
         """
         told = folder / "store.url"
         with self.start(0, sys.executable, "-c", _STORE, HUB, told, cwd=folder) as process:
-            from tests.unit.execution.pieces import wait_for
-
-            wait_for(told)
+            wait_until(told.exists, "a store on the hub")
             yield told.read_text()
-            process.kill()
+            kill(process)
 
     def scheduler(self, folder: Path) -> tuple[Child[bytes], str]:
         """Start a Dask scheduler on the hub; return it with its address."""
-        from tests.unit.execution.pieces import wait_for
-
         told = folder / f"{uuid.uuid4().hex}.json"
         process = self.start(
             0,
@@ -100,9 +110,7 @@ class Machines:
             *("--dashboard-address", "127.0.0.1:0", "--scheduler-file", told),
             cwd=folder,
         )
-        wait_for(told)
-        import json
-
+        wait_until(lambda: told.exists() and told.read_text().endswith("}"), "a scheduler on the hub")
         return process, json.loads(told.read_text())["address"]
 
     def worker(self, number: int, address: str, folder: Path) -> Child[bytes]:
@@ -151,4 +159,9 @@ def machines(n: int, *, hidden: Sequence[Path], environment: Mapping[str, str]) 
         except subprocess.CalledProcessError as error:
             pytest.skip(f"no namespaces here: {error.stderr.decode().strip()}")
         ready = {"PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1", "MKL_CBWR": "AUTO", **KEYS, **environment}
-        yield Machines(names, tuple(hidden), ready)
+        made = Machines(names, tuple(hidden), ready)
+        try:
+            yield made
+        finally:
+            for process in made.started:
+                kill(process)
