@@ -13,7 +13,7 @@ NAMES = {
     "attack_speed": "attacks against foolbox, torchattacks and robustness: the same gradients, the same gain",
     "attack_gain": "what each search gains for its gradients, on float images and on bytes",
     "calibrations": "what the calibrations of valve and light recover of a known truth, with noise",
-    "device": "attacks, refit and studies on a CUDA device in nine minutes: speed, memory, agreement (--cpu: tries all)",
+    "device": "attacks, refit and studies on a CUDA device in nine minutes: speed, memory, agreement (--cpu: a try)",
     "detection": "threshold crossings of 192 channels against SpikeInterface, neo and scipy",
     "display_uploads": "what an image costs on its way to the screen, beside plain PsychoPy loops (needs an X server)",
     "evolution": "whether images evolved by counts go above natural ones in truth, three simulated subjects (an hour)",

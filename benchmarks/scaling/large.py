@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import yaml
 from scipy.optimize import nnls
 
 from benchmarks.scaling.measured import Row
@@ -168,7 +167,7 @@ def work_of(row: Row) -> Work:
     row
         Of any of its stages after its attacks were made.
     """
-    plain = yaml.safe_load(Size(row.axis, row.factor).protocol())
+    plain = Size(row.axis, row.factor).plain()
     return Work(
         row.n_presentations,
         row.n_images,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import yaml
@@ -66,6 +67,12 @@ _GROWING = {
 }
 
 
+@cache
+def _shipped() -> dict[str, Any]:
+    plain: dict[str, Any] = yaml.safe_load(shipped_protocols()["dry_run"].read_text())
+    return plain
+
+
 @dataclass(frozen=True)
 class Size:
     """One study: what of it is how many times as much as in the small one.
@@ -93,8 +100,12 @@ class Size:
         return self.factor if self.axis == "days" else N_DAYS
 
     def protocol(self) -> bytes:
-        """Return its protocol as a file has it: `dry_run.yaml` with one network and without probes, made smaller."""
-        plain = yaml.safe_load(shipped_protocols()["dry_run"].read_text())
+        """Return its protocol as a file has it."""
+        return yaml.safe_dump(self.plain(), sort_keys=False).encode()
+
+    def plain(self) -> dict[str, Any]:
+        """Return its protocol as plain values: `dry_run.yaml` with one network and without probes, made smaller."""
+        plain = copy.deepcopy(_shipped())
         del plain["ensemble"], plain["probes"]
         for section, values in copy.deepcopy(_BASE).items():
             plain[section].update(values)
@@ -108,7 +119,7 @@ class Size:
         for axis, factor in grown.items():
             for section, name in _GROWING.get(axis, ()):
                 plain[section][name] *= factor
-        return yaml.safe_dump(plain, sort_keys=False).encode()
+        return plain
 
 
 CHECK = Size("check", 30)
