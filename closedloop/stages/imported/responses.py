@@ -85,6 +85,7 @@ def fit_start(
         recipe=recipe_of(fit, n_images=len(train.images), is_first=True),
         n_processes=n_processes,
         progress=progress,
+        device="auto",
     )
 
 

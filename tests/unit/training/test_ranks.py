@@ -25,7 +25,8 @@ from tests.unit.training.test_end_to_end import same, site_model, weights_of
 from tests.unit.training.test_sharded import FROM, HELD_OUT, RECIPE, TRAIN, Weights, fitted
 
 Ranks = Callable[[int], Rank]
-READOUT = dataclasses.replace(FROM, train="readout", precision="bfloat16")
+FROM_ONCE = dataclasses.replace(FROM, epochs=1)
+READOUT = dataclasses.replace(FROM_ONCE, train="readout", precision="bfloat16")
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def saved(found: Path, recipe: RefitRecipe) -> Weights:
 
 
 def test_three_processes_end_with_the_bytes_of_one_fit_after_fit(ranks_of_three: Ranks, tmp_path: Path) -> None:
-    recipes = [dataclasses.replace(RECIPE, shards=4), FROM, READOUT]
+    recipes = [dataclasses.replace(RECIPE, shards=4, epochs=2), FROM_ONCE, READOUT]
     first, *others = map(ranks_of_three, range(3))
     run_in_processes(
         [

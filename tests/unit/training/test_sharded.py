@@ -81,8 +81,8 @@ def test_a_step_in_shards_is_the_step_of_the_whole_batch_but_for_rounding(
 @pytest.mark.parametrize(
     "recipe",
     [
-        dataclasses.replace(RECIPE, shift=0.1, schedule="cosine"),
-        FROM,
+        dataclasses.replace(RECIPE, shift=0.1, schedule="cosine", epochs=2),
+        dataclasses.replace(FROM, epochs=2),
         dataclasses.replace(RECIPE, precision="bfloat16", epochs=1),
     ],
     ids=["all, shifted", "from a layer", "bfloat16"],
