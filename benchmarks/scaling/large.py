@@ -17,6 +17,7 @@ from benchmarks.scaling.measured import Row
 from benchmarks.scaling.sizes import CHECK, Size
 
 _H, _TB, _GB = 3600.0, 1e12, 1e9
+_SPIKE_BYTES = 80  # of one in ingest at its peak: two copies in order, its second, and the file before it is written
 
 
 @dataclass(frozen=True)
@@ -281,12 +282,15 @@ def _one_way(wanted: Experiment, fitted: Sequence[Fitted], *, every_pair: bool) 
     detected_s = wanted.sites * session_s / wanted.detection
     yield _processor("detection in the voltage", detected_s, wanted)
     for one in fitted:
-        cpu_s, mb = one.cost_of(day)
-        yield _processor(f"{one.stage} (memory {_bytes(mb * 1e6)})", cpu_s, wanted)
+        yield _processor(one.stage, one.cost_of(day)[0], wanted)
     for name, n_bytes in stored.items():
         money = n_bytes * wanted.days / _TB * wanted.per_tb_month * wanted.months
         kept = f"{money:,.0f} $ in {wanted.months} months"
-        yield f"| {name} | {_bytes(n_bytes)} | {_bytes(n_bytes * wanted.days)} | {kept} |"
+        yield f"| {name} on disk | {_bytes(n_bytes)} | {_bytes(n_bytes * wanted.days)} | {kept} |"
+    held = stored["images"], stored["images"] * wanted.days
+    yield f"| images in memory at once: evaluate, refit | {_bytes(held[0])} | {_bytes(held[1])} | |"
+    spikes = wanted.sites * wanted.rate_hz * session_s
+    yield f"| spikes in memory at once: ingest | {_bytes(spikes * _SPIKE_BYTES)} | | |"
 
 
 def _told(costs: dict[str, float]) -> str:

@@ -21,7 +21,8 @@ prepares for few shapes while a queue runs dry."""
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
-Answer, Item = TypeVar("Answer"), TypeVar("Item")
+Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 
 class NoRoomError(ExecutionError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 import torch
@@ -56,9 +57,9 @@ class Room:
             back, left = _split(self.outside, n_free)
             n_free -= _n_in(back)
             self.entering += islice(starts, max(n_free - len(self.entering), 0))
-            full = if_it_fits(lambda back=back, n=n_free: [*self._parts(evaluator, back, self.entering[:n])])
+            full = if_it_fits(partial(self._filled, evaluator, back, self.entering[:n_free]))
             if full is not None:
-                self.live, self.outside, self.entering = (full or [None])[0], left, self.entering[n_free:]
+                self.live, self.outside, self.entering = next(iter(full), None), left, self.entering[n_free:]
                 return self.live is not None
             self.shrink(evaluator)
 
@@ -84,11 +85,11 @@ class Room:
             gone = self.live.to(_OUTSIDE)
             self.live, self.outside = None, concatenate([gone, self.outside] if self.outside else [gone])
 
-    def _parts(self, evaluator: Evaluator, back: Slots | None, starts: list[Start]) -> Iterator[Slots]:
-        """Yield the slots that are filled, together; nothing where there are none."""
+    def _filled(self, evaluator: Evaluator, back: Slots | None, starts: list[Start]) -> list[Slots]:
+        """Return all that is searched from now on, as one group; none where there is nothing."""
         parts = [self.live, back.to(self._device) if back else None, fill_slots(evaluator, starts) if starts else None]
-        if filled := [part for part in parts if part is not None]:
-            yield concatenate(filled)
+        filled = [part for part in parts if part is not None]
+        return [concatenate(filled)] if filled else []
 
 
 def _n_in(slots: Slots | None) -> int:

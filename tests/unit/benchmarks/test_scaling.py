@@ -98,8 +98,8 @@ def test_a_large_experiment_costs_what_its_numbers_say() -> None:
     gradients = 8_000 * 2 * wanted.steps
     assert f"{gradients / wanted.gradients_per_s / 60:.3g} GPU-min" in of["attacks"]
     session_s = 20_000 * 0.2 / 0.8
-    assert f"{1000 * 30_000 * 2 * session_s / 1e9:.3g} GB" in of["voltage"]
-    assert f"{1000 * 30_000 * 2 * session_s * 30 / 1e12:.3g} TB" in of["voltage"]
+    assert f"{1000 * 30_000 * 2 * session_s / 1e9:.3g} GB" in of["voltage on disk"]
+    assert f"{1000 * 30_000 * 2 * session_s * 30 / 1e12:.3g} TB" in of["voltage on disk"]
     assert any(line.startswith("every image attacked") and "100,000,000 attacks" in line for line in lines)
 
 
