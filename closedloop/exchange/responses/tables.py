@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from closedloop.artifacts.layouts import Column, TableLayout
 from closedloop.artifacts.tables import csv_writer, table_writer
 from closedloop.exchange.responses.gathered import PRESENTATION_COLUMNS, SITE_COLUMNS, StudyResponses
@@ -47,7 +49,9 @@ def write_tables(
         layout = TableLayout(kind, columns)
         if as_text:
             with csv_writer(file, layout, simulated=simulated) as write:
-                write(values)
+                write(
+                    {name: np.ma.masked_invalid(one) if one.dtype.kind == "f" else one for name, one in values.items()}
+                )
         else:
             with table_writer(file, layout, simulated=simulated, attributes=attributes) as write:
                 write(values)
