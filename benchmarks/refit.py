@@ -171,12 +171,16 @@ def plain_loop(model: SiteModel, clock: Clock, train: Responses, recipe: RefitRe
 
 
 def _ours(model: SiteModel, clock: Clock, train: Responses, recipe: RefitRecipe, *, n_processes: int = 1) -> None:
-    refit(model, clock, train, _few(train), recipe=recipe, seed=SEED, n_processes=n_processes)
+    clock.n_before = 1  # the correlations before
+    few = _few(train)
+    refit(model, train, few, recipe=recipe, seed=SEED, n_processes=n_processes, progress=clock.step)
 
 
 def _with_features(model: SiteModel, clock: Clock, train: Responses, recipe: RefitRecipe) -> None:
+    clock.n_before = 1
     with tempfile.TemporaryDirectory() as folder:
-        refit(model, clock, train, _few(train), recipe=recipe, seed=SEED, checkpoint=Path(folder) / "refit.pt")
+        checkpoint, few = Path(folder) / "refit.pt", _few(train)
+        refit(model, train, few, recipe=recipe, seed=SEED, checkpoint=checkpoint, progress=clock.step)
 
 
 def _take_turns(contestants: dict[str, Contestant], *, rounds: int) -> dict[str, list[Timed]]:
@@ -219,7 +223,7 @@ def _print_table(runs: dict[str, list[Timed]]) -> None:
 
 
 def _median(found: list[Timed], what: str) -> float:
-    return statistics.median(getattr(run, what) for run in found)
+    return float(statistics.median(getattr(run, what) for run in found))
 
 
 def _load() -> float:
