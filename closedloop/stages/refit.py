@@ -40,7 +40,7 @@ from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.model import processes_of, recipe_of
 from closedloop.stages.from_protocol.recording import response_window_s
 from closedloop.stages.imported.responses import as_responses
-from closedloop.storage import make_folder
+from closedloop.storage import atomic_file, make_folder
 from closedloop.storage.arrays import save_rows
 from closedloop.training.closed_form import start_readout
 from closedloop.training.elsewhere import fit_elsewhere
@@ -340,7 +340,8 @@ def _with_mapped_images(day: DayResponses, file: Path) -> DayResponses:
 def _mapped(file: Path, blocks: Iterable[NDArray[np.uint8]], *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if not all(shape):
         return np.zeros(shape, dtype=np.uint8)  # nothing can be mapped
-    save_rows(file, blocks, shape=shape, dtype=np.dtype(np.uint8))
+    with atomic_file(file) as temporary:  # a process of a run that was killed may still have the last one's mapped
+        save_rows(temporary, blocks, shape=shape, dtype=np.dtype(np.uint8))
     mapped: NDArray[np.uint8] = np.load(file, mmap_mode="r")
     return mapped
 

@@ -26,7 +26,7 @@ Float32 = NDArray[np.float32]
 
 _HEADER = struct.Struct("<II")  # a mark, and the checksum of the row's number and values
 _WRITTEN = 1
-_SHARE_OF_FREE = 0.5  # of the disk that may be taken
+_SHARE_OF_FREE = 0.5  # of what is free on the disk at the beginning: left to others
 _MOST_BYTES = 1 << 38
 
 
@@ -41,12 +41,15 @@ class FeatureFile:
     shape
         Channels, height and width of a row.
     n_kept
-        Rows from this one on are never kept: there is no room.
+        Rows from this one on are never kept.
+    least_free
+        Bytes of the disk that are left to others.
     """
 
     number: int
     shape: tuple[int, ...]
     n_kept: int
+    least_free: int
     _is_full: bool = field(default=False, init=False)
 
     def read(self, rows: NDArray[np.int64]) -> tuple[Float32, NDArray[np.bool_]]:
@@ -63,6 +66,8 @@ class FeatureFile:
 
     def write(self, rows: NDArray[np.int64], features: Float32) -> None:
         """Keep rows as far as there is room; a disk that fills up keeps no more, and nothing else depends on it."""
+        disk = os.fstatvfs(self.number)
+        self._is_full |= disk.f_bavail * disk.f_frsize < self.least_free
         for row, values in zip(rows.tolist(), features, strict=True):
             if row >= self.n_kept or self._is_full:
                 continue
@@ -98,8 +103,8 @@ def open_feature_file(path: Path, *, shape: tuple[int, ...], n_rows: int) -> Ite
     with storage_errors(path):
         number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        room = int(_SHARE_OF_FREE * shutil.disk_usage(path.parent).free) + os.fstat(number).st_blocks * 512
-        yield FeatureFile(number, shape, min(n_rows, min(room, _MOST_BYTES) // row_bytes(shape)))
+        free = shutil.disk_usage(path.parent).free
+        yield FeatureFile(number, shape, min(n_rows, _MOST_BYTES // row_bytes(shape)), int(_SHARE_OF_FREE * free))
     finally:
         os.close(number)
 

@@ -69,7 +69,8 @@ class SideBySide:
         """Compute a shard of the round, in whichever process, and leave its gradient in shared memory."""
         epoch, number, n_rows = self._round[:_FIRST_ROW].tolist()
         if os.getpid() != self._owner and number != self._taken:
-            self._gradient.split.model.to(own_device(self._device))
+            if not self._taken:
+                self._gradient.split.model.to(own_device(self._device))
             self._flat.take(self._shared_weights)
             self._taken = number
         rows = self._round[_FIRST_ROW : _FIRST_ROW + n_rows].numpy()

@@ -245,8 +245,11 @@ def test_rows_of_a_feature_file_are_there_or_missing(tmp_path: Path) -> None:
         found, is_there = kept.read(np.array([0, 1, 4, 5, 6]))
         assert is_there.tolist() == [False, True, True, False, False]
         assert np.array_equal(found[1:3], values[::-1])
-        kept.write(np.array([6]), values[:1])  # beyond what there is room for
+        kept.write(np.array([6]), values[:1])  # beyond what is kept
         assert not kept.read(np.array([6]))[1].any()
+        no_room = dataclasses.replace(kept, least_free=1 << 62)
+        no_room.write(np.array([0]), values[:1])
+        assert not kept.read(np.array([0]))[1].any()
     content = (tmp_path / "file").read_bytes()
     size = row_bytes((3, 2, 2))
     (tmp_path / "file").write_bytes(content[size : 2 * size] * 2)  # row 1 in the places of rows 0 and 1
