@@ -57,7 +57,8 @@ def test_a_day_on_two_machines_without_shared_files_is_that_of_one_process_thoug
 ) -> None:
     (client, own), (made, url) = places, cluster
     study = Path(shutil.move(study_copy(), client / "study"))
-    shutil.rmtree(study / DAY)
+    for stage in ("synthesize", "ingest", "refit", "evaluate"):
+        shutil.rmtree(study / DAY / stage)
 
     def run(address: str) -> Child[bytes]:
         words = ["dry-run", study, "--protocol", PROTOCOL, "--workers", address, "--store", "s3://bucket/run"]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from closedloop.execution.workers import HERE
+from closedloop.training.elsewhere import fit_elsewhere
 from closedloop.training.members import MemberFit, refit_members
 from tests.unit.training.test_end_to_end import RECIPE, KilledError, answers, same, site_model, weights_of
 
@@ -54,3 +56,30 @@ def test_an_interrupted_fit_goes_on_from_where_it_stood(tmp_path: Path, killed_a
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     for one, other in zip(asked, whole, strict=True):
         assert same(weights_of(one.model), weights_of(other.model))
+
+
+@pytest.mark.parametrize("begun_here", [False, True])
+def test_fitted_elsewhere_from_files_they_are_the_same(tmp_path: Path, begun_here: bool) -> None:
+    alone, _ = fit(tmp_path / "alone", n_processes=1)
+    asked = members(tmp_path / "elsewhere")
+    if begun_here:
+        with pytest.raises(KilledError):
+            refit_members(asked, TRAIN, HELD_OUT, recipe=RECIPE, n_processes=1, progress=kill_after_an_epoch)
+        asked = members(tmp_path / "elsewhere")
+    told: list[tuple[int, int]] = []
+    options = {"recipe": RECIPE, "workers": HERE, "progress": lambda done, total: told.append((done, total))}
+    left = fit_elsewhere(asked, TRAIN, HELD_OUT, **options)
+    steps: list[int] = []
+    reports = refit_members(
+        left, TRAIN, HELD_OUT, recipe=RECIPE, n_processes=1, progress=lambda done, _: steps.append(done)
+    )
+    assert told == [(0, 2), (1, 2), (2, 2)]
+    assert not steps, "nothing is left to learn here"
+    assert [report.resumed_from_epoch for report in reports] == [RECIPE.epochs] * 2
+    for one, other in zip(alone, left, strict=True):
+        assert same(weights_of(one.model), weights_of(other.model))
+
+
+def kill_after_an_epoch(done: int, _total: int) -> None:
+    if done == 4:
+        raise KilledError

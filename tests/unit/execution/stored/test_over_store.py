@@ -25,6 +25,7 @@ from closedloop.execution.stored.piece import FilePiece
 from closedloop.execution.stored.store import ObjectStore, refuse_unusable
 from closedloop.execution.stored.there import do_order
 from closedloop.storage import FilePart, refuse_missing_part
+from tests.unit.execution.stored.blind_workers import BlindWorkers
 
 
 def add_up(into: Path, file: Path, weights: NDArray[np.float64], log: Path) -> None:
@@ -46,28 +47,6 @@ def read_other(into: Path, other: str) -> None:
     into.write_bytes(Path(other).read_bytes())
 
 
-class Workers:
-    """Two workers one after the other, in this process, which hide the client's folder while they work."""
-
-    def __init__(self, client: Path, own: Path) -> None:
-        self.client, self.own, self.orders = client, own, list[PieceOrder]()
-        self.before: Callable[[PieceOrder], None] = lambda _: None
-        self.after: Callable[[PieceOrder], None] = lambda _: None
-
-    def __call__(self, orders: Iterable[PieceOrder], on_report: Callable[[int, Any], None]) -> None:
-        for place, order in enumerate(orders):
-            self.orders.append(order)
-            self.before(order)
-            hidden = self.client.with_name("hidden")
-            self.client.rename(hidden)
-            try:
-                report = do_order(order, self.own / f"worker-{place % 2}", place=f"worker {place % 2}")
-            finally:
-                hidden.rename(self.client)
-            self.after(order)
-            on_report(place, report)
-
-
 @pytest.fixture(params=["memory", "file"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "memory":
@@ -85,8 +64,8 @@ def client(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def workers(client: Path, tmp_path: Path) -> Workers:
-    return Workers(client, tmp_path / "own")
+def workers(client: Path, tmp_path: Path) -> BlindWorkers:
+    return BlindWorkers(client, tmp_path / "own")
 
 
 def pieces_of(client: Path, n: int = 3, n_bytes: int = 50_000) -> list[FilePiece]:
@@ -111,7 +90,7 @@ def objects_in(url: str) -> list[str]:
 
 
 def test_what_workers_leave_without_the_clients_files_is_what_one_process_leaves(
-    client: Path, workers: Workers, url: str
+    client: Path, workers: BlindWorkers, url: str
 ) -> None:
     pieces = pieces_of(client)
     for piece in pieces:
@@ -129,7 +108,7 @@ def test_what_workers_leave_without_the_clients_files_is_what_one_process_leaves
     assert not list(workers.own.rglob("*.txt")), "a worker keeps blocks alone"
 
 
-def test_contents_are_sent_once(client: Path, workers: Workers, url: str) -> None:
+def test_contents_are_sent_once(client: Path, workers: BlindWorkers, url: str) -> None:
     pieces = pieces_of(client)
     counts = list[int]()
     workers.before = lambda order: counts.append(len([name for name in objects_in(url) if "/blocks/" in name]))
@@ -137,7 +116,9 @@ def test_contents_are_sent_once(client: Path, workers: Workers, url: str) -> Non
     assert counts == [2, 3, 4]  # the weights, and a file each
 
 
-def test_a_lost_client_or_scheduler_costs_what_was_not_in_the_store(client: Path, workers: Workers, url: str) -> None:
+def test_a_lost_client_or_scheduler_costs_what_was_not_in_the_store(
+    client: Path, workers: BlindWorkers, url: str
+) -> None:
     pieces = pieces_of(client)
 
     def lose(order: PieceOrder) -> None:
@@ -157,7 +138,7 @@ def test_a_lost_client_or_scheduler_costs_what_was_not_in_the_store(client: Path
     assert all("/blocks/" in name for name in objects_in(url)), "inputs of what was done before stay: no client knows"
 
 
-def test_a_worker_takes_what_another_left_before_it_was_lost(client: Path, workers: Workers, url: str) -> None:
+def test_a_worker_takes_what_another_left_before_it_was_lost(client: Path, workers: BlindWorkers, url: str) -> None:
     """Dask gives a piece to another worker where the first was lost after its result had been put."""
     piece = pieces_of(client, 1)[0]
     reports = list[Any]()
@@ -182,7 +163,7 @@ def remove_blocks(url: str) -> None:
 @pytest.mark.parametrize("folder", ["blocks", "results"])
 @pytest.mark.parametrize("harm", ["cut", "flipped", "gone"])
 def test_an_object_that_is_damaged_is_sent_or_made_again(
-    client: Path, workers: Workers, url: str, folder: str, harm: str
+    client: Path, workers: BlindWorkers, url: str, folder: str, harm: str
 ) -> None:
     pieces = pieces_of(client)
     system, root = fsspec.core.url_to_fs(url)
@@ -213,7 +194,7 @@ def test_an_object_that_is_damaged_is_sent_or_made_again(
 
 
 def test_a_result_that_was_cut_as_it_was_put_does_not_stand_in_the_way(
-    client: Path, workers: Workers, url: str
+    client: Path, workers: BlindWorkers, url: str
 ) -> None:
     piece = pieces_of(client, 1)[0]
     system, root = fsspec.core.url_to_fs(url)
@@ -229,7 +210,7 @@ def test_a_result_that_was_cut_as_it_was_put_does_not_stand_in_the_way(
     assert len(workers.orders) == 1
 
 
-def test_a_store_that_damages_everything_is_one_line(client: Path, workers: Workers, url: str) -> None:
+def test_a_store_that_damages_everything_is_one_line(client: Path, workers: BlindWorkers, url: str) -> None:
     workers.before = lambda _: remove_blocks(url)
     with pytest.raises(ExecutionError, match="found some of it gone or damaged 4 times") as caught:
         do_over_store(pieces_of(client, 1), url, workers, None)
@@ -237,7 +218,7 @@ def test_a_store_that_damages_everything_is_one_line(client: Path, workers: Work
 
 
 def test_of_a_large_file_the_parts_that_are_read_are_sent(
-    client: Path, workers: Workers, url: str, monkeypatch: pytest.MonkeyPatch
+    client: Path, workers: BlindWorkers, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(contents, "BLOCK_BYTES", 1000)
     file, into = client / "in" / "recording.ns6", client / "out" / "5ee1.bin"
@@ -254,7 +235,7 @@ def test_of_a_large_file_the_parts_that_are_read_are_sent(
 
 
 def test_folders_and_files_that_no_argument_names_are_sent_where_a_piece_says_so(
-    client: Path, workers: Workers, url: str
+    client: Path, workers: BlindWorkers, url: str
 ) -> None:
     (client / "in" / "deep").mkdir()
     (client / "in" / "deep" / "photo.png").write_bytes(b"photo")
@@ -270,7 +251,7 @@ def test_folders_and_files_that_no_argument_names_are_sent_where_a_piece_says_so
     assert told(client / "in") == b"photo"
 
 
-def test_a_text_that_is_the_path_of_a_file_leads_to_the_copy(client: Path, workers: Workers, url: str) -> None:
+def test_a_text_that_is_the_path_of_a_file_leads_to_the_copy(client: Path, workers: BlindWorkers, url: str) -> None:
     file, into = client / "in" / "weights", client / "out" / "cc.bin"
     file.write_bytes(b"weights")
     piece = FilePiece(partial(read_other, into, str(file)), leaves=(into,), reads=(file,))
@@ -282,7 +263,7 @@ def show_named(folder: Path, into: Path, name: str) -> None:
     show(into, folder / name)
 
 
-def test_a_file_that_is_continued_goes_there_and_comes_back(client: Path, workers: Workers, url: str) -> None:
+def test_a_file_that_is_continued_goes_there_and_comes_back(client: Path, workers: BlindWorkers, url: str) -> None:
     state = client / "out" / "state"
     state.write_bytes(b"1")
     piece = FilePiece(partial(lengthen, state), leaves=(state,), reads=(state,), identity="epoch 2")
@@ -295,7 +276,7 @@ def lengthen(state: Path) -> None:
     state.write_bytes(state.read_bytes() + b"2")
 
 
-def test_errors_name_the_clients_files(client: Path, workers: Workers, url: str) -> None:
+def test_errors_name_the_clients_files(client: Path, workers: BlindWorkers, url: str) -> None:
     file, into = client / "in" / "dog.png", client / "out" / "bb.bin"
     file.write_bytes(b"wow")
     with pytest.raises(ImageError) as caught:
@@ -313,7 +294,7 @@ def test_a_worker_with_other_code_or_libraries_does_nothing() -> None:
 
 
 def test_a_worker_keeps_no_more_than_it_may(
-    client: Path, workers: Workers, url: str, monkeypatch: pytest.MonkeyPatch
+    client: Path, workers: BlindWorkers, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CACHE_GB, "0.0012")
     kept = list[int]()
@@ -326,7 +307,9 @@ def test_a_worker_keeps_no_more_than_it_may(
         do_over_store(pieces_of(client, 5)[4:], url, workers, None)
 
 
-def test_a_block_that_was_damaged_on_a_workers_disk_is_fetched_again(client: Path, workers: Workers, url: str) -> None:
+def test_a_block_that_was_damaged_on_a_workers_disk_is_fetched_again(
+    client: Path, workers: BlindWorkers, url: str
+) -> None:
     pieces = pieces_of(client, 3)
 
     def damage(_: PieceOrder) -> None:
@@ -343,7 +326,7 @@ def test_a_block_that_was_damaged_on_a_workers_disk_is_fetched_again(client: Pat
     assert results_of(client) == found
 
 
-def test_a_piece_that_names_no_files_is_a_mistake_of_the_programmer(url: str, workers: Workers) -> None:
+def test_a_piece_that_names_no_files_is_a_mistake_of_the_programmer(url: str, workers: BlindWorkers) -> None:
     with pytest.raises(TypeError, match="expected a FilePiece"):
         do_over_store([partial(os.getpid)], url, workers, None)
 
@@ -374,7 +357,7 @@ def test_of_two_that_put_the_same_name_one_does(url: str) -> None:
 
 
 def test_a_piece_that_reads_further_than_it_said_is_sent_the_whole_file(
-    client: Path, workers: Workers, url: str, monkeypatch: pytest.MonkeyPatch
+    client: Path, workers: BlindWorkers, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(contents, "BLOCK_BYTES", 1000)
     file, into = client / "in" / "recording.ns6", client / "out" / "5ee2.bin"
