@@ -137,8 +137,8 @@ class Experiment:
     steps: int = 112
     epochs: int = 5
     gradients_per_s: float = 10_000.0
-    fitted_per_s: float = 2_500.0
-    cpu_gradients_per_s: float = 16.0
+    fitted_per_s: float = 1_000.0
+    cpu_gradients_per_s: float = 5.0
     cpu_fitted_per_s: float = 3.0
     detection: float = 13_000.0
     per_gpu_hour: float = 3.0

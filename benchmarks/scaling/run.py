@@ -17,6 +17,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
+from benchmarks.scaling.full_size import full_size_table
 from benchmarks.scaling.large import Experiment, check_table, constants_table, fit, large_table
 from benchmarks.scaling.measured import Row, measure, read_rows
 from benchmarks.scaling.picture import draw
@@ -33,6 +34,9 @@ from closedloop.study.loop import run_study
 
 def main() -> None:
     options = _options()
+    if options.full_size:
+        print("\n".join(full_size_table()))
+        return
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
     studies = sizes(tuple(options.axes), quick=options.quick)
@@ -106,7 +110,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks scaling", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of what is measured; the same one goes on")
+    parser.add_argument("--out", type=Path, default=Path("scaling"), help="folder of what is measured (./scaling)")
+    parser.add_argument("--full-size", action="store_true", help="only what runs at 1,000 sites, on made-up responses")
     parser.add_argument("--quick", action="store_true", help="without the largest studies")
     parser.add_argument("--axes", nargs="+", choices=AXES, default=list(AXES), help="what grows; all by default")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)), help="studies at once")
