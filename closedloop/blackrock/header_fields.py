@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from closedloop.errors import RecordingError
 from closedloop.storage import is_failing_disk, reading, refuse_missing_part
 
+_PAGE_BYTES, _SLOW_BYTES = 4096, 64
+
 
 def text(field: bytes) -> str:
     """Decode a fixed-width text field, which ends at its first NUL byte: UTF-8 where it is that, else Latin-1.
@@ -80,6 +82,25 @@ def read_exactly(stream: BinaryIO, n_bytes: int, *, file: Path, what: str) -> by
             f"{file}: expected {n_bytes} bytes of {what}, found {max(held, 0)}. The file is truncated: copy it again."
         )
     return data
+
+
+def room_to_read(n_bytes: int, byte: int) -> NDArray[np.uint8]:
+    """Return memory to read part of a file into, at a distance from the file's pages that a processor copies fast.
+
+    Processors of the Zen 3 family copy five times slower (measured) where the target lies up to 31 bytes behind the
+    source, counted within pages of 4096 bytes: 4.8 GB/s become 1; what is allocated at large often lies 16 behind.
+
+    Parameters
+    ----------
+    n_bytes
+        How much will be read.
+    byte
+        From where in the file on.
+    """
+    room = np.empty(n_bytes + _SLOW_BYTES, np.uint8)
+    behind = (room.ctypes.data - byte) % _PAGE_BYTES
+    first = _SLOW_BYTES if 0 < behind < _SLOW_BYTES else 0
+    return room[first : first + n_bytes]
 
 
 def read_into(stream: BinaryIO, rows: NDArray[Any], byte: int, *, file: Path) -> None:

@@ -179,7 +179,8 @@ def detector_of(
         raise ValueError(f"{source.n_channels} channels, {len(electrode_ids)} electrode ids")
     filters = design(definition, source.rate_hz)
     longest = max((piece.stop - piece.start for piece in pieces_of(source, definition)), default=0)
-    found = allocate(-(-source.n_channels // LANES), longest)
+    n_measured = -(-longest // definition.noise_every)
+    found = allocate(-(-source.n_channels // LANES), longest, n_measured=n_measured)
     rank = np.argsort(np.argsort(np.asarray(electrode_ids)))
     room = np.empty((longest + filters.lookahead) * LANES, np.float32)  # a tile of a piece
     return Detector(source, definition, filters, found, rank, banks_of(electrode_ids), room, chunk_samples)
@@ -346,6 +347,7 @@ def _seek(detector: Detector, window: Window, known: Floats32 | None, measured: 
         width.reshape(shape),
         weakest.astype(np.float32).reshape(shape),
         measured,
+        detector.definition.noise_every,
     )
 
 

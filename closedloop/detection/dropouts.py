@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,27 +62,32 @@ class RowsInPassing:
     start: int
     stop: int
     every: int
-    pairs: list[NDArray[Any]] = field(default_factory=list)
+    n_seen: int = 0
+    _room: NDArray[Any] | None = None
+
+    @property
+    def pairs(self) -> NDArray[Any]:
+        """What was kept so far, (n_seen, 2, n_channels)."""
+        return np.zeros((0, 2, 1), np.int16) if self._room is None else self._room[: self.n_seen]
 
     def see(self, first: int, rows: NDArray[Any]) -> None:
         """Take rows, C-contiguous, the first of which is a sample's; they must follow one another."""
         rows = rows[: max(self.stop - first, 0)]
         at = (self.start - first) % self.every
         n = max(-(-(len(rows) - at) // self.every), 0)
-        if n and (len(rows) - 1 - at) % self.every == 0:  # the row after the last is yet to come: take the one before
-            n -= 1
-            self._see_pairs(rows, at, n)
-            last = at + n * self.every
-            self.pairs.append(rows[[last, max(last - 1, 0)]][None])
-        else:
-            self._see_pairs(rows, at, n)
-
-    def _see_pairs(self, rows: NDArray[Any], at: int, n: int) -> None:
-        """Copy n times two rows; in one go, because this is done for every block."""
-        if n:
-            by_row, by_column = rows.strides
-            shape, strides = (n, 2, rows.shape[1]), (self.every * by_row, by_row, by_column)
-            self.pairs.append(np.ndarray(shape, rows.dtype, rows, at * by_row, strides).copy())
+        if n == 0:
+            return
+        if self._room is None:
+            self._room = np.empty((-(-(self.stop - self.start) // self.every), 2, rows.shape[1]), rows.dtype)
+        own = self._room[self.n_seen : self.n_seen + n]
+        self.n_seen += n
+        last = at + (n - 1) * self.every
+        if last == len(rows) - 1:  # the row after it is yet to come: take the one before
+            own[-1] = rows[[last, max(last - 1, 0)]]
+            own = own[:-1]
+        by_row, by_column = rows.strides  # in one go, because this is done for every block
+        strides = (self.every * by_row, by_row, by_column)
+        own[...] = np.ndarray(own.shape, rows.dtype, rows, at * by_row, strides)
 
 
 def rows_in_passing(start: int, stop: int, rate_hz: float) -> RowsInPassing:
@@ -119,8 +124,7 @@ def find_dropouts(
         (max(passed.start - near, 0), min(passed.start + near, n_samples)),
         (max(passed.stop - near, 0), min(passed.stop + near, n_samples)),
     ]
-    pairs = np.concatenate(passed.pairs)
-    kept, beside = pairs[:, 0], pairs[:, 1]
+    kept, beside = passed.pairs[:, 0], passed.pairs[:, 1]
     found: list[Dropout] = []
     own_columns = {bank: np.flatnonzero(banks == bank) for bank in sorted(set(banks.tolist()))}
     within = {bank: _still_places(kept, columns, passed, n_samples) for bank, columns in own_columns.items()}

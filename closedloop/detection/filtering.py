@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from closedloop.detection.dropouts import RowsInPassing
 from closedloop.detection.filter_design import Filters, FilterSections
 from closedloop.detection.loops.called import backward, backward_search, both_ways_search, forward, forward_search
-from closedloop.detection.loops.tiles import LANES
-from closedloop.detection.search import SearchResult, Seek
+from closedloop.detection.loops.tiles import BLOCK, LANES
+from closedloop.detection.search import Place, SearchResult, Seek
 from closedloop.recording.source import SampleSource
 
-BLOCK = 2048  # rows; a tile of them stays in the processor's cache between the two directions
-_READ_SAMPLES = 2 * BLOCK  # at a time, unless asked otherwise
+_SEARCHED = 8 * BLOCK  # rows that a loop is called with: less costs more calls, more costs memory
 
 Floats32 = NDArray[np.float32]
 Rows = NDArray[np.int16] | NDArray[np.float32]
@@ -69,12 +68,12 @@ class Window:
             return np.empty(shape, np.float32)
         return self.room[:size].reshape(shape)
 
-    def blocks(self, start: int, stop: int) -> Iterator[tuple[int, Rows]]:
+    def blocks(self, start: int, stop: int, *, n_rows: int = BLOCK) -> Iterator[tuple[int, Rows]]:
         """Read rows block by block, each with its first sample."""
         held, held_from = self.rows(start, start), start
-        for first, last in pairwise([*range(start, stop, BLOCK), stop]):
+        for first, last in pairwise([*range(start, stop, n_rows), stop]):
             while (at := held_from + len(held)) < last:
-                more = self.rows(at, min(at + (self.chunk_samples or _READ_SAMPLES), stop))
+                more = self.rows(at, min(at + (self.chunk_samples or max(n_rows, 2 * BLOCK)), stop))
                 held, held_from = _concatenate(held[first - held_from :], more), first
             yield first, held[first - held_from : last - held_from]
 
@@ -125,7 +124,7 @@ def search(window: Window, seek: Seek, found: SearchResult, passed: RowsInPassin
     if window.filters.zero_phase:
         _search_both_ways(window, state, seek, found, passed)
         return
-    for first, rows in window.blocks(window.start, window.stop):
+    for first, rows in window.blocks(window.start, window.stop, n_rows=_SEARCHED):
         passed.see(first, rows)
         forward_search(rows, window.filters.forward, state, first - window.start, seek, found)
 
@@ -133,35 +132,34 @@ def search(window: Window, seek: Seek, found: SearchResult, passed: RowsInPassin
 def _search_both_ways(window: Window, state: Floats32, seek: Seek, found: SearchResult, passed: RowsInPassing) -> None:
     """Run forwards; as soon as the samples after a block are known too, run backwards over it."""
     forward_coefficients, band = window.filters.forward, window.filters.band
-    held = window.empty(window.n_tiles, 2 * BLOCK + window.filters.lookahead, LANES)
-    back = np.empty((len(band.settled), LANES), np.float32)
-    done, n_held = window.start, 0
-    for first, rows in window.blocks(window.start, window.end):
-        known = first + len(rows)
+    lookahead = window.filters.lookahead
+    held = window.empty(window.n_tiles, 2 * BLOCK + lookahead, LANES)
+    back = np.empty((2, len(band.settled), LANES), np.float32)
+    place = Place(0, 0, lookahead, window.stop - window.start, window.end - window.start)
+    ends = window.end == window.n_samples
+    for first, rows in window.blocks(window.start, window.end, n_rows=_SEARCHED):
         passed.see(first, rows)
-        if known == window.n_samples:
-            forward(rows, forward_coefficients, state, held, n_held)
-            n_held += len(rows)
-            after = _state_at_end(window, state, held[:, n_held - 1])
-            backward_search(held, n_held, band.coefficients, after, done - window.start, seek, found)
-            continue
-        ready = window.stop if known == window.end else known - window.filters.lookahead
-        n_ready = max(ready - done, 0)
+        n_last = (len(rows) - 1) % BLOCK + 1 if ends and first + len(rows) == window.end else 0
+        before = rows[: len(rows) - n_last]
         both_ways_search(
-            rows,
+            before,
             forward_coefficients,
             state,
             held,
-            n_held,
             band.coefficients,
             band.settled,
             back,
-            done - window.start,
-            n_ready,
+            place,
             seek,
             found,
         )
-        done, n_held = done + n_ready, n_held + len(rows) - n_ready
+        place = place.after(len(before))
+        if n_last:
+            n_held = place.known - place.done
+            forward(rows[len(before) :], forward_coefficients, state, held, n_held)
+            after = _state_at_end(window, state, held[:, n_held + n_last - 1])
+            n_wanted = place.stop - place.done
+            backward_search(held, n_held + n_last, band.coefficients, after, place.done, n_wanted, seek, found)
 
 
 def _state_before(window: Window) -> Floats32:

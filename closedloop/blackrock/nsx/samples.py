@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.blackrock.channel_kinds import ChannelKind
-from closedloop.blackrock.header_fields import read_into
+from closedloop.blackrock.header_fields import read_into, room_to_read
 from closedloop.blackrock.nsx.channels import find_channels
 from closedloop.blackrock.nsx.header import NsxChannel, NsxHeader, read_nsx_header
 from closedloop.blackrock.nsx.runs import ticks_in_blocks
@@ -27,6 +27,7 @@ from closedloop.storage import FilePart, is_failing_disk, reading, resolved
 
 _BUFFER_BYTES = 1 << 19  # stays in the processor's cache while columns are picked out of it
 _BYTES_A_SINGLE_READ = 8192  # in the time of one read of 8 bytes, a long read gets about as far (measured)
+_SAMPLE = np.dtype("<i2")
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,16 @@ class NsxSamples:
             raise ValueError(
                 f"segment {segment} has samples 0 to {self.segments[segment].n_samples}, not {start} to {stop}"
             )
-        runs, samples = self.header.runs, np.empty((stop - start, self.n_channels), "<i2")
+        runs = self.header.runs
+        recorded = [
+            (run, first, end, first - int(runs.first_sample[run]))
+            for run, first, end in runs.recorded(segment, start, stop)
+        ]
+        byte = self._byte(recorded[0][0], recorded[0][3]) if recorded else 0
+        n_bytes = (stop - start) * self.n_channels * _SAMPLE.itemsize
+        samples = room_to_read(n_bytes, byte).view(_SAMPLE).reshape(stop - start, self.n_channels)
         with self._open() as stream:
-            for run, first, end in runs.recorded(segment, start, stop):
-                place = first - int(runs.first_sample[run])
+            for run, first, end, place in recorded:
                 self._read_run(stream, run, place, out=samples[first - start : end - start])
             for run, first, end in runs.holes(segment, start, stop):
                 line = self._line(stream, run, end - first)
@@ -193,7 +200,8 @@ class NsxSamples:
     def _rows(self, stream: BinaryIO, byte: int, n_rows: int) -> Iterator[tuple[int, NDArray[np.void]]]:
         """Read rows buffer by buffer, each with the place of its first; the next read overwrites the last."""
         row_bytes = self._row.itemsize
-        buffer = np.empty(min(max(_BUFFER_BYTES // row_bytes, 1), n_rows), self._row)
+        n_at_once = min(max(_BUFFER_BYTES // row_bytes, 1), n_rows)
+        buffer = room_to_read(n_at_once * row_bytes, byte).view(self._row)
         for at in range(0, n_rows, max(len(buffer), 1)):
             rows = buffer[: min(len(buffer), n_rows - at)]
             read_into(stream, rows, byte + at * row_bytes, file=self.file)

@@ -29,6 +29,7 @@ import numpy as np
 from llvmlite import binding
 
 from closedloop.detection.loops.machine_code import MachineCode
+from closedloop.detection.loops.processor import processor
 from closedloop.errors import DocumentError, StorageError
 from closedloop.execution.shards import made_once
 from closedloop.plain_text.json_text import parse_json
@@ -39,12 +40,13 @@ KERNEL_FILES = (
     "kernels.py",
     "lanes.py",
     "machine_code.py",
+    "processor.py",
     "search_kernels.py",
     "tiles.py",
 )
 _FOLDER = Path(__file__).parent
 _GIVES_VALUE, _GIVES_NONE = 0, -2  # numba's calling convention: the status that a function returns; others are errors
-_DECIDING = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT", "NUMBA_ENABLE_AVX", "NUMBA_LOOP_VECTORIZE")
+_DECIDING = ("NUMBA_OPT", "NUMBA_ENABLE_AVX", "NUMBA_LOOP_VECTORIZE")
 _SIZE_BYTES = 8
 _FIRST_ARGUMENT = 3  # after the loop's address, and those of its value and its error
 _ARRAY, _TUPLE = "array", "tuple"
@@ -190,9 +192,8 @@ def _hash(*words: Any) -> str:
 @cache
 def _machine() -> tuple[Any, ...]:
     """Return what decides the machine code beside the loops."""
-    processor = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
     wanted = [(name, os.environ.get(name)) for name in _DECIDING]
-    return version("numba"), version("llvmlite"), binding.get_process_triple(), *processor, *wanted
+    return version("numba"), version("llvmlite"), binding.get_process_triple(), *processor(), *wanted
 
 
 def _kind(argument: Any) -> Any:

@@ -18,13 +18,16 @@ from closedloop.detection.loops.lanes import (
     fma,
     fused_minus,
     load,
+    load_row,
     plus,
     splat,
     store,
+    store_row,
 )
 from closedloop.detection.loops.tiles import LANES
 
 _ZEROS_AT_ENDS = 2  # coefficients of a section whose zeros are 1 and -1
+_SECTIONS_BESIDE = 2  # with three, parts of two tiles' state move to memory and back (measured: slower by a tenth)
 _FORGOTTEN = np.float32(1e-15)  # bits; numbers that die out further would become denormal, which are slow
 
 
@@ -54,6 +57,131 @@ def _splat_all_compiled(numbers: Any) -> Any:
 
     def first(numbers: Any) -> Any:
         return (splat_all(numbers[0]), *splat_all(numbers[1:]))
+
+    return first
+
+
+def keep_all(numbers: Any, table: Any, row: Any) -> Any:
+    """Write each number of a tuple to a row of its own, for all channels; return the row after them.
+
+    Parameters
+    ----------
+    numbers
+        Coefficients of the sections, a tuple.
+    table
+        float32, (at least as many, LANES); filled.
+    row
+        The first number's row.
+    """
+    raise NotImplementedError
+
+
+@overload(keep_all)
+def _keep_all_compiled(numbers: Any, table: Any, row: Any) -> Any:
+    if not _is_tuple(numbers):
+
+        def one(numbers: Any, table: Any, row: Any) -> Any:
+            store_row(table, row, splat(np.float32(numbers)))
+            return row + 1
+
+        return one
+    if len(numbers) == 1:
+
+        def last(numbers: Any, table: Any, row: Any) -> Any:
+            return keep_all(numbers[0], table, row)
+
+        return last
+
+    def first(numbers: Any, table: Any, row: Any) -> Any:
+        return keep_all(numbers[1:], table, keep_all(numbers[0], table, row))
+
+    return first
+
+
+def count(numbers: Any) -> Any:
+    """Return how many numbers a tuple and the tuples in it have."""
+    raise NotImplementedError
+
+
+@overload(count)
+def _count_compiled(numbers: Any) -> Any:
+    if not _is_tuple(numbers):
+
+        def one(numbers: Any) -> Any:
+            return 1
+
+        return one
+    if len(numbers) == 1:
+
+        def last(numbers: Any) -> Any:
+            return count(numbers[0])
+
+        return last
+
+    def first(numbers: Any) -> Any:
+        return count(numbers[0]) + count(numbers[1:])
+
+    return first
+
+
+def tiles_beside(sections: Any) -> Any:
+    """Return how many tiles run side by side: two of few sections, so that one is computed while the other waits.
+
+    Parameters
+    ----------
+    sections
+        Coefficients, a tuple.
+    """
+    raise NotImplementedError
+
+
+@overload(tiles_beside)
+def _tiles_beside_compiled(sections: Any) -> Any:
+    if len(sections) <= _SECTIONS_BESIDE:
+
+        def two(sections: Any) -> Any:
+            return 2
+
+        return two
+
+    def one(sections: Any) -> Any:
+        return 1
+
+    return one
+
+
+def load_all(numbers: Any, table: Any, row: Any) -> Any:
+    """Take the numbers of a tuple from where `keep_all` wrote them.
+
+    In a loop that also writes, the compiler cannot know that they stay the same: it takes them from memory each time,
+    as part of the instructions that use them, and all registers are the state's. (Splat once, they take registers, and
+    parts of the state move to memory and back in every row: half the speed on a processor with sixteen.)
+
+    Parameters
+    ----------
+    numbers, table, row
+        As of `keep_all`.
+    """
+    raise NotImplementedError
+
+
+@overload(load_all)
+def _load_all_compiled(numbers: Any, table: Any, row: Any) -> Any:
+    if not _is_tuple(numbers):
+
+        def one(numbers: Any, table: Any, row: Any) -> Any:
+            return load_row(table, row)
+
+        return one
+    if len(numbers) == 1:
+
+        def last(numbers: Any, table: Any, row: Any) -> Any:
+            return (load_all(numbers[0], table, row),)
+
+        return last
+
+    def first(numbers: Any, table: Any, row: Any) -> Any:
+        return (load_all(numbers[0], table, row), *load_all(numbers[1:], table, row + count(numbers[0])))
 
     return first
 

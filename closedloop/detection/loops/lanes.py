@@ -17,23 +17,26 @@ from numba.core import cgutils, types
 from numba.core.datamodel import models, register_default
 from numba.extending import intrinsic
 
+from closedloop.detection.loops.processor import has
 from closedloop.detection.loops.tiles import LANES
 
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _WHOLES = ir.VectorType(ir.IntType(32), LANES)
 _BITS = ir.IntType(LANES)
+_PACKS_BY_TABLE = LANES == 8 and has("avx2")
+TOGETHER = 4  # rows of `any_below`
 
 
-# Four rounds turn sixteen rows into columns. Each mixes two rows by one instruction: by fours, or singly within fours.
+# Rounds that turn `LANES` rows into columns. Each mixes two rows by one instruction: by fours, or singly within fours.
 _SINGLY = (
     [n for four in range(0, LANES, 4) for n in (four, four + LANES, four + 1, four + 1 + LANES)],
     [n for four in range(0, LANES, 4) for n in (four + 2, four + 2 + LANES, four + 3, four + 3 + LANES)],
 )
 _BY_FOURS = (
-    [first + n for first in (0, 8, 16, 24) for n in range(4)],
-    [first + n for first in (4, 12, 20, 28) for n in range(4)],
+    [first + n for first in range(0, 2 * LANES, 8) for n in range(4)],
+    [first + n for first in range(4, 2 * LANES, 8) for n in range(4)],
 )
-_TURNS = ((2, *_SINGLY), (1, *_SINGLY), (4, *_BY_FOURS), (8, *_BY_FOURS))
+_TURNS = ((2, *_SINGLY), (1, *_SINGLY), *((distance, *_BY_FOURS) for distance in (4, 8) if distance < LANES))
 
 
 class LanesType(types.Type):
@@ -58,6 +61,33 @@ def _address(context: Any, builder: Any, array_type: Any, array: Any, index: tup
     view = context.make_array(array_type)(context, builder, array)
     shape, strides = cgutils.unpack_tuple(builder, view.shape), cgutils.unpack_tuple(builder, view.strides)
     return cgutils.get_item_pointer2(context, builder, view.data, shape, strides, array_type.layout, index)
+
+
+def _row_address(context: Any, builder: Any, array_type: Any, array: Any, row: Any) -> Any:
+    """Find a row of an array whose rows have `LANES` elements: no strides, so that rows that are known cost nothing."""
+    view = context.make_array(array_type)(context, builder, array)
+    element = context.get_data_type(array_type.dtype)
+    rows = builder.bitcast(view.data, ir.VectorType(element, LANES).as_pointer())
+    return builder.gep(rows, [row])
+
+
+def _load_row(typing: Any, rows: Any, row: Any) -> Any:
+    """Read a row of float32 with `LANES` elements."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_row_address(context, builder, rows, *arguments), align=4)
+
+    return lanes(rows, types.intp), code
+
+
+def _store_row(typing: Any, rows: Any, row: Any, value: Any) -> Any:
+    """Write a row of float32 with `LANES` elements."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[2], _row_address(context, builder, rows, *arguments[:2]), align=4)
+        return context.get_dummy_value()
+
+    return types.void(rows, types.intp, lanes), code
 
 
 def _load(typing: Any, rows: Any, row: Any, column: Any) -> Any:
@@ -146,6 +176,21 @@ def _below(typing: Any, a: Any, b: Any) -> Any:
     return types.uint32(lanes, lanes), code
 
 
+def _any_below(typing: Any, rows: Any, row: Any, limit: Any) -> Any:
+    """Return whether anything in `TOGETHER` rows of float32 is below a limit, channel by channel."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        found = None
+        for n in range(TOGETHER):
+            place = builder.add(arguments[1], ir.Constant(ir.IntType(64), n))
+            values = builder.load(_row_address(context, builder, rows, arguments[0], place), align=4)
+            own = builder.fcmp_ordered("<", values, arguments[2])
+            found = own if found is None else builder.or_(found, own)
+        return builder.icmp_unsigned("!=", builder.bitcast(found, _BITS), ir.Constant(_BITS, 0))
+
+    return types.boolean(rows, types.intp, lanes), code
+
+
 def _one_more_where_below(typing: Any, count: Any, a: Any, b: Any) -> Any:
     """Count, channel by channel, how often a < b; right up to 16 million."""
 
@@ -166,9 +211,7 @@ def _store_excess(typing: Any, rows: Any, row: Any, value: Any, low: Any) -> Any
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value, low = (builder.bitcast(argument, _WHOLES) for argument in arguments[2:])
         size = builder.and_(value, ir.Constant(_WHOLES, [0x7FFFFFFF] * LANES))
-        zero = ir.Constant(ir.IntType(64), 0)
-        at = builder.bitcast(_address(context, builder, rows, arguments[0], (arguments[1], zero)), _WHOLES.as_pointer())
-        builder.store(builder.sub(size, low), at, align=4)
+        builder.store(builder.sub(size, low), _row_address(context, builder, rows, *arguments[:2]), align=4)
         return context.get_dummy_value()
 
     return types.void(rows, types.intp, lanes, lanes), code
@@ -181,12 +224,10 @@ def _keep_less(typing: Any, source: Any, row: Any, limits: Any, target: Any, cou
     """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        first, zero = arguments[1], ir.Constant(ir.IntType(64), 0)
         rows = []
         for n in range(LANES):
-            row = builder.add(first, ir.Constant(ir.IntType(64), n))
-            at = _address(context, builder, source, arguments[0], (row, zero))
-            rows.append(builder.load(builder.bitcast(at, _WHOLES.as_pointer()), align=4))
+            row = builder.add(arguments[1], ir.Constant(ir.IntType(64), n))
+            rows.append(builder.load(_row_address(context, builder, source, arguments[0], row), align=4))
         for distance, low, high in _TURNS:
             rows = _mix_pairs(builder, rows, distance, low, high)
         for n, column in enumerate(rows):
@@ -206,9 +247,40 @@ def _keep_less(typing: Any, source: Any, row: Any, limits: Any, target: Any, cou
 
 def _store_together(builder: Any, values: Any, at: Any, chosen: Any) -> None:
     """Store the chosen values one after the other."""
+    if _PACKS_BY_TABLE:
+        _store_by_table(builder, values, at, chosen)
+        return
     kind = ir.FunctionType(ir.VoidType(), [values.type, at.type, chosen.type])
     name = f"llvm.masked.compressstore.v{LANES}i32"
     builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [values, at, chosen])
+
+
+def _store_by_table(builder: Any, values: Any, at: Any, chosen: Any) -> None:
+    table = _order_of_chosen(builder.module)
+    bits = builder.zext(builder.bitcast(chosen, _BITS), ir.IntType(64))
+    order = builder.load(builder.gep(table, [ir.Constant(ir.IntType(32), 0), bits]), align=8)
+    places = builder.zext(builder.bitcast(order, ir.VectorType(ir.IntType(8), LANES)), _WHOLES)
+    kind = ir.FunctionType(_WHOLES, [_WHOLES, _WHOLES])
+    move = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx2.permd")
+    packed = builder.call(move, [values, places])
+    builder.store(packed, builder.bitcast(at, _WHOLES.as_pointer()), align=4)
+
+
+def _order_of_chosen(module: Any) -> Any:
+    name = "order_of_chosen"
+    if name in module.globals:
+        return module.globals[name]
+    kind = ir.ArrayType(ir.IntType(64), 1 << LANES)
+    table = ir.GlobalVariable(module, kind, name)
+    table.global_constant, table.linkage = True, "internal"
+    table.initializer = ir.Constant(
+        kind,
+        [
+            sum(lane << 8 * place for place, lane in enumerate([n for n in range(LANES) if bits >> n & 1]))
+            for bits in range(1 << LANES)
+        ],
+    )
+    return table
 
 
 def _spread(builder: Any, number: Any, kind: Any) -> Any:
@@ -249,6 +321,8 @@ def _channel_of(typing: Any, value: Any, place: Any) -> Any:
 
 # numba's own type of an intrinsic has another number of arguments for mypy than for its callers.
 load: Any = intrinsic(_load)
+load_row: Any = intrinsic(_load_row)
+store_row: Any = intrinsic(_store_row)
 store: Any = intrinsic(_store)
 splat: Any = intrinsic(_splat)
 fma: Any = intrinsic(_fma)
@@ -256,6 +330,7 @@ fused_minus: Any = intrinsic(_fused_minus)
 plus: Any = intrinsic(_plus)
 magnitude: Any = intrinsic(_magnitude)
 below: Any = intrinsic(_below)
+any_below: Any = intrinsic(_any_below)
 keep_less: Any = intrinsic(_keep_less)
 store_excess: Any = intrinsic(_store_excess)
 one_more_where_below: Any = intrinsic(_one_more_where_below)

@@ -11,20 +11,32 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from closedloop.detection.loops.kernels import cascade, keep_state, load_state, splat_all
+from closedloop.detection.loops.kernels import (
+    cascade,
+    count,
+    keep_all,
+    keep_state,
+    load_all,
+    load_state,
+    tiles_beside,
+)
 from closedloop.detection.loops.lanes import (
+    TOGETHER,
+    any_below,
     below,
     channel_of,
     first_bit,
     keep_less,
     load,
+    load_row,
     magnitude,
     one_more_where_below,
     splat,
     store,
     store_excess,
+    store_row,
 )
-from closedloop.detection.loops.tiles import AT_ONCE, LANES
+from closedloop.detection.loops.tiles import AT_ONCE, BLOCK, LANES
 
 _BEYOND = np.uint32(0xFFFFFFFF)  # any bracket
 
@@ -42,25 +54,19 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
     seek, found
         `search.Seek` and `search.SearchResult`.
     """
-    c = splat_all(coefficients)
-    excess, measured = found.excess, seek.measured
-    for tile in range(state.shape[0]):
-        s = load_state(coefficients, state[tile], 0)
-        low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
-        n_below = splat(np.float32(0))
-        under, n_under = found.under[tile], found.n_under[tile]
-        for top in range(0, rows.shape[0], AT_ONCE):
-            n = 0
-            for row in range(top, min(top + AT_ONCE, rows.shape[0])):
-                y, s = cascade(load(rows, row, tile * LANES), c, s)
-                _note_spikes(y, weakest, first_row + row, under, n_under)
-                if measured[np.uint64(first_row + row)]:  # unsigned: no check for places from the end
-                    n_below = one_more_where_below(n_below, magnitude(y), low)
-                    store_excess(excess, n, y, low)
-                    n += 1
-            _keep_inside(excess, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
-        keep_state(state[tile], s)
-        _add_counts(n_below, found.n_below[tile])
+    wave, table = found.wave, found.table
+    keep_all(coefficients, table, 0)
+    for first in range(0, rows.shape[0], BLOCK):
+        stop = min(first + BLOCK, rows.shape[0])
+        for tile in range(state.shape[0]):
+            s = load_state(coefficients, state[tile], 0)
+            for top in range(first, stop, AT_ONCE):
+                n = min(AT_ONCE, stop - top)
+                for row in range(n):
+                    y, s = cascade(load(rows, top + row, tile * LANES), load_all(coefficients, table, 0), s)
+                    store_row(wave, row, y)
+                _look(n, 0, first_row + top, 1, tile, seek, found)
+            keep_state(state[tile], s)
 
 
 @njit
@@ -69,12 +75,10 @@ def both_ways_search(
     coefficients: Any,
     state: Any,
     held: Any,
-    n_held: int,
     back_coefficients: Any,
     settled: Any,
     back: Any,
-    first_row: int,
-    n_wanted: int,
+    place: Any,
     seek: Any,
     found: Any,
 ) -> None:
@@ -84,37 +88,58 @@ def both_ways_search(
     ----------
     rows, coefficients, state, seek, found
         As in `forward_search`; forwards.
-    held, n_held
-        float32, (n_tiles, at least n_held + n_rows, LANES): what came forwards and still has to go backwards, and how
-        many rows of it; `n_wanted` fewer afterwards, and those of `rows` more.
+    held
+        float32, (n_tiles, n, LANES): what came forwards and still has to go backwards; room for a block more.
     back_coefficients, settled, back
-        Backwards, the state after an endless input of 1, in which it starts, and room for it, (len(settled), LANES).
-    first_row
-        Number of the first row held within the piece.
-    n_wanted
-        How many of the first rows held are looked at.
+        Backwards, the state after an endless input of 1, in which it starts, and room for it, (2, len(settled), LANES).
+    place
+        `search.Place`.
     """
-    c = splat_all(coefficients)
-    n_rows = n_held + rows.shape[0]
-    for tile in range(state.shape[0]):
-        own = held[tile]
-        s = load_state(coefficients, state[tile], 0)
-        for row in range(rows.shape[0]):
-            y, s = cascade(load(rows, row, tile * LANES), c, s)
-            store(own, n_held + row, 0, y)
-        keep_state(state[tile], s)
-        if n_wanted > 0:
-            _settle(back, settled, own[n_rows - 1])
-            _search_backwards(own, n_rows, back_coefficients, back, first_row, n_wanted, tile, seek, found)
-            for row in range(n_wanted, n_rows):
-                store(own, row - n_wanted, 0, load(own, row, 0))
+    table = found.table
+    keep_all(back_coefficients, table, keep_all(coefficients, table, 0))
+    done, known = place.done, place.known
+    for first in range(0, rows.shape[0], BLOCK):
+        n = min(BLOCK, rows.shape[0] - first)
+        n_held = known - done
+        n_rows = n_held + n
+        known += n
+        n_wanted = (place.stop if known == place.end else known - place.lookahead) - done
+        last, beside = state.shape[0] - 1, tiles_beside(coefficients)
+        for tile in range(0, last + 1, beside):
+            other = min(tile + beside - 1, last)  # the last of an odd number is its own neighbour: the same twice
+            s, t = load_state(coefficients, state[tile], 0), load_state(coefficients, state[other], 0)
+            own, next_own = held[tile], held[other]
+            for row in range(n):
+                c = load_all(coefficients, table, 0)
+                y, s = cascade(load(rows, first + row, tile * LANES), c, s)
+                store(own, n_held + row, 0, y)
+                if beside > 1:
+                    y, t = cascade(load(rows, first + row, other * LANES), c, t)
+                    store(next_own, n_held + row, 0, y)
+            keep_state(state[tile], s)
+            if beside > 1:
+                keep_state(state[other], t)
+        done += max(n_wanted, 0)
+        if n_wanted <= 0:
+            continue
+        last, beside = state.shape[0] - 1, tiles_beside(back_coefficients)
+        for tile in range(0, last + 1, beside):
+            other = min(tile + beside - 1, last)
+            _settle(back[0], settled, held[tile, n_rows - 1])
+            _settle(back[beside - 1], settled, held[other, n_rows - 1])
+            _search_backwards(
+                held, n_rows, back_coefficients, count(coefficients), back, done - n_wanted, n_wanted, tile, seek, found
+            )
+            for moved in range(tile, other + 1):
+                for row in range(n_wanted, n_rows):
+                    store(held[moved], row - n_wanted, 0, load(held[moved], row, 0))
 
 
 @njit
 def backward_search(
-    held: Any, n_rows: int, coefficients: Any, state: Any, first_row: int, seek: Any, found: Any
+    held: Any, n_rows: int, coefficients: Any, state: Any, first_row: int, n_wanted: int, seek: Any, found: Any
 ) -> None:
-    """Filter the last rows of a segment backwards from a state, and look at all of the output without keeping it.
+    """Filter the last rows of a segment backwards from a state, and look at the output without keeping it.
 
     Parameters
     ----------
@@ -124,11 +149,16 @@ def backward_search(
         As in `kernels.forward`; the state after the last row.
     first_row
         Number of the first row held within the piece.
+    n_wanted
+        How many of the first rows held are looked at: the segment may end a little after the piece.
     seek, found
         `search.Seek` and `search.SearchResult`.
     """
-    for tile in range(state.shape[0]):
-        _search_backwards(held[tile], n_rows, coefficients, state[tile], first_row, n_rows, tile, seek, found)
+    keep_all(coefficients, found.table, 0)
+    beside = tiles_beside(coefficients)
+    for tile in range(0, state.shape[0], beside):
+        own = state[tile : tile + beside]
+        _search_backwards(held, n_rows, coefficients, 0, own, first_row, n_wanted, tile, seek, found)
 
 
 @njit
@@ -140,9 +170,10 @@ def _settle(state: Any, settled: Any, level: Any) -> None:
 
 @njit
 def _search_backwards(
-    own: Any,
+    held: Any,
     n_rows: int,
     coefficients: Any,
+    at: int,
     state: Any,
     first_row: int,
     n_wanted: int,
@@ -150,29 +181,59 @@ def _search_backwards(
     seek: Any,
     found: Any,
 ) -> None:
-    """Filter a tile backwards from row `n_rows`, and look at its first `n_wanted` rows."""
-    c = splat_all(coefficients)
-    s = load_state(coefficients, state, 0)
+    """Filter a tile and those beside it backwards from row `n_rows`, and look at their first `n_wanted` rows.
+
+    The coefficients stand in `found.table` from row `at` on.
+    """
+    wave, table, beside = found.wave, found.table, tiles_beside(coefficients)
+    other = min(tile + beside - 1, held.shape[0] - 1)
+    own, next_own = held[tile], held[other]
+    s, t = load_state(coefficients, state[0], 0), load_state(coefficients, state[other - tile], 0)
     for row in range(n_rows - 1, n_wanted - 1, -1):
-        y, s = cascade(load(own, row, 0), c, s)
-    low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
-    n_below = splat(np.float32(0))
-    under, n_under, measured = found.under[tile], found.n_under[tile], seek.measured
-    n_before, excess = found.n_before, found.excess
-    for lane in range(LANES):
-        n_before[lane] = n_under[lane]
+        c = load_all(coefficients, table, at)
+        _y, s = cascade(load(own, row, 0), c, s)
+        if beside > 1:
+            _y, t = cascade(load(next_own, row, 0), c, t)
+    for one in range(tile, other + 1):
+        for lane in range(LANES):
+            found.n_before[one - tile, lane] = found.n_under[one, lane]
     for top in range(n_wanted, 0, -AT_ONCE):
-        n = 0
-        for row in range(top - 1, max(top - AT_ONCE, 0) - 1, -1):
-            y, s = cascade(load(own, row, 0), c, s)
-            _note_spikes(y, weakest, first_row + row, under, n_under)
-            if measured[np.uint64(first_row + row)]:  # unsigned: no check for places from the end
-                n_below = one_more_where_below(n_below, magnitude(y), low)
-                store_excess(excess, n, y, low)
-                n += 1
-        _keep_inside(excess, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
+        n = min(AT_ONCE, top)
+        for row in range(n):
+            c = load_all(coefficients, table, at)
+            y, s = cascade(load(own, top - 1 - row, 0), c, s)
+            store_row(wave, row, y)
+            if beside > 1:
+                y, t = cascade(load(next_own, top - 1 - row, 0), c, t)
+                store_row(wave, AT_ONCE + row, y)
+        for one in range(tile, other + 1):
+            _look(n, (one - tile) * AT_ONCE, first_row + top - 1, -1, one, seek, found)
+    for one in range(tile, other + 1):
+        _put_in_order(found.n_before[one - tile], found.under[one], found.n_under[one])
+
+
+@njit
+def _look(n_rows: int, at: int, first_row: int, step: int, tile: int, seek: Any, found: Any) -> None:
+    """Look at the rows that wait in `found.wave` from `at` on, the first of which has that number in the piece.
+
+    The filter's loop does nothing else, so that the compiler unrolls it and the state stays where it is.
+    """
+    wave, excess, measured = found.wave, found.excess, seek.measured
+    low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
+    under, n_under = found.under[tile], found.n_under[tile]
+    for first in range(0, n_rows, TOGETHER):  # rows beyond the last are of earlier: they are not noted
+        if any_below(wave, at + first, weakest):
+            for row in range(first, min(first + TOGETHER, n_rows)):
+                _note_spikes(load_row(wave, at + row), weakest, first_row + step * row, under, n_under)
+    n, n_below = 0, splat(np.float32(0))
+    for row in range(-step * first_row % seek.every, n_rows, seek.every):
+        if measured[np.uint64(first_row + step * row)]:  # unsigned: no check for places from the end
+            y = load_row(wave, at + row)
+            n_below = one_more_where_below(n_below, magnitude(y), low)
+            store_excess(excess, n, y, low)
+            n += 1
+    _keep_inside(excess, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
     _add_counts(n_below, found.n_below[tile])
-    _put_in_order(n_before, under, n_under)
 
 
 @njit(forceinline=True)

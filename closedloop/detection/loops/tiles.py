@@ -1,4 +1,11 @@
 """How many channels go through the loops side by side, and how many rows at a time."""
 
-LANES = 16  # of 4 bytes: a register of 512 bits; the compiler splits it where a processor has narrower ones
-AT_ONCE = 256  # rows whose sizes wait in the fastest cache
+from __future__ import annotations
+
+from closedloop.detection.loops.processor import has
+
+LANES = (
+    16 if has("avx512f") else 8
+)  # floats of a register, so that the state of four sections fits into those there are
+BLOCK = 2048  # rows; a tile of them stays in the processor's cache between the two directions
+AT_ONCE = 256  # rows whose output waits in the fastest cache

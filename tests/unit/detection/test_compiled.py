@@ -15,6 +15,7 @@ import pytest
 
 from closedloop.detection.loops import compiled
 from closedloop.detection.loops.called import forward, keep_late_enough
+from closedloop.detection.loops.tiles import LANES
 
 FOLDER = Path(compiled.__file__).parent
 ROOT = FOLDER.parents[2]
@@ -22,8 +23,9 @@ PROGRAM = """
 import sys
 import numpy as np
 from closedloop.detection.loops.called import forward
-rows, state = np.ones((1, 16), np.float32), np.full((1, 2, 16), 0.25, np.float32)
-out = np.zeros((1, 1, 16), np.float32)
+from closedloop.detection.loops.tiles import LANES
+rows, state = np.ones((1, LANES), np.float32), np.full((1, 2, LANES), 0.25, np.float32)
+out = np.zeros((1, 1, LANES), np.float32)
 forward(rows, ((0.5, 0.25),), state, out, 0)
 print(out[0, 0, 0], "numba" in sys.modules)
 """
@@ -33,9 +35,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from closedloop.detection.loops.called import forward, keep_late_enough
+from closedloop.detection.loops.tiles import LANES
 
 def filters(kind):
-    rows, state, out = np.full((9, 16), 3, kind), np.zeros((1, 2, 16), np.float32), np.zeros((1, 9, 16), np.float32)
+    rows, state = np.full((9, LANES), 3, kind), np.zeros((1, 2, LANES), np.float32)
+    out = np.zeros((1, 9, LANES), np.float32)
     forward(rows, ((0.0, 0.0),), state, out, 0)
     return out[0, :, 0].tolist() == [3, 3] + [0] * 7
 
@@ -48,6 +52,20 @@ sys.setswitchinterval(1e-5)
 with ThreadPoolExecutor(6) as threads:
     calls = [threads.submit(filters, kind) for kind in (np.int16, np.float32)] + [threads.submit(keeps, None)]
     assert all(one.result() for one in calls * 2)
+"""
+
+FOUND = """
+from hashlib import sha256
+import numpy as np
+from closedloop.detection.crossings import crossings, detector_of, pieces_of
+from closedloop.detection.definitions import DEFINITIONS
+from closedloop.recording.source import ArraySource
+volts = np.random.default_rng(5).normal(0, 40, (30_000, 11)).astype(np.int16)
+volts[::997] -= 400
+source, definition = ArraySource((volts,)), DEFINITIONS["dicarlo"]
+(found,) = crossings(detector_of(source, definition, electrode_ids=range(11)), pieces_of(source, definition))
+content = b"".join(one.tobytes() for one in (found.sample, found.channel, found.noise))
+print(len(found.sample), sha256(content).hexdigest())
 """
 
 
@@ -136,12 +154,30 @@ def test_every_file_with_a_loop_counts() -> None:
     assert not any("\nfrom numba" in file.read_text() for file in FOLDER.parent.glob("*.py"))
 
 
+@pytest.mark.slow
+def test_a_processor_without_wide_registers_finds_the_same_to_the_bit(tmp_path: Path) -> None:
+    """Its multiply-add is a function's, sizes are put together one by one, and the loops are other machine code."""
+
+    def found_on(**processor: str) -> str:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), **processor}
+        finished = subprocess.run(
+            [sys.executable, "-c", FOUND], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+        return finished.stdout
+
+    here, plain = found_on(), found_on(NUMBA_CPU_NAME="generic")
+    assert here == plain
+    assert int(here.split()[0]) > 11 * 25
+    names = [file.name.split("-")[0] for file in tmp_path.rglob("*.kernel")]
+    assert names.count("backward_search") == 2
+
+
 def test_a_loop_called_with_other_types_and_arrays_in_turn_is_right() -> None:
     """What was passed in the last call is remembered by the object, never by its place in memory."""
     for turn in range(6):
         kind = (np.int16, np.float32)[turn % 2]
-        rows = np.full((3, 16), turn, kind)
-        state, out = np.zeros((1, 2, 16), np.float32), np.zeros((1, 3, 16), np.float32)
+        rows = np.full((3, LANES), turn, kind)
+        state, out = np.zeros((1, 2, LANES), np.float32), np.zeros((1, 3, LANES), np.float32)
         forward(rows, ((0.0, 0.0),), state, out, 0)  # y[n] = x[n] - x[n - 2]
         np.testing.assert_array_equal(out[0, :, 0], [turn, turn, 0])
         forward(rows, ((0.0, 0.0),), state, out, 0)  # the state was carried on in place
@@ -152,9 +188,9 @@ def test_a_loop_called_by_two_threads_at_once_is_right() -> None:
     """The arguments of a call stand in one place in memory: one for each thread."""
 
     def run(value: int) -> bool:
-        rows, right = np.full((40_000, 16), value, np.int16), True
+        rows, right = np.full((40_000, LANES), value, np.int16), True
         for _ in range(40):
-            state, out = np.zeros((1, 2, 16), np.float32), np.zeros((1, len(rows), 16), np.float32)
+            state, out = np.zeros((1, 2, LANES), np.float32), np.zeros((1, len(rows), LANES), np.float32)
             forward(rows, ((0.0, 0.0),), state, out, 0)
             right &= bool((out[0, :2] == value).all() and (out[0, 2:] == 0).all())
         return right

@@ -206,6 +206,18 @@ def test_a_spike_across_the_boundary_of_two_threshold_windows_counts_once(name: 
         assert len(near) == 1, (shift, near)
 
 
+@pytest.mark.parametrize("name", ["dicarlo", "zero_phase_butter"])
+def test_a_spike_in_a_last_window_shorter_than_the_look_ahead_counts_once(name: str) -> None:
+    """The window before reads to the end of the segment, and has no say in what lies behind its own end."""
+    boundary = round(2.0 * RATE_HZ)
+    volts = np.random.default_rng(5).normal(0, 10, (boundary + 50, 1))
+    volts[boundary + 20 : boundary + 33, 0] -= 600 * np.hanning(13)
+    rule = replace(SHORT[name], refractory_ms=0.0)
+    found = detect(in_memory(volts.astype(np.int16)), rule, electrode_ids=[1]).tick
+    assert len(found[found >= boundary]) == 1
+    assert len(found) == len(np.unique(found))
+
+
 def test_whether_a_window_begins_in_a_spike_is_judged_online_by_the_noise_two_windows_before() -> None:
     """Noise of 10, then of 40 bits: what is a spike at the end of the second window is none by that window's own noise.
 
@@ -273,7 +285,7 @@ def test_ticks_are_those_of_the_source() -> None:
     np.testing.assert_array_equal(found, 1_000_000_000 + expected * 50_003 + expected // 7)
 
 
-@pytest.mark.parametrize("n_channels", [1, 15, 16, 17, 40])
+@pytest.mark.parametrize("n_channels", [1, 15, 16, 17, 24, 40])
 def test_a_channel_is_detected_alike_whatever_its_neighbours(n_channels: int) -> None:
     volts = recording(round(2.5 * RATE_HZ), n_channels=40)[:, :n_channels]
     for channel in {0, n_channels // 2, n_channels - 1}:
