@@ -41,7 +41,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "gates": {"alignment", "analysis", "artifacts", "models", "recording", "stimuli"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
-    "exchange": {*GROUND, "access", "artifacts", "stimuli"},
+    "exchange": {*GROUND, "access", "artifacts", "execution", "plain_text", "recording", "stimuli"},
     "studies": {
         *GROUND,
         *(
@@ -50,6 +50,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
             "artifacts",
             "attacks",
             "defenses",
+            "exchange",
             "execution",
             "gates",
             "models",
@@ -316,7 +317,7 @@ def relative(_path: str, tree: ast.Module) -> Iterator[str]:
     return (ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level)
 
 
-SHARED_BY_STUDIES = (*("files", "made_study", "networks", "places", "simulated_subject"),)
+SHARED_BY_STUDIES = (*("files", "made_study", "networks", "places", "preferred_categories", "simulated_subject"),)
 
 
 def other_studies(path: str, tree: ast.Module) -> Iterator[str]:

@@ -36,7 +36,9 @@ Electrodes = Annotated[
 def import_responses(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="responses: a table .csv or .parquet, an HDF5 file .h5, a Brain-Score assembly .nc"),
+        typer.Argument(
+            metavar="FILE", help="responses: a table .csv or .parquet, an HDF5 file .h5, a Brain-Score assembly .nc"
+        ),
     ],
     study: BeforeItsFirstSession,
     why: Why,
