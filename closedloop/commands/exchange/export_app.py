@@ -38,7 +38,8 @@ def export_responses(
 
     Beside it lie the sites, and a .json that says what each column is. What people left out is marked, not removed.
     """
-    require_extra("exchange")
+    if format == "netcdf" or out.suffix.lower() == ".nc":
+        require_extra("exchange")
     from closedloop.commands.exchange.of_recordings import write_responses  # noqa: PLC0415
 
     typer.echo(printed(write_responses(study, out, day=day, wanted=format)))
