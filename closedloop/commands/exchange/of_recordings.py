@@ -6,7 +6,6 @@ from pathlib import Path
 
 from closedloop.access.opening import open_study
 from closedloop.commands.interrupts import interruptible
-from closedloop.exchange.brain_score.export import check_assembly_folder, export_assembly
 from closedloop.exchange.responses.export import export_responses
 from closedloop.exchange.responses.places import responses_files
 from closedloop.execution.progress import bar
@@ -55,6 +54,8 @@ def write_assembly(study: Path, out: Path, *, day: int | None) -> list[str]:
     ClosedLoopError
         There is no such study, day or place.
     """
+    from closedloop.exchange.brain_score.export import check_assembly_folder, export_assembly  # noqa: PLC0415 - xarray
+
     opened = open_study(study)
     check_assembly_folder(out)
     with interruptible(_STOPPED), bar("writing the images") as progress:
