@@ -25,7 +25,7 @@ TimedBy = Literal["onset_s", "onset_tick", "code and time_s", "code"]
 
 
 @dataclass(frozen=True)
-class ShownImage:
+class ShownRow:
     """A presentation as the table has it.
 
     Attributes
@@ -72,7 +72,7 @@ class PresentationTable:
         What else the program sent by its own clock: codes, and seconds.
     """
 
-    shown: tuple[ShownImage, ...]
+    shown: tuple[ShownRow, ...]
     timed_by: TimedBy
     passed_over: tuple[str, ...] = ()
     n_repeated: int = 0
@@ -109,7 +109,7 @@ def read_presentations(path: Path) -> PresentationTable:
 
 
 def in_order_of_time(
-    path: Path, shown: Sequence[ShownImage], *, timed_by: TimedBy, passed_over: tuple[str, ...] = ()
+    path: Path, shown: Sequence[ShownRow], *, timed_by: TimedBy, passed_over: tuple[str, ...] = ()
 ) -> PresentationTable:
     """Put presentations in order, without those that are said twice.
 
@@ -126,7 +126,7 @@ def in_order_of_time(
         Two images come at one moment.
     """
     least = 1 if timed_by == "onset_tick" else _SAME_MOMENT_S
-    in_order, kept = sorted(shown, key=_moment), list[ShownImage]()
+    in_order, kept = sorted(shown, key=_moment), list[ShownRow]()
     for one in in_order:
         before = kept[-1] if kept else None
         if before is None or _moment(one)[0] != _moment(before)[0] or _moment(one)[1] - _moment(before)[1] >= least:
@@ -139,7 +139,7 @@ def in_order_of_time(
     return PresentationTable(tuple(kept), timed_by, passed_over, len(in_order) - len(kept))
 
 
-def _moment(one: ShownImage) -> tuple[int, float]:
+def _moment(one: ShownRow) -> tuple[int, float]:
     """Return where a presentation lies among the others; ticks stay whole numbers."""
     at = one.onset_tick if one.onset_tick is not None else one.onset_s if one.onset_s is not None else one.time_s
     return one.clock_segment or 0, math.inf if at is None else at
@@ -161,14 +161,14 @@ def _timed_by(path: Path, names: Sequence[str]) -> TimedBy:
     return "code and time_s" if found[0] == "code" and "time_s" in has else found[0]
 
 
-def _shown(path: Path, row: TableRow, names: Sequence[str]) -> ShownImage:
+def _shown(path: Path, row: TableRow, names: Sequence[str]) -> ShownRow:
     line, cells = row
     if len(cells) != len(names):
         raise DocumentError(f"{path}, line {line}: expected {len(names)} values, found {len(cells)}. Correct it.")
     of = dict(zip(names, cells, strict=True))
     if not of[_IMAGE] or not of[_IMAGE].isprintable():
         raise DocumentError(f"{path}, line {line}: expected the name of an image, found {of[_IMAGE]!r:.60}. Name it.")
-    return ShownImage(
+    return ShownRow(
         line,
         of[_IMAGE],
         clock_segment=_whole(path, line, of, _CLOCK_SEGMENT, most=_MOST_CODE),

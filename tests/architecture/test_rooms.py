@@ -211,7 +211,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.operator",
         "rig.ports.trackers.lsl_streams",  # asks the outlets of this computer
     ),
-    "sqlite3": ("closedloop.study.database", "closedloop.study.ledger"),
+    "sqlite3": ("closedloop.artifacts.foreign.mworks", "closedloop.study.database", "closedloop.study.ledger"),
     "subprocess": (
         *("closedloop.confined.asking", "closedloop.service.children.process", "closedloop.service.notices.command"),
         *("closedloop.stages.present", "closedloop.study.chaos.programs", "closedloop.study.rehearsal.present"),

@@ -72,6 +72,8 @@ ALLOWED = {
     # from outside, within limits of size, time and memory; a failing disk is told in the storage's words
     "closedloop/artifacts/foreign/hdf5.py": {"h5py.File"},
     "closedloop/artifacts/foreign/laboratory.py": {"h5py.File"},
+    "closedloop/artifacts/foreign/monkeylogic.py": {"open"},
+    "closedloop/artifacts/foreign/mworks.py": {"sqlite3.connect"},
     "closedloop/models/exchange/load.py": {"read_bytes", "read_text"},  # runs where there is no closedloop
     "closedloop/artifacts/foreign/places.py": {"os.open"},
     "closedloop/artifacts/foreign/parquet.py": {"pq.ParquetFile"},

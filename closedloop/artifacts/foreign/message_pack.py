@@ -31,7 +31,7 @@ def messages(content: bytes) -> Iterator[Any]:
     ValueError
         They are none.
     """
-    reader = _Reader(content)
+    reader = _MessageReader(content)
     while reader.at < len(content):
         value = reader.value(0)
         if isinstance(value, _Packed):
@@ -53,7 +53,7 @@ class _Packed:
         self.content = content
 
 
-class _Reader:
+class _MessageReader:
     """Reads values one after the other.
 
     Parameters

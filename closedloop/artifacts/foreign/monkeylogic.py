@@ -31,7 +31,7 @@ _MS_PER_S = 1000
 _PICTURE = 2  # a task object of a picture: its kind and its file
 
 
-class _UnfitError(Exception):
+class _MonkeyLogicError(Exception):
     """The file is whole, and not as asked."""
 
 
@@ -61,7 +61,7 @@ def read(path: str, shown: Sequence[Sequence[int]]) -> Answer:
                 n_trials += 1
                 used |= set(trial.codes.tolist())
                 rows += _rows_of(trial, objects, pictures)
-        except _UnfitError as error:
+        except _MonkeyLogicError as error:
             return {"other": list(error.args)}, []
     if not set(objects) <= used:
         missing = min(set(objects) - used)
@@ -77,7 +77,7 @@ def read(path: str, shown: Sequence[Sequence[int]]) -> Answer:
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _TrialRead:
     number: int
     start_s: float
     codes: NDArray[np.int64]
@@ -87,7 +87,7 @@ class _Trial:
 
 
 def _rows_of(
-    trial: _Trial, objects: dict[int, list[int]], pictures: dict[str, int]
+    trial: _TrialRead, objects: dict[int, list[int]], pictures: dict[str, int]
 ) -> Iterator[tuple[int, float, int, bool]]:
     seen = dict.fromkeys(objects, 0)
     for code, at_s in zip(trial.codes.tolist(), trial.times_s.tolist(), strict=True):
@@ -98,12 +98,14 @@ def _rows_of(
             name = trial.pictures[number - 1] if 0 < number <= len(trial.pictures) else None
             if name is None:
                 has = len(trial.pictures)
-                raise _UnfitError(f"a picture as task object {number} of trial {trial.number}", f"none among {has}")
+                raise _MonkeyLogicError(
+                    f"a picture as task object {number} of trial {trial.number}", f"none among {has}"
+                )
             place = pictures.setdefault(name, len(pictures))
         yield code, trial.start_s + at_s, place, trial.correct
 
 
-def _trials(content: mmap.mmap) -> Iterator[_Trial]:
+def _trials(content: mmap.mmap) -> Iterator[_TrialRead]:
     reader, found = _Variables(content), False
     while not reader.at_end:
         name, value = reader.variable(wanted=_WANTED)
@@ -111,10 +113,10 @@ def _trials(content: mmap.mmap) -> Iterator[_Trial]:
             found = True
             yield _trial(int(numbered[1]), value)
     if not found:
-        raise _UnfitError("trials as MonkeyLogic 2 writes them", "none")
+        raise _MonkeyLogicError("trials as MonkeyLogic 2 writes them", "none")
 
 
-def _trial(number: int, value: Any) -> _Trial:
+def _trial(number: int, value: Any) -> _TrialRead:
     try:
         codes, objects = value["BehavioralCodes"], value["TaskObject"]["Attribute"]
         times_s = np.ravel(codes["CodeTimes"]).astype(np.float64) / _MS_PER_S
@@ -124,11 +126,11 @@ def _trial(number: int, value: Any) -> _Trial:
         if len(times_s) != len(numbers) or not math.isfinite(start_s) or not np.isfinite(times_s).all():
             raise ValueError
     except (KeyError, TypeError, IndexError, ValueError):
-        raise _UnfitError(
+        raise _MonkeyLogicError(
             f"codes, start, error and task objects of trial {number}, as MonkeyLogic 2 writes them", "others"
         ) from None
     pictures = [_picture(one) for one in objects]
-    return _Trial(number, start_s, numbers, times_s, pictures, correct)
+    return _TrialRead(number, start_s, numbers, times_s, pictures, correct)
 
 
 def _picture(task_object: Any) -> str | None:

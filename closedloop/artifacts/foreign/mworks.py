@@ -23,7 +23,7 @@ _MOST_LISTED = 20
 _UNSENT = -1
 
 
-class _UnfitError(Exception):
+class _MWorksError(Exception):
     """The file is whole, and not as asked."""
 
 
@@ -51,7 +51,7 @@ def read(path: str, variable: str) -> Answer:
             shown = [
                 (_UNSENT, at_s, pictures.setdefault(name, len(pictures))) for at_s, name in _pictures(database, names)
             ]
-        except _UnfitError as error:
+        except _MWorksError as error:
             return {"other": list(error.args)}, []
     rows = sorted([*codes, *shown], key=lambda row: row[1])
     code, time_s, picture = zip(*rows, strict=True) if rows else ((), (), ())
@@ -67,7 +67,7 @@ def _names(database: sqlite3.Connection) -> dict[str, int]:
     for _, codec in _events(database, _CODEC):
         if isinstance(codec, dict):
             return {str(one.get("tagname")): int(code) for code, one in codec.items() if isinstance(one, dict)}
-    raise _UnfitError("MWorks' list of its variables (event 0)", "none")
+    raise _MWorksError("MWorks' list of its variables (event 0)", "none")
 
 
 def _events(database: sqlite3.Connection, code: int) -> Iterator[tuple[float, Any]]:
@@ -81,14 +81,14 @@ def _codes(database: sqlite3.Connection, names: dict[str, int], variable: str) -
     own = sorted(name for name in names if not name.startswith("#"))
     if variable not in names:
         more = f" and {len(own) - _MOST_LISTED} more" if len(own) > _MOST_LISTED else ""
-        raise _UnfitError(f"a variable {variable!r:.60}", f"{', '.join(own[:_MOST_LISTED]) or 'none'}{more}")
+        raise _MWorksError(f"a variable {variable!r:.60}", f"{', '.join(own[:_MOST_LISTED]) or 'none'}{more}")
     found = False
     for at_s, value in _events(database, names[variable]):
         if isinstance(value, int | float) and value == int(value) and 0 <= value < 1 << 16:
             found = True
             yield at_s, int(value)
     if not found:
-        raise _UnfitError(f"whole numbers from 0 to 65535 as values of {variable}", "none")
+        raise _MWorksError(f"whole numbers from 0 to 65535 as values of {variable}", "none")
 
 
 def _pictures(database: sqlite3.Connection, names: dict[str, int]) -> Iterator[tuple[float, str]]:
@@ -101,7 +101,7 @@ def _pictures(database: sqlite3.Connection, names: dict[str, int]) -> Iterator[t
             if isinstance(one, dict) and one.get("type") == "image" and one.get("action") == "draw"
         }
         if len(now) > 1:
-            raise _UnfitError("one picture at a time", f"{', '.join(sorted(now)[:3])} at {at_s:.3f} s")
+            raise _MWorksError("one picture at a time", f"{', '.join(sorted(now)[:3])} at {at_s:.3f} s")
         for name in now - before:
             yield at_s, name
         before = now

@@ -15,7 +15,7 @@ from closedloop.confined.protocol import ConfinedError, FunctionPlace, Limits
 from closedloop.errors import DocumentError, OptionError
 from closedloop.plain_text.presentation_tables import (
     PresentationTable,
-    ShownImage,
+    ShownRow,
     in_order_of_time,
     read_presentations,
 )
@@ -117,7 +117,7 @@ def _table(path: Path, names: Sequence[str], columns: Sequence[NDArray[Any]]) ->
     if not is_shown.any():
         raise DocumentError(f"{path}: expected pictures that came on, found none. Export what was shown as a table.")
     shown = [
-        ShownImage(
+        ShownRow(
             line=row + 1,
             image=names[picture[row]],
             code=int(code[row]) if code[row] >= 0 else None,

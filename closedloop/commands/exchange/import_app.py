@@ -24,10 +24,10 @@ _SHOWN = re.compile(r"([0-9]{1,5})=([1-9][0-9]{0,4}(?:,[1-9][0-9]{0,4})*)")
 BeforeItsFirstSession = Annotated[
     Path, typer.Option("--study", metavar="STUDY", help="study folder, before its first session is shown")
 ]
-ImageFolder = Annotated[
+ImageFolderOption = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="where the named pictures are  [default: the file's folder]")
 ]
-Electrodes = Annotated[
+ElectrodesOption = Annotated[
     Path | None, typer.Option(metavar="CSV", help="which electrode each site is: columns name, neuroid_id (array1-017)")
 ]
 
@@ -60,11 +60,11 @@ def import_responses(
             metavar="A,B,...", help="axes of the responses: images,repetitions,sites  [default: by lengths and names]"
         ),
     ] = None,
-    image_folder: ImageFolder = None,
+    image_folder: ImageFolderOption = None,
     sites: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="sites to take, in the order of the model's outputs")
     ] = None,
-    electrodes: Electrodes = None,
+    electrodes: ElectrodesOption = None,
     by: By = None,
 ) -> None:
     """Let a study's first model be fitted to responses that were recorded elsewhere, averages or trials.
@@ -101,11 +101,11 @@ def import_recording_day(
     study: BeforeItsFirstSession,
     why: Why,
     *,
-    image_folder: ImageFolder = None,
+    image_folder: ImageFolderOption = None,
     sites: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="sites to take (array1-017)  [default: the most reliable]")
     ] = None,
-    electrodes: Electrodes = None,
+    electrodes: ElectrodesOption = None,
     recorder: RecorderOption = None,
     refresh: Annotated[
         float | None,

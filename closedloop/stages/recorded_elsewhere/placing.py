@@ -15,7 +15,7 @@ from closedloop.alignment.photodiode import find_onsets
 from closedloop.alignment.run_search import AlignmentRules
 from closedloop.devices.device import Device
 from closedloop.errors import AlignmentError
-from closedloop.plain_text.presentation_tables import PresentationTable, ShownImage
+from closedloop.plain_text.presentation_tables import PresentationTable, ShownRow
 from closedloop.recording.codes import Edges, SentCodes
 from closedloop.recording.lookup import take_or
 from closedloop.recording.segments import clock_segments_of
@@ -45,7 +45,7 @@ class PlacedImages:
 
 
 @dataclass(frozen=True)
-class Placement:
+class DayPlacement:
     """All devices' presentations, by the device's name, and what is to be known of the clocks, a sentence each."""
 
     of_device: dict[str, PlacedImages]
@@ -54,7 +54,7 @@ class Placement:
 
 def place_images(
     table: PresentationTable, devices: Sequence[Device], *, file: Path, frame_ms: float | None
-) -> Placement:
+) -> DayPlacement:
     """Find when each presentation came.
 
     Parameters
@@ -87,12 +87,12 @@ def place_images(
     placed = {device.name: _with_light(device, _as_said(table, device, file=file), frame_ms) for device in devices}
     n_light = {name: int(np.count_nonzero(one.source == "photodiode")) for name, one in placed.items()}
     n = len(table.shown)
-    return Placement(
+    return DayPlacement(
         placed, tuple(f"{name}: {found} of {n} onsets by the photodiode" for name, found in n_light.items())
     )
 
 
-def _by_both_clocks(table: PresentationTable, devices: Sequence[Device], frame_ms: float | None) -> Placement:
+def _by_both_clocks(table: PresentationTable, devices: Sequence[Device], frame_ms: float | None) -> DayPlacement:
     """Align the codes that the program sent with those that each device received, as a session of the rig is."""
     sent, is_shown = _sent(table)
     found = align_devices(
@@ -111,7 +111,7 @@ def _by_both_clocks(table: PresentationTable, devices: Sequence[Device], frame_m
         )
         for name, one in found.items()
     }
-    return Placement(placed, tuple(_said_of_clocks(name, one) for name, one in found.items()))
+    return DayPlacement(placed, tuple(_said_of_clocks(name, one) for name, one in found.items()))
 
 
 def _sent(table: PresentationTable) -> tuple[SentCodes, NDArray[np.bool_]]:
@@ -150,7 +150,7 @@ def _as_said(table: PresentationTable, device: Device, *, file: Path) -> PlacedI
     return PlacedImages(clock_segment, tick, np.full(n, "table", dtype="<U10"), ("",) * n)
 
 
-def _clock_segment(one: ShownImage, known: set[int], *, file: Path) -> int:
+def _clock_segment(one: ShownRow, known: set[int], *, file: Path) -> int:
     if one.clock_segment is None and len(known) == 1:
         return next(iter(known))
     if one.clock_segment in known and one.clock_segment is not None:
@@ -162,7 +162,7 @@ def _clock_segment(one: ShownImage, known: set[int], *, file: Path) -> int:
     )
 
 
-def _tick(one: ShownImage, tick_hz: int) -> float:
+def _tick(one: ShownRow, tick_hz: int) -> float:
     return float(one.onset_tick) if one.onset_tick is not None else (one.onset_s or 0.0) * tick_hz
 
 

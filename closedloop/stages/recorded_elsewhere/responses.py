@@ -30,7 +30,7 @@ from closedloop.stages.ingest.dropouts import without_dropouts
 from closedloop.stages.ingest.onsets import DeviceOnsets, device_onsets
 from closedloop.stages.ingest.recording import DayDevice, DayRecording, count_device, day_recording, read_files
 from closedloop.stages.ingest.sites import named_electrodes, read_array_maps
-from closedloop.stages.recorded_elsewhere.placing import PlacedImages, Placement, place_images
+from closedloop.stages.recorded_elsewhere.placing import DayPlacement, PlacedImages, place_images
 from closedloop.storage import sha256_file
 
 Floats = NDArray[np.float64]
@@ -221,7 +221,7 @@ def _mapping(
     day: ElsewhereDay,
     table: PresentationTable,
     recording: DayRecording,
-    placement: Placement,
+    placement: DayPlacement,
     *,
     reasons: Mapping[str, int],
     accepted: NDArray[np.bool_],

@@ -38,7 +38,7 @@ from closedloop.storage import make_folder, publish_folder, remove_folder, stora
 from closedloop.study.amending.decide import Decision, decide, reason_given
 from closedloop.study.amending.protocol import refuse_begun
 
-Progress = Callable[[], AbstractContextManager[ProgressCallback]]
+ShownProgress = Callable[[], AbstractContextManager[ProgressCallback]]
 
 _CROSSINGS: Final = "imported-crossings"
 
@@ -124,8 +124,8 @@ def import_recording_day(
     *,
     by: str | None,
     why: str,
-    reading: Progress,
-    counting: Progress,
+    reading: ShownProgress,
+    counting: ShownProgress,
 ) -> Amendment:
     """Let a study begin with a day that another program ran. The study is locked meanwhile.
 

@@ -16,7 +16,7 @@ from closedloop.artifacts.protocol.protocol import read_protocol
 from closedloop.artifacts.tables import read_table
 from closedloop.devices.device import Device
 from closedloop.errors import ClosedLoopError
-from closedloop.plain_text.presentation_tables import PresentationTable, ShownImage, read_presentations
+from closedloop.plain_text.presentation_tables import PresentationTable, ShownRow, read_presentations
 from closedloop.recording.codes import ReceivedCodes
 from closedloop.recording.segments import Segment
 from closedloop.simulation.sessions import TRUTH, MadeSession, make_session
@@ -214,6 +214,21 @@ def _without_voltage(folder: Path, tmp_path: Path) -> Path:
     return only
 
 
+def test_two_processors_have_the_codes_on_their_own_clocks(tmp_path: Path) -> None:
+    wanted = MadeSession(seconds=12, n_channels=2, n_processors=2, faults=("clock_drift",), seed=5)
+    make_session(tmp_path, wanted, progress=quiet)
+    (recording := tmp_path / "recording").mkdir()
+    for path in [*tmp_path.glob("*.ns6"), *tmp_path.glob("*.nev")]:
+        path.rename(recording / path.name)
+    found = count(tmp_path, by_clock(tmp_path, tmp_path / "shown.csv"))
+    assert found.sites == ("array1-001", "array2-001")
+    assert np.isfinite(found.rates).all()
+    assert "array2: " in found.mapping["onsets"]
+    rows = [(f"{one.image_index}.png", one.onset_s) for one in presented(tmp_path)]
+    with pytest.raises(ClosedLoopError, match="which each of 2 processors has on its own clock, found onset_s"):
+        count(tmp_path, write_table(tmp_path / "b.csv", "image,onset_s", rows))
+
+
 def test_another_days_table_is_refused(made: Callable[..., Path], tmp_path: Path) -> None:
     folder = made()
     generator = np.random.default_rng(0)
@@ -261,7 +276,7 @@ def test_codes_that_come_again_in_every_trial_are_told_apart_by_their_times() ->
     others = tuple((code, at) for code, at in sent if code not in (20, 30))
     for with_codes in (True, False):
         shown = [
-            ShownImage(line, f"{line}.png", code=code if with_codes else None, time_s=at)
+            ShownRow(line, f"{line}.png", code=code if with_codes else None, time_s=at)
             for line, (code, at) in enumerate(pictures)
         ]
         table = PresentationTable(tuple(shown), "code and time_s", other_codes=others)
