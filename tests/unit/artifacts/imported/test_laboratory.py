@@ -122,7 +122,7 @@ def test_what_is_missing_is_said_with_what_the_file_holds(tmp_path: Path) -> Non
     with pytest.raises(DocumentError, match="expected responses of 6 presentations x 2 sites"):
         read_laboratory(write_hdf5(tmp_path / "b.h5", rates=np.ones((6, 5)), images=IMAGES, neuroids=SITES), NAMES)
     (tmp_path / "a.mat").touch()
-    with pytest.raises(DocumentError, match=r"expected a table \.csv, an HDF5 file"):
+    with pytest.raises(DocumentError, match=r"expected a table \.csv or \.parquet, an HDF5 file"):
         read_laboratory(tmp_path / "a.mat", NAMES)
 
 
