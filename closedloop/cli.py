@@ -21,7 +21,7 @@ from closedloop.commands.exchange.export_app import export_app
 from closedloop.commands.exchange.import_app import import_app
 from closedloop.commands.extras import INSTALL, require_extra
 from closedloop.commands.looks import looks_app
-from closedloop.commands.new.app import new_app
+from closedloop.commands.new.app import MetadataFile, new_app
 from closedloop.commands.planned.app import plan_app
 from closedloop.commands.recording_files.app import recording_app
 from closedloop.commands.rehearse.app import rehearse_app
@@ -187,6 +187,7 @@ def init(
         list[str] | None,
         typer.Option(metavar="NS6", help="a file that each array's recording has besides its .nev; may be repeated"),
     ] = None,
+    metadata: MetadataFile = None,
 ) -> None:
     """Create a study of a real animal and prepare its first session.
 
@@ -198,6 +199,7 @@ def init(
             raise OptionError(f"{option}: expected it, or --like with another study, found neither. Give one.")
     require_extra("lab")
     from closedloop.commands.create import create  # noqa: PLC0415
+    from closedloop.commands.new.described import metadata_beside  # noqa: PLC0415
     from closedloop.study.create import Request  # noqa: PLC0415
     from closedloop.study.second_subject import like as request_like  # noqa: PLC0415
     from closedloop.study.second_subject import not_taken_over  # noqa: PLC0415
@@ -213,6 +215,7 @@ def init(
         recorder=recorder,
         nsx=tuple(nsx or ()),
         skip_unreadable=skip_unreadable,
+        beside=metadata_beside(metadata, subject=subject, n_arrays=len(array or ())),
     )
     create(request if like is None else request_like(request, like))
     if like is not None and (amended := not_taken_over(request, like)):

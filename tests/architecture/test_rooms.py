@@ -41,7 +41,10 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "gates": {"alignment", "analysis", "artifacts", "models", "recording", "stimuli"},
     "simulation": {*GROUND, "artifacts", "attacks", "blackrock", "execution", "plain_text", "recording", "stimuli"},
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
-    "exchange": {*GROUND, "access", "artifacts", "execution", "plain_text", "recording", "stimuli"},
+    "exchange": {
+        *GROUND,
+        *("access", "artifacts", "blackrock", "devices", "execution", "plain_text", "recording", "stimuli"),
+    },
     "studies": {
         *GROUND,
         *(
@@ -134,6 +137,8 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "fastapi": ("closedloop.service.web",),
     "fsspec": ("closedloop.execution.stored.store",),
     "h5py": ("closedloop.artifacts",),
+    "hdmf": ("closedloop.exchange.nwb",),
+    "hdmf_zarr": ("closedloop.exchange.nwb",),
     "jinja2": ("closedloop.report", "closedloop.service.web"),
     "labjack": ("rig.ports.digital_line",),
     "lazy_loader": ("closedloop",),
@@ -143,7 +148,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "nidaqmx": ("rig.ports.digital_line",),
     "numba": ("closedloop.detection",),
     "numpy": (
-        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "planning", "stages")),
+        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "exchange", "planning", "stages")),
         *("closedloop.service.over_days", "closedloop.service.panels.tomorrow"),
         "closedloop.service.reading.recording",
         *(
@@ -156,6 +161,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         ),
         *("rig.rehearsal", "rig.session", "rig.training"),
     ),
+    "nwbinspector": ("closedloop.exchange.nwb",),
     "pandas": ("closedloop.access",),
     "psutil": ("closedloop.study.process.tree",),
     "psychopy": ("rig.display.psychopy",),
@@ -163,6 +169,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "pycbsdk": ("rig.ports.recorders",),
     "pydantic": ("closedloop.artifacts", "closedloop.studies"),
     "pyglet": ("rig.display.psychopy",),
+    "pynwb": ("closedloop.exchange.nwb",),
     "pylink": ("rig.ports.trackers.pylink_dial",),
     "pylsl": ("rig.ports.trackers.lsl_streams",),
     "quantities": ("closedloop.blackrock.neo_objects",),

@@ -6,12 +6,14 @@ A person may correct the file: no seed, no image and no number of a study follow
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from closedloop.artifacts.documents import Document, Section
+from closedloop.artifacts.documents import Document, Section, validate
 from closedloop.artifacts.protocol.numbers import MOST_OF_PATH, Name
+from closedloop.errors import DocumentError
 
 Sex = Literal["M", "F", "U", "O"]
 """Male, female, unknown, other: NWB's letters."""
@@ -72,3 +74,57 @@ class StudyMetadata(Document):
     institution: ShortText
     lab: ShortText | None = None
     rig: RigFile | None = Field(default=None, description="null where none was described yet")
+
+
+def read_told(path: Path, *, subject: str, simulated: bool) -> StudyMetadata:
+    """Read animal, arrays and people from a file that a person wrote: YAML with the fields of metadata.json.
+
+    Parameters
+    ----------
+    path
+        The file.
+    subject
+        The animal's name, as the study has it.
+    simulated
+        Whether the study is.
+
+    Raises
+    ------
+    DocumentError
+        The file is missing, no YAML, lacks something, or is of another animal.
+    """
+    from closedloop.plain_text.yaml_text import read_yaml  # noqa: PLC0415 - few studies have such a file
+
+    plain = read_yaml(
+        path,
+        missing="expected animal, arrays and people, found no file. Correct the path.",
+        remedy="docs/nwb.md shows the file.",
+    )
+    content = {**plain, "simulated": simulated} if isinstance(plain, dict) else plain
+    found = validate(StudyMetadata, content, place=str(path))
+    refuse_too_little(found, place=path)
+    if found.animal.subject_id != subject:
+        raise DocumentError(
+            f"{path}: animal.subject_id: expected {subject}, as the study has it, found {found.animal.subject_id}. "
+            "Correct it."
+        )
+    return found
+
+
+def refuse_too_little(found: StudyMetadata, *, place: Path) -> None:
+    """Refuse what no archive takes: an animal of which neither birth nor age is told.
+
+    Parameters
+    ----------
+    found
+        What is told.
+    place
+        Where.
+
+    Raises
+    ------
+    DocumentError
+        So it is.
+    """
+    if found.animal.date_of_birth is None and found.animal.age is None:
+        raise DocumentError(f"{place}: animal: expected date_of_birth or age (P8Y), found neither. Add one.")

@@ -43,22 +43,25 @@ def export_nwb(
     Run the same command again to resume: files that are whole are kept. Exits with 1 where the inspector or the
     validator has a message; the file's name says so then.
     """
-    require_extra("nwb")
-    require_extra("lab")
-    from closedloop.commands.exchange.nwb_sessions import (  # noqa: PLC0415 - pynwb
-        NwbRequest,
-        export_sessions,
-        parse_started,
-        told,
-    )
-    from closedloop.exchange.nwb.exporting import ExportFolder  # noqa: PLC0415
-    from closedloop.storage import resolved  # noqa: PLC0415
+    for extra in ("lab", "nwb", *(("zarr",) if zarr else ())):
+        require_extra(extra)
+    from closedloop.commands.exchange.nwb_asked import check_request  # noqa: PLC0415 - pandas
 
-    root = resolved(study)
-    folder = ExportFolder(resolved(out) if out is not None else root.with_name(f"{root.name}-nwb"), zarr, voltage)
-    moment = parse_started(started, day=day) if started is not None else None
+    asked = check_request(
+        study,
+        day=day,
+        number=session,
+        out=out,
+        subject=subject,
+        started=started,
+        voltage=voltage,
+        truth=truth,
+        zarr=zarr,
+    )
+    from closedloop.commands.exchange.nwb_sessions import export_sessions, told  # noqa: PLC0415 - once all fits
+
     clean = True
-    for block, done in export_sessions(NwbRequest(root, day, session, subject, moment, truth, folder)):
+    for block, done in export_sessions(asked):
         for line in told(block, done):
             typer.echo(visible(line))
         clean = clean and not done.messages

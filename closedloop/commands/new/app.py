@@ -11,6 +11,11 @@ from closedloop.commands.extras import require_extra
 
 new_app = typer.Typer(rich_markup_mode=None)
 
+_METADATA = (
+    "YAML with animal, arrays and people, as archives ask for them (docs/nwb.md)  [default: export nwb asks for it]"
+)
+MetadataFile = Annotated[Path | None, typer.Option(metavar="FILE", help=_METADATA)]
+
 
 def _answer(question: str) -> Any:
     return typer.Option(metavar="ANSWER", help=question)

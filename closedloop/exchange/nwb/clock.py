@@ -326,13 +326,14 @@ def _pieces_of(
     own_rows = rows[run == most]  # by which its rate is told where too few onsets do: it is one clock
     usual = fit_line(onsets.tick[own_rows], there[own_rows], nominal=1 / device.tick_hz).slope
     pieces: list[ClockPiece] = []
+    last_tick = 0.0
     for number in numbers:
         here = rows[run == number]
         ticks = onsets.tick[here]
         line = fit_line(ticks - segment.first_tick, there[here], nominal=usual)
         start = segment.first_tick
         if pieces:  # from the middle between the last onset of one run and the first of the next
-            start = int((onsets.tick[rows[run == pieces_run]].max() + ticks.min()) // 2)
+            start = int((last_tick + ticks.min()) // 2)
             pieces[-1] = replace(pieces[-1], end_tick=start)
         pieces.append(
             ClockPiece(
@@ -347,7 +348,7 @@ def _pieces_of(
                 1000 * line.residual,
             )
         )
-        pieces_run = number
+        last_tick = float(ticks.max())
     return pieces
 
 

@@ -15,9 +15,7 @@ from pynwb.core import VectorData
 from pynwb.misc import Units
 
 from closedloop.artifacts.day.responses import Site
-from closedloop.artifacts.records.metadata import ImplantedArray
 from closedloop.devices.device import Device
-from closedloop.errors import DocumentError
 from closedloop.exchange.nwb.clock import SessionClock
 from closedloop.exchange.nwb.session import ExportedSession
 from closedloop.exchange.nwb.tables import Blocks, Described, Tally
@@ -84,7 +82,7 @@ def _groups(file: NWBFile, session: ExportedSession, processors: Sequence[int]) 
     groups = {}
     names = {device.processor: device.name for device in session.devices}
     for processor in processors:
-        array = array_of(session, processor)
+        array = session.array_of(processor)
         device = file.create_device(
             name=f"processor{processor}",
             description=f"processor {processor} of the recorder ({names.get(processor, 'not recorded')})",
@@ -97,24 +95,6 @@ def _groups(file: NWBFile, session: ExportedSession, processors: Sequence[int]) 
             device=device,
         )
     return groups
-
-
-def array_of(session: ExportedSession, processor: int) -> ImplantedArray:
-    """Return the array that is wired to a processor: they are told in the order of the processors' numbers.
-
-    Raises
-    ------
-    DocumentError
-        Of so many arrays nothing is told.
-    """
-    arrays = session.metadata.arrays
-    alone = len(arrays) == 1 and len({site.processor for site in session.sites.sites}) == 1
-    if processor > len(arrays) and not alone:
-        raise DocumentError(
-            f"{session.files.paths.root}: expected region and hemisphere of each array, found those of {len(arrays)} "
-            f"and a recording of processor {processor}. Add it to `arrays` in metadata.json, or to the file of --subject."
-        )
-    return arrays[0] if alone else arrays[processor - 1]
 
 
 def _columns(rows: Sequence[ElectrodeRow]) -> dict[str, Described]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from pynwb.base import TimeSeries
@@ -11,8 +10,7 @@ from pynwb.core import DynamicTable
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.files.kinds import TableFile
-from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
-from closedloop.artifacts.study import STAGES
+from closedloop.artifacts.manifest import MANIFEST_NAME, read_manifest
 from closedloop.artifacts.tables import Columns
 from closedloop.exchange.nwb.session import SIMULATED, ExportedSession
 from closedloop.exchange.nwb.tables import Described, described, dynamic_table, stored
@@ -86,7 +84,7 @@ def source_files(session: ExportedSession) -> DynamicTable:
     """Return every file of the session by its path in the study, with its hash and its size."""
     found = [
         (f"{session.files.paths.relative(folder)}/{name}", entry.sha256, entry.n_bytes)
-        for folder, manifest in manifests(session)
+        for folder, manifest in session.manifests()
         for name, entry in manifest.outputs.items()
     ]
     return dynamic_table(
@@ -99,14 +97,6 @@ def source_files(session: ExportedSession) -> DynamicTable:
             "n_bytes": Described(np.array([n for _, _, n in found], np.int64), "its size"),
         },
     )
-
-
-def manifests(session: ExportedSession) -> Iterator[tuple[Path, Manifest]]:
-    """Yield the folders of a session that are published, each with its manifest."""
-    for stage in STAGES:
-        folder = session.files.paths.folder(stage, session.block.day)
-        if (folder / MANIFEST_NAME).is_file():
-            yield folder, read_manifest(folder)
 
 
 def clocks_of(session: ExportedSession) -> DynamicTable | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,13 @@ from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_rows import JournalRow, LaunchOpened, Presentation
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.day.session import SessionDocument
-from closedloop.artifacts.records.metadata import StudyMetadata
+from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
+from closedloop.artifacts.records.metadata import ImplantedArray, StudyMetadata
 from closedloop.artifacts.records.sequence import Block
+from closedloop.artifacts.study import STAGES
 from closedloop.artifacts.tables import Columns
 from closedloop.devices.device import Device
-from closedloop.errors import StudyError
+from closedloop.errors import DocumentError
 from closedloop.exchange.nwb.clock import DeviceOnsets, RigTimes, SessionClock, session_clock, session_start
 
 SIMULATED = "SIMULATED: no animal was recorded. "
@@ -55,6 +58,32 @@ class ExportedSession:
     def simulated(self) -> bool:
         """Whether the animal is a simulated one."""
         return self.files.study.simulated
+
+    def array_of(self, processor: int) -> ImplantedArray:
+        """Return the array that is wired to a processor: they are told in the order of the processors' numbers.
+
+        Raises
+        ------
+        DocumentError
+            Of so many arrays nothing is told.
+        """
+        arrays = self.metadata.arrays
+        if len(arrays) == 1 and len({site.processor for site in self.sites.sites}) == 1:
+            return arrays[0]
+        if processor > len(arrays):
+            raise DocumentError(
+                f"{self.files.paths.root}: expected region and hemisphere of each array, found those of {len(arrays)} "
+                f"and a recording of processor {processor}. Add it to `arrays` in metadata.json, or to the file of "
+                "--subject."
+            )
+        return arrays[processor - 1]
+
+    def manifests(self) -> Iterator[tuple[Path, Manifest]]:
+        """Yield the folders of the session that are published, each with its manifest."""
+        for stage in STAGES:
+            folder = self.files.paths.folder(stage, self.block.day)
+            if (folder / MANIFEST_NAME).is_file():
+                yield folder, read_manifest(folder)
 
     @cached_property
     def document(self) -> SessionDocument:
@@ -162,29 +191,3 @@ class ExportedSession:
         if first.utc is None or not np.isfinite(opened_s):
             return None
         return datetime.fromisoformat(first.utc) - timedelta(seconds=opened_s)
-
-
-def refuse_unrelated(devices: Sequence[Device], sites: SiteTable, *, place: str) -> None:
-    """Refuse a recording whose processors are not those of the published sites.
-
-    Parameters
-    ----------
-    devices
-        What was read.
-    sites
-        What ingest found.
-    place
-        What the message begins with.
-
-    Raises
-    ------
-    StudyError
-        A site's processor is not there.
-    """
-    there = {device.processor for device in devices}
-    missing = {site.processor for site in sites.sites if site.mean_rate_hz is not None} - there
-    if missing:
-        raise StudyError(
-            f"{place}: expected recordings of the processors {sorted(missing | there)} as in sites.json, found "
-            f"{sorted(there)}. Restore the recording from a copy."
-        )

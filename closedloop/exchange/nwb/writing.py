@@ -9,8 +9,6 @@ from typing import Any
 
 from pynwb import NWBHDF5IO, NWBFile
 
-from closedloop.plain_text.installing import install_command
-
 
 def write_nwb(file: NWBFile, path: Path) -> None:
     """Write a file as HDF5.
@@ -36,31 +34,19 @@ def write_zarr(file: NWBFile, path: Path) -> None:
     path
         The folder: new.
     """
-    with zarr_backend()(str(path), mode="w") as stream:
+    with _zarr_backend()(str(path), mode="w") as stream:
         stream.write(file, link_data=False)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
     """Open a file, or a Zarr store, to read it."""
-    backend = zarr_backend() if path.is_dir() else NWBHDF5IO
+    backend = _zarr_backend() if path.is_dir() else NWBHDF5IO
     with backend(str(path), mode="r") as stream:
         yield stream
 
 
-def zarr_backend() -> Any:
-    """Return hdmf-zarr's way to a store.
+def _zarr_backend() -> Any:
+    from hdmf_zarr.nwb import NWBZarrIO  # noqa: PLC0415 - most files are HDF5
 
-    Raises
-    ------
-    ModuleNotFoundError
-        It is not installed; the message says how to install it.
-    """
-    try:
-        from hdmf_zarr.nwb import NWBZarrIO  # noqa: PLC0415 - most files are HDF5
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"hdmf_zarr: expected an installed library, found none. Install it: {install_command('zarr')}",
-            name=error.name,
-        ) from error
     return NWBZarrIO

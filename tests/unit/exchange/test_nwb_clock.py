@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from closedloop.devices.device import Device
 from closedloop.exchange.nwb.clock import DeviceOnsets, RigTimes, fit_line, session_clock
@@ -39,7 +38,6 @@ def onsets(
         DeviceOnsets(processor, run.astype(np.int64), tick.astype(np.float64)),
         [(0, round((end - start) * rate)) for start, end in zip(edges, ends, strict=True)],
     )
-
 
 
 def test_the_first_processors_ticks_are_seconds_as_they_are() -> None:
