@@ -16,8 +16,11 @@ from nwbinspector import inspect_nwbfile, load_config
 
 from closedloop.access.files import PublishedFiles, published_files
 from closedloop.artifacts import catalog
+from closedloop.artifacts.day.journal_rows import TrialEnded
 from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.tables import Columns
+from closedloop.commands.exchange.nwb_asked import check_request
+from closedloop.exchange.nwb.results import result_tables
 from closedloop.storage import sha256_file
 from tests.equipment.processes import Child
 from tests.equipment.two_heads import wait_until
@@ -161,7 +164,7 @@ def test_trials_are_the_presentations_of_journal_and_responses(content: pynwb.NW
     }
 
 
-def test_each_image_of_a_trial_lies_within_a_fixation(content: pynwb.NWBFile) -> None:
+def test_each_image_of_a_trial_lies_within_a_fixation(content: pynwb.NWBFile, files: PublishedFiles) -> None:
     fixations, trials = content.intervals["fixation_trials"], content.trials
     bounds = {
         number: (start, stop)
@@ -176,7 +179,8 @@ def test_each_image_of_a_trial_lies_within_a_fixation(content: pynwb.NWBFile) ->
         values(trials, "trial_index").tolist(), values(trials, "start_time").tolist(), strict=True
     ):
         assert bounds[number][0] < start < bounds[number][1]
-    assert set(values(fixations, "outcome").tolist()) >= {"completed", "broken"}
+    ended = [row for row in files.read(catalog.JOURNAL, 0).rows if isinstance(row, TrialEnded)]
+    assert values(fixations, "outcome").tolist() == [row.outcome for row in ended]
 
 
 def test_images_are_the_bytes_shown_and_each_onset_points_to_its_own(
@@ -283,7 +287,7 @@ def test_a_message_of_the_inspector_is_shown_and_stands_in_the_files_name(
     ("change", "said"),
     [
         (("date_of_birth: 2018-05-21", "age: null"), "expected date_of_birth or age (P8Y), found neither"),
-        (("subject_id: monkey", "subject_id: other"), "animal.subject_id: expected monkey as in study.json"),
+        (("subject_id: monkey", "subject_id: other"), "animal.subject_id: expected monkey, as the study has it"),
         (("  - {name: back, region: cIT, hemisphere: left}\n", ""), "and a recording of processor 2"),
         (("institution: Example University\n", ""), "institution: expected a value, found none"),
     ],
@@ -311,16 +315,17 @@ def test_nobody_knows_the_truth_of_a_real_study(real: RealStudy, told: Path) -> 
 
 
 def test_a_simulated_study_says_so_and_keeps_its_truth_unless_asked(undisturbed: Path, tmp_path: Path) -> None:
-    for option, has_truth in (((), False), (("--truth",), True)):
-        out = tmp_path / f"out{len(option)}"
-        done = closedloop("export", "nwb", undisturbed, "--day", "1", "--out", out, *option)
-        assert done.returncode == 0, done.stdout + done.stderr
-        with warnings.catch_warnings(), pynwb.NWBHDF5IO(str(next(out.rglob("*.nwb"))), "r") as stream:
-            warnings.simplefilter("ignore")
-            file = stream.read()
-            assert file.session_description.startswith("SIMULATED")
-            assert file.subject.description.startswith("SIMULATED")
-            pairs, sensitivity = (file.processing["misc"][name] for name in ("pairs", "sensitivity"))
-            assert ("true_change" in pairs.colnames) == has_truth
-            assert ("truth" in sensitivity.colnames) == has_truth
-            assert pairs.description.startswith("SIMULATED") == has_truth
+    done = closedloop("export", "nwb", undisturbed, "--day", "1", "--out", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with warnings.catch_warnings(), pynwb.NWBHDF5IO(str(next(tmp_path.rglob("*.nwb"))), "r") as stream:
+        warnings.simplefilter("ignore")
+        file = stream.read()
+        assert file.session_description.startswith("SIMULATED")
+        assert file.subject.description.startswith("SIMULATED")
+        misc = file.processing["misc"]
+        assert not {"truth", "true_change"} & {*misc["pairs"].colnames, *misc["sensitivity"].colnames}
+    asked = check_request(undisturbed, day=1, truth=True)
+    with_truth = {table.name: table for table in result_tables(asked.sessions[0])}
+    assert "true_change" in with_truth["pairs"].colnames
+    assert with_truth["sensitivity"]["truth"].data.any()
+    assert with_truth["pairs"].description.startswith("SIMULATED")

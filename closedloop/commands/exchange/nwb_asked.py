@@ -51,14 +51,14 @@ class NwbRequest:
 def check_request(
     study: Path,
     *,
-    day: int | None,
-    number: int | None,
-    out: Path | None,
-    subject: Path | None,
-    started: str | None,
-    voltage: bool,
-    truth: bool,
-    zarr: bool,
+    day: int | None = None,
+    number: int | None = None,
+    out: Path | None = None,
+    subject: Path | None = None,
+    started: str | None = None,
+    voltage: bool = False,
+    truth: bool = False,
+    zarr: bool = False,
 ) -> NwbRequest:
     """Refuse what cannot be exported, and return what is to be.
 

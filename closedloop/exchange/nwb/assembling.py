@@ -18,7 +18,7 @@ from closedloop.exchange.nwb.pictures import images_of, index_series_of
 from closedloop.exchange.nwb.results import clocks_of, counts_of, result_tables, source_files
 from closedloop.exchange.nwb.session import SIMULATED, ExportedSession
 from closedloop.exchange.nwb.signals import add_voltage, photodiode_series
-from closedloop.exchange.nwb.tables import Tally
+from closedloop.exchange.nwb.tables import Storage
 from closedloop.exchange.nwb.trials import fixation_trials_of, shown_rows, trials_of
 
 _KEYWORDS = ("adversarial images", "inferior temporal cortex", "macaque", "multi-unit activity", "RSVP", "Utah array")
@@ -47,7 +47,7 @@ class AssembledFile:
 
 
 def assemble(
-    session: ExportedSession, started: datetime, *, identifier: str, voltage: bool, tally: Tally
+    session: ExportedSession, started: datetime, *, identifier: str, voltage: bool, storage: Storage
 ) -> AssembledFile:
     """Put a session's file together.
 
@@ -61,26 +61,26 @@ def assemble(
         Of the file.
     voltage
         Whether the raw voltage goes into it.
-    tally
-        Hears of what is written.
+    storage
+        Where it goes.
     """
     file = _described(session, started, identifier)
     rows = electrode_rows(session)
     add_electrodes(file, session, rows)
-    units = units_of(session, rows, file, tally)
+    units = units_of(session, rows, file, storage)
     if units is not None:
         file.units = units.table
     trials = trials_of(session)
     file.trials = trials
     if (fixations := fixation_trials_of(session)) is not None:
         file.add_time_intervals(fixations)
-    images = images_of(session, tally)
+    images = images_of(session, storage)
     file.add_stimulus_template(images)
     file.add_stimulus(index_series_of(session, images))
-    for series in photodiode_series(session, tally):
+    for series in photodiode_series(session, storage):
         file.add_acquisition(series)
     if voltage:
-        add_voltage(file, session, rows, tally)
+        add_voltage(file, session, rows, storage)
     _add_results(file, session)
     _give_ids(file, identifier)
     return AssembledFile(

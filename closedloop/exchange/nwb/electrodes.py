@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from hdmf.backends.hdf5.h5_utils import H5DataIO
 from hdmf.common import DynamicTableRegion, VectorIndex
 from numpy.typing import NDArray
 from pynwb import NWBFile
@@ -18,7 +17,7 @@ from closedloop.artifacts.day.responses import Site
 from closedloop.devices.device import Device
 from closedloop.exchange.nwb.clock import SessionClock
 from closedloop.exchange.nwb.session import ExportedSession
-from closedloop.exchange.nwb.tables import Blocks, Described, Tally
+from closedloop.exchange.nwb.tables import Described, Storage
 from closedloop.recording.gaps import cut_out
 
 _WRITTEN_AT_ONCE = 1 << 17  # spikes
@@ -157,7 +156,7 @@ class SessionUnits:
 
 
 def units_of(
-    session: ExportedSession, rows: Sequence[ElectrodeRow], file: NWBFile, tally: Tally
+    session: ExportedSession, rows: Sequence[ElectrodeRow], file: NWBFile, storage: Storage
 ) -> SessionUnits | None:
     """Return the spikes that the recorder found, a row an electrode; None where it found none at all.
 
@@ -169,8 +168,8 @@ def units_of(
         Its electrodes.
     file
         With the table of electrodes.
-    tally
-        Hears of what is written.
+    storage
+        Where it goes.
     """
     place_of = {(row.processor, row.electrode_id): place for place, row in enumerate(rows)}
     spikes: list[_DeviceSpikes] = []
@@ -191,7 +190,7 @@ def units_of(
     names = [rows[place].site.neuroid_id if rows[place].site is not None else "" for place in places]  # type: ignore[union-attr]
     columns = [
         VectorData(name="neuroid_id", description="identity of the electrode across days", data=names),
-        *_indexed("spike_times", "spikes (s)", _times(spikes, int(counts.sum()), tally), np.cumsum(counts)),
+        *_indexed("spike_times", "spikes (s)", _times(spikes, int(counts.sum()), storage), np.cumsum(counts)),
         *_indexed(
             "obs_intervals",
             "when the electrode was recorded (s)",
@@ -248,15 +247,9 @@ def _observed(device: Device, clock: SessionClock, spikes: _DeviceSpikes) -> NDA
     return intervals
 
 
-def _times(spikes: Sequence[_DeviceSpikes], n_spikes: int, tally: Tally) -> H5DataIO:
+def _times(spikes: Sequence[_DeviceSpikes], n_spikes: int, storage: Storage) -> Any:
     blocks = _blocks(piece for own in spikes for place in range(len(own.electrode_ids)) for piece in own.of(place))
-    return H5DataIO(
-        Blocks(blocks, shape=(n_spikes,), dtype=np.dtype(np.float64), tally=tally),
-        chunks=(min(n_spikes, _WRITTEN_AT_ONCE),),
-        compression="gzip",
-        compression_opts=1,
-        shuffle=True,
-    )
+    return storage.dataset(blocks, shape=(n_spikes,), dtype=np.float64, chunks=(min(n_spikes, _WRITTEN_AT_ONCE),))
 
 
 def _blocks(pieces: Iterator[NDArray[np.float64]]) -> Iterator[NDArray[np.float64]]:

@@ -13,7 +13,7 @@ from closedloop.exchange.nwb.inspection import findings
 from closedloop.exchange.nwb.kept import ExportFolder, bytes_of, made_from, note_file
 from closedloop.exchange.nwb.naming import file_name, session_id
 from closedloop.exchange.nwb.session import ExportedSession
-from closedloop.exchange.nwb.tables import Tally
+from closedloop.exchange.nwb.tables import Storage
 from closedloop.exchange.nwb.writing import write_nwb, write_zarr
 from closedloop.execution.progress import ProgressCallback
 from closedloop.storage import make_folder, remove_file, remove_folder, rename, storage_errors, sync_tree
@@ -82,7 +82,7 @@ def export_session(
             _start(session, started),
             identifier=f"{session_id(session)}-{key[:_IDENTIFIER_DIGITS]}",
             voltage=folder.voltage,
-            tally=Tally(progress),
+            storage=Storage(progress, zarr=folder.zarr),
         )
         (write_zarr if folder.zarr else write_nwb)(file.content, working)
         messages = findings(working)

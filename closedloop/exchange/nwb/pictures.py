@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from hdmf.backends.hdf5.h5_utils import H5DataIO
 from numpy.typing import NDArray
 from pynwb.base import ImageReferences, Images
 from pynwb.image import IndexSeries, RGBImage
@@ -14,19 +14,19 @@ from pynwb.image import IndexSeries, RGBImage
 from closedloop.artifacts import catalog
 from closedloop.artifacts.files.session_images import read_session_images
 from closedloop.exchange.nwb.session import ExportedSession
-from closedloop.exchange.nwb.tables import Blocks, Tally
+from closedloop.exchange.nwb.tables import Storage
 from closedloop.exchange.nwb.trials import shown_rows
 
 _WORDS = ("kind", "role", "category", "image_id")
 
 
-def images_of(session: ExportedSession, tally: Tally) -> Images:
+def images_of(session: ExportedSession, storage: Storage) -> Images:
     """Return all images of a session, as they were shown, in the order of its tables; read when they are written."""
     path = session.files.path(catalog.SESSION_IMAGES, session.block.day)
     side = session.document.image_side_px
     stimuli = session.stimuli
     pictures = [
-        RGBImage(name=str(name), data=_pixels(path, row, side=side, tally=tally), description=_words(session, row))
+        RGBImage(name=str(name), data=_pixels(path, row, side=side, storage=storage), description=_words(session, row))
         for row, name in enumerate(stimuli["stimulus_id"])
     ]
     return Images(
@@ -59,9 +59,9 @@ def index_series_of(session: ExportedSession, images: Images) -> IndexSeries:
     )
 
 
-def _pixels(path: Path, row: int, *, side: int, tally: Tally) -> H5DataIO:
+def _pixels(path: Path, row: int, *, side: int, storage: Storage) -> Any:
     shape = (side, side, 3)
-    return H5DataIO(Blocks(_read(path, row), shape=shape, dtype=np.dtype(np.uint8), tally=tally), chunks=shape)
+    return storage.dataset(_read(path, row), shape=shape, dtype=np.uint8, chunks=shape, compressed=False)
 
 
 def _read(path: Path, row: int) -> Iterator[NDArray[np.uint8]]:

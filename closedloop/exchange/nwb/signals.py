@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from hdmf.backends.hdf5.h5_utils import H5DataIO
 from hdmf.common import DynamicTableRegion
 from numpy.typing import NDArray
 from pynwb import NWBFile
@@ -19,7 +19,7 @@ from closedloop.devices.photodiode import find_photodiode
 from closedloop.exchange.nwb.clock import SessionClock
 from closedloop.exchange.nwb.electrodes import ElectrodeRow
 from closedloop.exchange.nwb.session import ExportedSession
-from closedloop.exchange.nwb.tables import Blocks, Tally
+from closedloop.exchange.nwb.tables import Storage
 from closedloop.recording.source import SampleSource
 
 _CHUNK = 1 << 20  # samples of one channel
@@ -27,15 +27,15 @@ _VOLTAGE_CHUNK_S = 1.0
 _VOLTS = {"uv": 1e-6, "\u00b5v": 1e-6, "mv": 1e-3, "v": 1.0}
 
 
-def photodiode_series(session: ExportedSession, tally: Tally) -> Iterator[TimeSeries]:
+def photodiode_series(session: ExportedSession, storage: Storage) -> Iterator[TimeSeries]:
     """Yield the photodiode's signal, a series for each uninterrupted period of a processor that has it.
 
     Parameters
     ----------
     session
         The session.
-    tally
-        Hears of what is written.
+    storage
+        Where it goes.
     """
     label = session.files.protocol_of(session.block.day).recording.photodiode
     for device in session.devices:
@@ -49,7 +49,7 @@ def photodiode_series(session: ExportedSession, tally: Tally) -> Iterator[TimeSe
                 volts = _VOLTS.get(_unit(samples.channels[0].units))
                 yield TimeSeries(
                     name=_named("photodiode", device, session.devices, number),
-                    data=_data(samples, place, columns=1, rows=_CHUNK, tally=tally),
+                    data=_data(samples, place, columns=1, rows=_CHUNK, storage=storage),
                     unit="volts" if volts is not None else samples.channels[0].units or "a.u.",
                     conversion=float(samples.scale[0]) * (volts or 1.0),
                     offset=float(samples.offset[0]) * (volts or 1.0),
@@ -60,7 +60,7 @@ def photodiode_series(session: ExportedSession, tally: Tally) -> Iterator[TimeSe
                 )
 
 
-def add_voltage(file: NWBFile, session: ExportedSession, rows: Sequence[ElectrodeRow], tally: Tally) -> None:
+def add_voltage(file: NWBFile, session: ExportedSession, rows: Sequence[ElectrodeRow], storage: Storage) -> None:
     """Add the raw voltage of all files that have it: as large as they are, compressed.
 
     Parameters
@@ -71,8 +71,8 @@ def add_voltage(file: NWBFile, session: ExportedSession, rows: Sequence[Electrod
         The session.
     rows
         Its electrodes.
-    tally
-        Hears of what is written.
+    storage
+        Where it goes.
     """
     place_of = {(row.processor, row.electrode_id): place for place, row in enumerate(rows)}
     for device in session.devices:
@@ -94,7 +94,7 @@ def add_voltage(file: NWBFile, session: ExportedSession, rows: Sequence[Electrod
                             place,
                             columns=len(places),
                             rows=int(samples.rate_hz * _VOLTAGE_CHUNK_S),
-                            tally=tally,
+                            storage=storage,
                         ),
                         electrodes=region,
                         conversion=volts[0],
@@ -141,16 +141,15 @@ def _rate(found_hz: float, nominal_hz: float) -> float:
     return nominal_hz if abs(found_hz / nominal_hz - 1) < 1e-9 else found_hz
 
 
-def _data(samples: SampleSource, place: int, *, columns: int, rows: int, tally: Tally) -> H5DataIO:
+def _data(samples: SampleSource, place: int, *, columns: int, rows: int, storage: Storage) -> Any:
     n_samples = samples.segments[place].n_samples
     shape = (n_samples,) if columns == 1 else (n_samples, columns)
     rows = min(rows, n_samples)
-    return H5DataIO(
-        Blocks(_read(samples, place, rows, flat=columns == 1), shape=shape, dtype=np.dtype(np.int16), tally=tally),
+    return storage.dataset(
+        _read(samples, place, rows, flat=columns == 1),
+        shape=shape,
+        dtype=np.int16,
         chunks=(rows,) if columns == 1 else (rows, min(columns, 16)),
-        compression="gzip",
-        compression_opts=1,
-        shuffle=True,
     )
 
 

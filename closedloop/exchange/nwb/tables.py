@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,19 +76,51 @@ def stored(values: Values) -> Any:
     return values
 
 
-class Tally:
-    """How much of what is written block after block is written, told as it goes."""
+class Storage:
+    """How large datasets are stored, block after block; how much of them is written is told as it goes."""
 
-    def __init__(self, progress: ProgressCallback) -> None:
-        """Take what is called with (bytes written, bytes in all)."""
-        self._progress, self._done, self._total = progress, 0, 0
+    def __init__(self, progress: ProgressCallback, *, zarr: bool = False) -> None:
+        """Take where they go.
 
-    def expect(self, n_bytes: int) -> None:
-        """Count bytes that will be written."""
-        self._total += n_bytes
+        Parameters
+        ----------
+        progress
+            Called with (bytes written, bytes in all).
+        zarr
+            Whether that is a Zarr store, not an HDF5 file.
+        """
+        self._progress, self._zarr, self._done, self._total = progress, zarr, 0, 0
 
-    def add(self, n_bytes: int) -> None:
-        """Count bytes that are written."""
+    def dataset(
+        self,
+        blocks: Iterator[NDArray[Any]],
+        *,
+        shape: tuple[int, ...],
+        dtype: type[np.generic],
+        chunks: tuple[int, ...],
+        compressed: bool = True,
+    ) -> Any:
+        """Return what hdmf writes as a dataset.
+
+        Parameters
+        ----------
+        blocks
+            Its rows in order, as many as `shape` says in all.
+        shape, dtype, chunks
+            Of the dataset.
+        compressed
+            Whether it is worth the time.
+        """
+        self._total += math.prod(shape) * np.dtype(dtype).itemsize
+        data = Blocks(blocks, shape=shape, dtype=np.dtype(dtype), written=self._add)
+        if self._zarr:
+            from hdmf_zarr import ZarrDataIO  # noqa: PLC0415 - most files are HDF5
+
+            return ZarrDataIO(data, chunks=chunks)
+        packing = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if compressed else {}
+        return H5DataIO(data, chunks=chunks, **packing)
+
+    def _add(self, n_bytes: int) -> None:
         self._done += n_bytes
         self._progress(self._done, self._total)
 
@@ -97,7 +129,12 @@ class Blocks(AbstractDataChunkIterator):  # type: ignore[misc]
     """A dataset that is written block after block, so that it is never in memory whole."""
 
     def __init__(
-        self, blocks: Iterator[NDArray[Any]], *, shape: tuple[int, ...], dtype: np.dtype[Any], tally: Tally
+        self,
+        blocks: Iterator[NDArray[Any]],
+        *,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        written: Callable[[int], None],
     ) -> None:
         """Take blocks of rows.
 
@@ -107,18 +144,17 @@ class Blocks(AbstractDataChunkIterator):  # type: ignore[misc]
             Rows in order, as many as `shape` says in all.
         shape, dtype
             Of the dataset.
-        tally
-            Hears of every block.
+        written
+            Called with the bytes of every block.
         """
-        self._blocks, self._shape, self._dtype, self._at, self._tally = blocks, shape, dtype, 0, tally
-        tally.expect(math.prod(shape) * dtype.itemsize)
+        self._blocks, self._shape, self._dtype, self._at, self._written = blocks, shape, dtype, 0, written
 
     def __iter__(self) -> Blocks:
         return self
 
     def __next__(self) -> DataChunk:
         rows = next(self._blocks)
-        self._tally.add(rows.nbytes)
+        self._written(rows.nbytes)
         place = (slice(self._at, self._at + len(rows)), *(slice(0, width) for width in rows.shape[1:]))
         self._at += len(rows)
         return DataChunk(data=rows, selection=place)

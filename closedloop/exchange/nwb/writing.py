@@ -34,7 +34,9 @@ def write_zarr(file: NWBFile, path: Path) -> None:
     path
         The folder: new.
     """
-    with _zarr_backend()(str(path), mode="w") as stream:
+    from numcodecs import JSON  # noqa: PLC0415 - comes with hdmf-zarr, which pickles references unless told otherwise
+
+    with _zarr_backend()(str(path), mode="w", object_codec_class=JSON) as stream:
         stream.write(file, link_data=False)
 
 
