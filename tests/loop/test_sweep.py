@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import closedloop as library
+from closedloop.commands.sweep.subject import SweepPiece, leave_subject
+from closedloop.studies.sweep.documents import SweptSubject
 from closedloop.studies.sweep.judging import judge_study
-from tests.loop.studies import PROTOCOL, closedloop, one_line_error
+from tests.loop.studies import PROTOCOL, closedloop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -40,11 +42,18 @@ def test_a_study_is_judged_by_the_truth_of_its_own_pairs(undisturbed: Path) -> N
     assert {test.day for test in tests} == {0, 1}
 
 
-def test_subjects_are_swept_and_a_second_time_remembered(tmp_path: Path) -> None:
-    protocol = tmp_path / "one_day.yaml"
+def one_day(folder: Path, **changes: str) -> Path:
+    """Write the small protocol with one day, and with other values of some keys."""
     text = PROTOCOL.read_text().replace("days: 2", "days: 1").replace("raw_days: [1]", "raw_days: []")
-    protocol.write_text(text.replace("name: two_days", "name: one_day"))
-    asked = ("sweep", protocol, "--subjects", "2", "--out", tmp_path / "out", "--workers", "2")
+    for old, new in ({"name: two_days": "name: one_day"} | changes).items():
+        text = text.replace(old, new)
+    path = folder / "one_day.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_subjects_are_swept_and_a_second_time_remembered(tmp_path: Path) -> None:
+    asked = ("sweep", one_day(tmp_path), "--subjects", "2", "--out", tmp_path / "out", "--workers", "2")
     first = closedloop(*asked)
     assert first.returncode == 0, first.stderr
     assert "Published 95 % intervals that hold the truth" in first.stdout
@@ -53,12 +62,19 @@ def test_subjects_are_swept_and_a_second_time_remembered(tmp_path: Path) -> None
     assert [json.loads(path.read_text())["kind"] for path in shards] == ["swept_subject"] * 2
     written = {path: path.read_bytes() for path in (tmp_path / "out").glob("*.*")}
     times = [path.stat().st_mtime_ns for path in shards]
-    again = closedloop(*asked)
-    assert again.stdout == first.stdout
-    assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*.*")} == written
-    assert [path.stat().st_mtime_ns for path in shards] == times
     rows = json.loads(closedloop(*asked, "--json").stdout)
     assert {row["n_subjects"] for row in rows["estimates"]} == {2}
-    protocol.write_text(text.replace("min_reliability: 0.0", "min_reliability: 1.0"))
-    said = one_line_error(closedloop(*asked[:3], "2", "--out", tmp_path / "other", "--workers", "2"))
-    assert "found that all 2 ended before their time, sweep-000 with: day-00" in said
+    assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*.*")} == written
+    assert [path.stat().st_mtime_ns for path in shards] == times
+
+
+def test_a_subject_without_reliable_electrodes_is_noted_and_stops_nobody(tmp_path: Path) -> None:
+    content = one_day(tmp_path, **{"min_reliability: 0.0": "min_reliability: 1.0"}).read_bytes()
+    piece = SweepPiece("one_day", "f" * 64, content, "sweep-000", tmp_path / "shards", tmp_path / "studies", keep=False)
+    leave_subject(piece)
+    left = SweptSubject.read(piece.path)
+    assert left.ended_by.startswith(
+        "day-00/recording: expected electrodes with a reliability of at least 1, found none"
+    )
+    assert (left.estimates, left.tests) == ((), ())
+    assert not piece.study.exists()
