@@ -130,7 +130,7 @@ class GradientSum:
             if before is None:
                 self._sums[place] = torch.empty_like(self._weights[place]).copy_(gradient)
             else:
-                before.add_(gradient)
+                before.add_(gradient.to(before.device))
 
     def leave(self) -> None:
         """Leave the sums in the weights."""
