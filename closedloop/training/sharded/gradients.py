@@ -69,14 +69,15 @@ class ShardGradient:
 
     def shard(self, examples: Examples, rows: NDArray[np.int64], *, epoch: int, n_of_step: int) -> Shard:
         """Return what a shard consists of, features of the frozen part computed."""
-        with _enough_memory(self.split, len(rows)), ascending(self.precision, device_of(self.split.model)):
+        device = device_of(self.split.model)
+        with _enough_memory(self.split, len(rows)), _reproducibly(), ascending(self.precision, device):
             return examples.shard(self.split, rows, epoch=epoch, n_of_step=n_of_step)
 
     def of_shard(self, shard: Shard) -> float:
         """Do as `of_rows` for a shard that is at hand."""
         for weight in self.weights:
             weight.grad = None
-        with _enough_memory(self.split, len(shard.inputs)), _reproducibly(shard.inputs.device):
+        with _enough_memory(self.split, len(shard.inputs)), _reproducibly():
             with ascending(self.precision, shard.inputs.device):
                 loss = _weighted_mse(self.split.fitted(shard.inputs), shard)
             part = loss if shard.share == 1 else loss * shard.share
@@ -94,18 +95,20 @@ def _enough_memory(split: SplitModel, n: int) -> Iterator[None]:
             raise
         raise ExecutionError(
             f"refit: expected memory of {device_of(split.model)} for {n} images at once, found too little. Raise "
-            "fit.shards or lower fit.batch_size in the protocol, or free some memory, and run the same command again."
+            "fit.shards or lower fit.batch_size (`closedloop amend`), or free some memory, and run the same command again."
         ) from error
 
 
 @contextmanager
-def _reproducibly(device: torch.device) -> Iterator[None]:
+def _reproducibly() -> Iterator[None]:
     """Have a graphics card sum up in the same order every time; a processor does."""
-    if device.type != "cuda":
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
         yield
-        return
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
 
 
 class GradientSum:
