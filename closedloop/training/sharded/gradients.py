@@ -95,7 +95,8 @@ def _enough_memory(split: SplitModel, n: int) -> Iterator[None]:
             raise
         raise ExecutionError(
             f"refit: expected memory of {device_of(split.model)} for {n} images at once, found too little. Raise "
-            "fit.shards or lower fit.batch_size (`closedloop amend`), or free some memory, and run the same command again."
+            "fit.shards or lower fit.batch_size (`closedloop amend`), or free some memory, and run the same command "
+            "again."
         ) from error
 
 
