@@ -85,9 +85,8 @@ WorkersOption = Annotated[
     str | None,
     typer.Option(
         metavar="WORKERS",
-        help="where attacks are computed, and by N processes models fitted: N processes, dask:N, tcp://HOST:PORT (a "
-        "Dask scheduler), slurm:FILE  "
-        "[default: this machine's GPUs, or its CPU cores]",
+        help="who attacks, detects, fits and evaluates: N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), "
+        "slurm:FILE  [default: this machine's GPUs, or its CPU cores]",
     ),
 ]
 _PROTOCOL = typer.Option(

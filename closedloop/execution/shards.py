@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from closedloop.storage import atomic_file
 
 _NAME_LENGTH = 24
+_here = threading.local()
 
 
 def shard_name(*inputs: str | int | float | bytes) -> str:
@@ -40,3 +43,21 @@ def made_once(path: Path, make: Callable[[Path], None]) -> None:
         return
     with atomic_file(path) as temporary:
         make(temporary)
+    for hear in getattr(_here, "hear", ()):
+        hear(path)
+
+
+@contextmanager
+def hearing_of_shards(hear: Callable[[Path], None]) -> Iterator[None]:
+    """Be told of every shard that this thread makes while the block runs, as soon as it is there.
+
+    Parameters
+    ----------
+    hear
+        Called with its file.
+    """
+    _here.hear = (hear,)
+    try:
+        yield
+    finally:
+        _here.hear = ()

@@ -148,7 +148,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "nidaqmx": ("rig.ports.digital_line",),
     "numba": ("closedloop.detection",),
     "numpy": (
-        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "exchange", "planning", "stages")),
+        *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "planning", "stages")),
         *("closedloop.service.over_days", "closedloop.service.panels.tomorrow"),
         "closedloop.service.reading.recording",
         *(

@@ -11,11 +11,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from uuid import uuid4
 
 from closedloop.errors import ClosedLoopError, ExecutionError
 from closedloop.plain_text.installing import install_command
 
-_TRIED = "tried"
 _AT_ONCE = 500  # names of one request; object stores take a thousand
 
 
@@ -140,8 +140,8 @@ def refuse_unusable(url: str) -> None:
     ExecutionError
         It cannot; why, the message says.
     """
-    store, content = ObjectStore(url), b"closedloop was here\n"
-    store.replace(_TRIED, content)
-    if store.get(_TRIED) != content:
+    store, name, content = ObjectStore(url), f"tried-{uuid4().hex}", b"closedloop was here\n"
+    store.replace(name, content)
+    if store.get(name) != content:
         raise ExecutionError(f"--store {url}: expected the bytes that were put there, found others. Use another store.")
-    store.remove([_TRIED])
+    store.remove([name])

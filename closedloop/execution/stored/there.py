@@ -6,10 +6,11 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from closedloop.errors import ClosedLoopError
+from closedloop.execution.shards import hearing_of_shards
 from closedloop.execution.stored.cache import BlockCache
 from closedloop.execution.stored.contents import StoredFile, StoredPart
 from closedloop.execution.stored.environment import refuse_other_environment
@@ -75,17 +76,19 @@ def do_order(order: PieceOrder, folder: Path, *, place: str) -> PieceReport:
     store = ObjectStore(order.store)
     with _workplace(folder) as root:
         own = _Workplace(order, store, BlockCache(folder / "blocks", store), root)
-        found = own.fetch_results()
-        if len(found) == len(order.leaves):
-            return PieceReport(found)
+        own.fetch_results()
+        if len(own.results) == len(order.leaves):
+            return PieceReport(own.results)
         if missing := own.lay_out():
             return PieceReport({}, missing)
         try:
-            with _paths_of_client(root), partly_here(own.files_in_part()):
+            with _paths_of_client(root), partly_here(own.files_in_part()), hearing_of_shards(own.leave_result):
                 own.work()
         except PartMissingError as error:
             return PieceReport({}, whole=f"/{error.path.relative_to(root)}")
-        return PieceReport(found | own.leave_results(found))
+        for path, _ in order.leaves:
+            own.leave_result(own.lead(path))
+        return PieceReport(own.results)
 
 
 @dataclass(frozen=True)
@@ -96,21 +99,20 @@ class _Workplace:
     store: ObjectStore
     cache: BlockCache
     root: Path
+    results: dict[str, str] = field(default_factory=dict)
 
     def lead(self, path: str) -> Path:
         """Return where a path of the client's leads here."""
         return self.root / path.lstrip("/")
 
-    def fetch_results(self) -> dict[str, str]:
-        """Lay out what is finished; return the hashes by name."""
-        found = {}
+    def fetch_results(self) -> None:
+        """Lay out what is finished, and note its hashes by name."""
         for path, name in self.order.leaves:
             content = unseal(self.store.get(f"{self.order.results}/{name}"))
             if content is not None:
                 with open_new(self._placed(path)) as stream:
                     stream.write(content)
-                found[name] = sha256_bytes(content)
-        return found
+                self.results[name] = sha256_bytes(content)
 
     def lay_out(self) -> tuple[str, ...]:
         """Have all blocks here and lay out the files; return the hashes of blocks that cannot be had."""
@@ -136,18 +138,16 @@ class _Workplace:
         call = self.order.call if isinstance(self.order.call, bytes) else bytes(self._joined(self.order.call))
         unpack(call, [self._joined(parts) for parts in self.order.arrays], lead=self.lead)()
 
-    def leave_results(self, found: Mapping[str, str]) -> dict[str, str]:
-        """Put what was made into the store; return the hashes by name."""
-        hashes = {}
-        for path, name in self.order.leaves:
-            if name in found:
-                continue
-            content, at = read_bytes(self.lead(path)), f"{self.order.results}/{name}"
-            self.store.put(at, seal(content))
-            if unseal(self.store.get(at)) is None:  # half of one was there, or damaged
-                self.store.replace(at, seal(content))
-            hashes[name] = sha256_bytes(content)
-        return hashes
+    def leave_result(self, made: Path) -> None:
+        """Put what was made into the store, once; files that are no results stay where they are."""
+        name = next((name for path, name in self.order.leaves if self.lead(path) == made), None)
+        if name is None or name in self.results:
+            return
+        content, at = read_bytes(made), f"{self.order.results}/{name}"
+        self.store.put(at, seal(content))
+        if unseal(self.store.get(at)) is None:  # half of one was there, or damaged
+            self.store.replace(at, seal(content))
+        self.results[name] = sha256_bytes(content)
 
     def _placed(self, path: str) -> Path:
         """Return where a path leads, its folder being there; nobody needs it after a loss of power."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -324,6 +325,26 @@ def test_a_block_that_was_damaged_on_a_workers_disk_is_fetched_again(
     for piece in pieces:
         piece()
     assert results_of(client) == found
+
+
+def leave_three(into: tuple[Path, ...]) -> None:
+    for number, path in enumerate(into):
+        if number == 2 and not (path.parent / "go").exists():
+            raise KeyboardInterrupt
+        made_once(path, lambda at: at.write_text("made") and None)
+
+
+def test_what_a_piece_has_made_when_its_worker_is_lost_is_in_the_store(
+    client: Path, workers: BlindWorkers, url: str
+) -> None:
+    into = tuple(client / "out" / f"{number}.txt" for number in range(3))
+    piece = FilePiece(partial(leave_three, into), leaves=into)
+    with pytest.raises(KeyboardInterrupt):
+        do_over_store([piece], url, workers, None)
+    assert [name.rpartition("/")[2] for name in objects_in(url)] == ["0.txt", "1.txt"]
+    (client / "out" / "go").touch()
+    do_over_store([replace(piece, reads=(client / "out" / "go",))], url, workers, None)
+    assert {path.read_text() for path in into} == {"made"}
 
 
 def test_a_piece_that_names_no_files_is_a_mistake_of_the_programmer(url: str, workers: BlindWorkers) -> None:
