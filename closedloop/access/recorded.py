@@ -19,7 +19,7 @@ from closedloop.artifacts.naming import stage_seed
 from closedloop.artifacts.tables import Columns
 from closedloop.errors import StudyError
 from closedloop.recording.counts import spike_counter
-from closedloop.recording.spikes import Spikes
+from closedloop.recording.spikes import Spikes, in_order
 
 NOT_THERE = -1
 """Of a whole number that an electrode does not have: an output of the model, a place on the array."""
@@ -161,6 +161,6 @@ def _binned(files: PublishedFiles, session: RecordedSession, edges_ms: Sequence[
             edges_ms=edges_ms,
         )
         spikes = files.read(catalog.spikes(processor), session.day)
-        counter.add(Spikes(spikes["epoch"], spikes["tick"], spikes["electrode_id"]))
+        counter.add(in_order(Spikes(spikes["epoch"], spikes["tick"], spikes["electrode_id"])))
         found[:, own] = counter.counts()
     return np.where(np.isfinite(session.counts[:, chosen])[..., None], found, np.nan)
