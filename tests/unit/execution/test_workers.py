@@ -16,6 +16,7 @@ from closedloop.execution.shards import made_once, shard_name
 from closedloop.execution.slurm_file import read_slurm_file
 from closedloop.execution.workers import HERE, Workers, parse_workers
 from closedloop.plain_text.installing import install_command
+from closedloop.terminal.store_option import with_store
 from tests.unit.execution.pieces import fail, finished, leave
 
 INSTALL = re.escape(install_command("cluster"))
@@ -58,6 +59,25 @@ def test_this_process_does_the_work_when_one_is_asked_for(tmp_path: Path) -> Non
     assert (tmp_path / "0").read_text() == str(os.getpid())
     with pytest.raises(ImageError, match="found a dog"):
         run_pieces([fail], HERE)
+
+
+@pytest.mark.parametrize("store", ["s3://bucket/prefix", "file:///mnt/a,b", "simplecache::s3://bucket", "memory://x"])
+def test_a_store_is_a_clusters_alone(store: str) -> None:
+    assert parse_workers(with_store("tcp://head:8786", store)) == Workers(
+        "scheduler", address="tcp://head:8786", store=store
+    )
+    assert parse_workers(with_store("dask:2", store)) == Workers("dask", 2, store=store)
+    assert parse_workers(with_store("slurm:a,b.yaml", store)) == Workers("slurm", address="a,b.yaml", store=store)
+    assert parse_workers(with_store("4", store)) == Workers("local", 4)
+    assert with_store(None, store) is None
+    assert with_store("dask:2", None) == "dask:2"
+
+
+@pytest.mark.parametrize("store", ["bucket/prefix", "/mnt/store", "s3:bucket", "", "s3://a bucket"])
+def test_a_store_that_is_no_address_is_one_line(store: str) -> None:
+    with pytest.raises(OptionError, match=f"^--store {re.escape(store)}: expected an address like s3://") as caught:
+        with_store("dask:2", store)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_shard_is_made_once_and_stands_whole_or_not_at_all(tmp_path: Path) -> None:
