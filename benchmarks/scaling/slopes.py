@@ -70,6 +70,17 @@ class Slope:
         return (self.values[-1] - self.values[-2]) / (self.factors[-1] - self.factors[-2])
 
 
+def measured_day(stage: str) -> int:
+    """Return the day whose cost of a stage counts: the second one; of the start and of the queue, what comes before it.
+
+    Parameters
+    ----------
+    stage
+        Which.
+    """
+    return {"start": -1, "queue": 0}.get(stage, 1)
+
+
 def log_slope(factors: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
     """Return the slope of the logarithms and its standard error; NaN for that of two sizes.
 
@@ -117,7 +128,7 @@ def _values(rows: Sequence[Row], axis: str, stage: str, cost: Cost) -> Iterator[
             continue
         if axis == "days" and row.axis == axis and row.day > 0:
             yield row.day, float(getattr(row, cost))
-        elif axis != "days" and row.axis in (axis, "all") and row.day in (-1, 1):
+        elif axis != "days" and row.axis in (axis, "all") and row.day == measured_day(stage):
             yield row.factor, float(getattr(row, cost))
 
 
