@@ -16,10 +16,10 @@ from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.layout import NSX_LAYOUTS
 from closedloop.blackrock.nsx.writer import WrittenChunk, write_nsx
 from closedloop.execution.progress import ProgressCallback
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from closedloop.simulation.timeline import SAMPLE_HZ, Timeline, TimelineSegment
 from closedloop.simulation.voltage import Waveforms, analog_channel, photodiode_channel, snippets, voltage_chunks
 
-SIMULATED_APPLICATION = "closedloop simulated array"
 _BATCH_SAMPLES = 20 * SAMPLE_HZ
 _OTHER_INPUT = "ainp1"  # what a processor without the photodiode has on its analog input: nothing but noise
 

@@ -13,7 +13,7 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.blackrock.nev.header import read_nev_header
 from closedloop.errors import RecordingError, SessionError, StudyError
 from closedloop.plain_text.printed import quoted
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from closedloop.storage import sha256_file
 from closedloop.study.completeness.killed import is_closed_with
 from closedloop.study.kept_gaze import check_kept_gaze

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.blackrock.nev.header import NevHeader
-from closedloop.blackrock.nev.order import OrderedPackets, in_order_of_electrode
+from closedloop.blackrock.nev.header import NevHeader, read_nev_header
+from closedloop.blackrock.nev.order import OrderedPackets, PacketSorter, in_order_of_electrode
 from closedloop.blackrock.nev.packets import (
     Packets,
     concatenate_packets,
@@ -128,7 +128,7 @@ def read_nev(
         The segments of the same device's NSx file. Its clock segments are then the events' clock segments, also those
         that hold no packet, or that begin with a step back too small to be told from jitter.
     progress
-        Called with (done, total) packets; the file is passed over twice.
+        Called with (done, total) packets; the file is passed over twice where it is not of one clock segment.
 
     Raises
     ------
@@ -155,10 +155,14 @@ def read_nev(
     >>> events.spikes.on(2).tick.tolist(), events.codes.value.tolist(), events.tick_hz
     ([900], [17, 18], 30000)
     """
-    survey = survey_nev(file, clock_segments=clock_segments, progress=progress)
-    collected = _EventCollector(sum(survey.scan.n_spikes.values()) if spikes else 0, noise=noise)
-    for ordered in survey.in_order():
-        collected.add(ordered)
+    header = read_nev_header(file)
+    at_once = _CollectorAtOnce(_EventCollector(header.n_packets if spikes else 0, noise=noise), header.tick_hz)
+    survey = survey_nev(file, clock_segments=clock_segments, watch=at_once.add, progress=progress)
+    collected = at_once.finish(survey)
+    if collected is None:
+        collected = _EventCollector(sum(survey.scan.n_spikes.values()) if spikes else 0, noise=noise)
+        for ordered in survey.in_order():
+            collected.add(ordered)
     found, unit = collected.spikes()
     clock_segment, rest = collected.rest()
     codes, serial = _codes(rest, clock_segment, is_code(rest)), _codes(rest, clock_segment, is_serial(rest))
@@ -249,7 +253,7 @@ class _EventCollector:
     def __init__(self, n_spikes: int, *, noise: bool) -> None:
         self._n_spikes, self._noise = n_spikes, noise
         self._n = 0
-        self._clock_segment = np.empty(n_spikes, np.uint16)
+        self._n_in: list[tuple[int, int]] = []  # clock segments, and spikes that followed one another there
         self._tick = np.empty(n_spikes, np.int64)
         self._electrode = np.empty(n_spikes, np.uint16)
         self._unit = np.empty(n_spikes, np.uint8)
@@ -274,7 +278,16 @@ class _EventCollector:
     def spikes(self) -> tuple[Spikes, NDArray[np.uint8]]:
         """Return the spikes, and the unit of each."""
         own = slice(self._n)
-        return Spikes(self._clock_segment[own], self._tick[own], self._electrode[own]), self._unit[own]
+        segments, counts = np.array(self._n_in, np.int64).reshape(-1, 2).T
+        return Spikes(np.repeat(segments.astype(np.uint16), counts), self._tick[own], self._electrode[own]), self._unit[
+            own
+        ]
+
+    def put_in(self, clock_segment: int) -> None:
+        """Put everything into another clock segment."""
+        self._n_in = [(clock_segment, self._n)]
+        self._rest = [(clock_segment, packets) for _, packets in self._rest]
+        self.last = None if self.last is None else (clock_segment, self.last[1])
 
     def rest(self) -> tuple[NDArray[np.uint16], Packets]:
         """Return what is no spike: each packet's clock segment, and the packets."""
@@ -285,6 +298,45 @@ class _EventCollector:
     def _add_spikes(self, clock_segment: int, packets: Packets, own: NDArray[np.bool_]) -> None:
         tick, electrode, unit = packets.tick[own], packets.kind[own], packets.detail[own].astype(np.uint8)
         rows = slice(self._n, self._n + len(tick))
-        self._clock_segment[rows] = clock_segment
+        self._n_in.append((clock_segment, len(tick)))
         self._tick[rows], self._electrode[rows], self._unit[rows] = in_order_of_electrode(tick, electrode, unit)
         self._n += len(tick)
+
+
+class _CollectorAtOnce:
+    """Collects packets while the file is passed over for the first time, as if all were of one clock segment.
+
+    Most files are so, and need not be read again. As soon as packets reach back, nothing is collected any more.
+
+    Parameters
+    ----------
+    collected
+        What is filled.
+    tick_hz
+        Ticks per second.
+    """
+
+    def __init__(self, collected: _EventCollector, tick_hz: int) -> None:
+        self._collected: _EventCollector | None = collected
+        self._sorter = PacketSorter(0, tick_hz)
+
+    def add(self, packets: Packets) -> None:
+        """Take the next packets in the file's order."""
+        if self._collected is None:
+            return
+        if self._sorter.reaches_back(packets):
+            self._collected = None
+            return
+        for ordered in self._sorter.add(packets):
+            self._collected.add(ordered)
+
+    def finish(self, survey: NevSurvey) -> _EventCollector | None:
+        """Return what was collected; None where the packets were not of one clock segment after all."""
+        clock_segment = survey.only_clock_segment
+        if self._collected is None or clock_segment is None:
+            return None
+        for ordered in self._sorter.finish():
+            self._collected.add(ordered)
+        self._collected.put_in(clock_segment)
+        survey.counter.add(survey.header.n_packets)
+        return self._collected

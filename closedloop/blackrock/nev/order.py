@@ -60,24 +60,51 @@ def _span_in_order(
     span: ClockSegmentSpan,
     progress: Callable[[int], None] | None,
 ) -> Iterator[OrderedPackets]:
-    held: Packets | None = None
-    high = -1
-    n_late = 0
+    sorter = PacketSorter(span.clock_segment, header.tick_hz)
     batches = read_packets(file, header, first=span.first_packet, stop=span.end_packet, progress=progress)
     for batch in batches:
-        part = _leave_out_strays(batch, plan)
+        yield from sorter.add(_leave_out_strays(batch, plan))
+    yield from sorter.finish()
+
+
+class PacketSorter:
+    """Sorts the packets of a clock segment, which come in the file's order, batch by batch.
+
+    Parameters
+    ----------
+    clock_segment
+        Which.
+    tick_hz
+        Ticks per second.
+    """
+
+    def __init__(self, clock_segment: int, tick_hz: int) -> None:
+        self._clock_segment, self._jitter = clock_segment, int(JITTER_S * tick_hz)
+        self._held: Packets | None = None
+        self._high, self._n_late = -1, 0
+
+    def add(self, part: Packets) -> Iterator[OrderedPackets]:
+        """Take the next packets; yield those that none of the later ones can precede."""
         if not len(part):
-            continue
-        highs = np.maximum(np.maximum.accumulate(part.tick), high)
-        n_late += int(np.count_nonzero(part.tick < highs))
-        high = int(highs[-1])
-        held = _sort(part if held is None else concatenate_packets(held, part))
-        n_done = int(np.searchsorted(held.tick, high - int(JITTER_S * header.tick_hz)))
+            return
+        highs = np.maximum(np.maximum.accumulate(part.tick), self._high)
+        self._n_late += int(np.count_nonzero(part.tick < highs))
+        self._high = int(highs[-1])
+        held = _sort(part if self._held is None else concatenate_packets(self._held, part))
+        n_done = int(np.searchsorted(held.tick, self._high - self._jitter))
         if n_done:
-            yield OrderedPackets(span.clock_segment, held.take(slice(n_done)), n_late)
-            held, n_late = held.take(slice(n_done, None)), 0
-    if held is not None and len(held):
-        yield OrderedPackets(span.clock_segment, held, n_late)
+            yield OrderedPackets(self._clock_segment, held.take(slice(n_done)), self._n_late)
+            held, self._n_late = held.take(slice(n_done, None)), 0
+        self._held = held
+
+    def reaches_back(self, part: Packets) -> bool:
+        """Whether packets are earlier than those that were given out may be: not of the same clock segment."""
+        return len(part) > 0 and int(part.tick.min()) < self._high - self._jitter
+
+    def finish(self) -> Iterator[OrderedPackets]:
+        """Yield the last packets."""
+        if self._held is not None and len(self._held):
+            yield OrderedPackets(self._clock_segment, self._held, self._n_late)
 
 
 def _leave_out_strays(packets: Packets, plan: ClockSegmentPlan) -> Packets:

@@ -18,7 +18,7 @@ from closedloop.blackrock.nev.layout import (
     LARGEST_CHANNEL,
     RECORDING_PACKET,
 )
-from closedloop.blackrock.nev.packets import read_heads, ticks_of
+from closedloop.blackrock.nev.packets import Packets, read_heads, ticks_of
 from closedloop.blackrock.nev.runs import PacketRun, RunFinder
 from closedloop.errors import RecordingError
 
@@ -97,7 +97,13 @@ class NevScan:
         return sum(run.n_out_of_order for run in self.runs)
 
 
-def scan_packets(file: Path, header: NevHeader, *, progress: Callable[[int], None] | None = None) -> NevScan:
+def scan_packets(
+    file: Path,
+    header: NevHeader,
+    *,
+    watch: Callable[[Packets], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> NevScan:
     """Pass over all packets, in bounded memory.
 
     Parameters
@@ -106,6 +112,8 @@ def scan_packets(file: Path, header: NevHeader, *, progress: Callable[[int], Non
         The NEV.
     header
         Its header.
+    watch
+        Called with each batch of packets.
     progress
         Called with the number of packets of each batch.
 
@@ -118,6 +126,7 @@ def scan_packets(file: Path, header: NevHeader, *, progress: Callable[[int], Non
     finder = RunFinder(header.tick_hz, str(file))
     marks = _MarkFinder(int(CLOSE_S * header.tick_hz), file)
     blanks = _Blanks()
+    n_packets = 0
     for batch in read_heads(file, header, progress=progress):
         ticks, kinds = ticks_of(batch), batch["kind"].copy()
         counts = np.bincount(kinds)
@@ -125,6 +134,10 @@ def scan_packets(file: Path, header: NevHeader, *, progress: Callable[[int], Non
         ticks = blanks.fill(batch, ticks, kinds)
         finder.add(ticks)
         marks.add(ticks, kinds)
+        if watch is not None:
+            index = np.arange(n_packets, n_packets + len(batch))
+            watch(Packets(index, ticks, kinds, batch["detail"].copy(), batch["value"].copy()))
+        n_packets += len(batch)
     runs = finder.finish()
     blank = blanks.index()
     n_by_kind[DIGITAL_PACKET] -= len(blank)

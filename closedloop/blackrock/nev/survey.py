@@ -17,6 +17,7 @@ from closedloop.blackrock.nev.clock_segments import ClockSegmentPlan, plan_clock
 from closedloop.blackrock.nev.header import NevHeader, read_nev_header
 from closedloop.blackrock.nev.holes import gaps_of_zeros
 from closedloop.blackrock.nev.order import OrderedPackets, packets_in_order
+from closedloop.blackrock.nev.packets import Packets
 from closedloop.blackrock.nev.runs import PacketRun
 from closedloop.blackrock.nev.scan import CLOSE_S, Marks, NevScan, scan_packets
 from closedloop.recording.gaps import SpikeGap
@@ -65,6 +66,15 @@ class NevSurvey:
         """Read all packets but strays in order of clock segment and tick, in bounded memory."""
         return packets_in_order(self.file, self.header, self.plan, progress=self.counter.add)
 
+    @property
+    def only_clock_segment(self) -> int | None:
+        """The clock segment of all packets; None where there are several, or packets in none."""
+        (first, *others) = self.plan.spans or (None,)
+        if first is None or others or len(self.plan.strays):
+            return None
+        whole = first.first_packet == 0 and first.end_packet == self.header.n_packets
+        return first.clock_segment if whole else None
+
     def gaps(self) -> tuple[SpikeGap, ...]:
         """Return from when to when packets were lost in holes of zeros, in order of the file."""
         return gaps_of_zeros(self.file, self.header, self.plan, self.scan.blank)
@@ -86,6 +96,7 @@ def survey_nev(
     file: Path,
     *,
     clock_segments: Sequence[Segment] | None = None,
+    watch: Callable[[Packets], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NevSurvey:
     """Pass over a file once; raises as `events.read_nev`.
@@ -97,13 +108,15 @@ def survey_nev(
     clock_segments
         Segments of the same device's NSx file, whose clock segments are then used; None where there is none. One
         without a sample knows of no clock segment.
+    watch
+        Called with each batch of packets in the file's order, blank ones at the tick before them.
     progress
         Called with (done, total) packets of two passes.
     """
     clock_segments = clock_segments or None
     header = read_nev_header(file)
     counter = ProgressCounter(progress, 2 * header.n_packets)
-    scan = scan_packets(file, header, progress=counter.add)
+    scan = scan_packets(file, header, watch=watch, progress=counter.add)
     plan = plan_clock_segments(file, header, scan, clock_segments)
     pauses = pauses_of(scan, plan, header.tick_hz)
     segments = segments_of(scan, pauses, header) if clock_segments is None else tuple(clock_segments)

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.artifacts.commands.recording_tables import events_table
-from closedloop.artifacts.foreign.arrow import CodedText
+from closedloop.artifacts.foreign.arrow import CodedText, FewTexts
 from closedloop.blackrock.nev.events import read_texts
 from closedloop.blackrock.nev.header import NevHeader
 from closedloop.blackrock.nev.layout import DIGITAL_PACKET, RECORDING_PACKET
 from closedloop.blackrock.nev.order import OrderedPackets
 from closedloop.blackrock.nev.packets import (
     Packets,
+    concatenate_packets,
     contents_bytes,
     is_analog,
     is_code,
@@ -41,7 +44,7 @@ from closedloop.commands.recording_files.options import (
 )
 from closedloop.commands.recording_files.outputs import TABLE_SUFFIXES, check_output, open_table
 from closedloop.execution.progress import ProgressCallback
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 
 # Analog packets are of 2.1 and 2.2 alone: the others' tables know no such kind.
 _KINDS = ("other", "spike", "digital", "serial", "comment", "pause", "resume", "analog")
@@ -114,10 +117,13 @@ def events_to_table(
     with open_table(out, events_table(n_analog), simulated=simulated, attributes=attributes) as write:
         for group in _groups(survey.in_order()):
             n_late += sum(ordered.n_out_of_order for ordered in group)
-            parts = [_columns(survey, ordered.clock_segment, wanted.of(ordered), n_analog) for ordered in group]
-            rows = {name: _concatenate([part[name] for part in parts]) for name in parts[0]}
+            parts = _by_clock_segment(group, wanted)
+            columns = [_columns(survey, clock_segment, packets, n_analog) for clock_segment, packets in parts]
+            rows = {name: _concatenate([part[name] for part in columns]) for name in columns[0]}
             n_by_kind += np.bincount(rows["kind"], minlength=len(kinds))
-            write(rows | {"kind": CodedText(rows["kind"], kinds)})
+            index = np.concatenate([packets.index for _, packets in parts])
+            texts = _texts(survey, index, rows["kind"] == _COMMENT)
+            write(rows | {"kind": CodedText(rows["kind"], kinds), "text": texts})
     return WrittenEvents(
         file=file,
         out=out,
@@ -153,11 +159,10 @@ class _Wanted:
             self._ticks = choice.time.ticks(survey.segments, survey.header.tick_hz, file=survey.file)
         self.left_out: Counter[str] = Counter()
 
-    def of(self, ordered: OrderedPackets) -> Packets:
+    def of(self, clock_segment: int, packets: Packets) -> Packets:
         """Return the wanted ones of some packets."""
-        packets = ordered.packets
         if self._ticks is not None:
-            within = self._ticks.get(ordered.clock_segment, range(0))
+            within = self._ticks.get(clock_segment, range(0))
             packets = self._take(
                 packets, (packets.tick >= within.start) & (packets.tick < within.stop), "packets outside the time"
             )
@@ -169,8 +174,9 @@ class _Wanted:
         return self._take(packets, other | self._unit_is_wanted[packets.detail & 0xFF], "spikes of other units")
 
     def _take(self, packets: Packets, own: NDArray[np.bool_], reason: str) -> Packets:
-        self.left_out[reason] += int(np.count_nonzero(~own))
-        return packets.take(own)
+        n_out = len(own) - int(np.count_nonzero(own))
+        self.left_out[reason] += n_out
+        return packets.take(own) if n_out else packets
 
 
 def _n_analog(header: NevHeader) -> int:
@@ -198,6 +204,15 @@ def _groups(batches: Iterator[OrderedPackets]) -> Iterator[list[OrderedPackets]]
         yield group
 
 
+def _by_clock_segment(group: Sequence[OrderedPackets], wanted: _Wanted) -> list[tuple[int, Packets]]:
+    """Return the wanted packets of batches that follow one another, those of a clock segment together."""
+    parts = []
+    for clock_segment, batches in groupby(group, key=attrgetter("clock_segment")):
+        packets = concatenate_packets(*(ordered.packets for ordered in batches))
+        parts.append((clock_segment, wanted.of(clock_segment, packets)))
+    return parts
+
+
 def _columns(survey: NevSurvey, clock_segment: int, packets: Packets, n_analog: int) -> dict[str, NDArray[Any]]:
     kind = _kinds(survey, clock_segment, packets, has_analog=n_analog > 0)
     has_code = (kind == _DIGITAL) | (kind == _SERIAL)
@@ -211,7 +226,6 @@ def _columns(survey: NevSurvey, clock_segment: int, packets: Packets, n_analog: 
         "electrode_id": np.ma.masked_array(packets.kind, kind != _SPIKE),
         "unit": np.ma.masked_array(unit, kind != _SPIKE),
         "value": np.ma.masked_array(value, ~(has_code | (kind == _OTHER))),
-        "text": _texts(survey, packets, kind == _COMMENT),
     }
     return columns | (_analog_columns(survey, packets, n_analog) if n_analog else {})
 
@@ -248,12 +262,9 @@ def _kinds(survey: NevSurvey, clock_segment: int, packets: Packets, *, has_analo
     return kind
 
 
-def _texts(survey: NevSurvey, packets: Packets, own: NDArray[np.bool_]) -> NDArray[np.object_]:
-    texts = np.full(len(packets), None, object)
+def _texts(survey: NevSurvey, index: NDArray[np.int64], own: NDArray[np.bool_]) -> FewTexts:
     rows = np.flatnonzero(own)
-    for row, text in zip(rows.tolist(), read_texts(survey.file, survey.header, packets.index[rows]), strict=True):
-        texts[row] = text
-    return texts
+    return FewTexts(len(own), rows, read_texts(survey.file, survey.header, index[rows]))
 
 
 def event_lines(written: WrittenEvents) -> list[str]:

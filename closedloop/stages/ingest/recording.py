@@ -24,7 +24,7 @@ from closedloop.recording.activity import SpikeActivity
 from closedloop.recording.banks import BankActivity
 from closedloop.recording.counts import spike_counter
 from closedloop.recording.spikes import Spikes, concatenate_spikes, in_order
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from closedloop.stages.ingest.detection import DetectedFile
 from closedloop.stages.ingest.named_session import another_session
 

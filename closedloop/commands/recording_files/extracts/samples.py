@@ -24,7 +24,7 @@ from closedloop.commands.recording_files.outputs import check_output, open_table
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.sample_ranges import SampleRange, samples_between
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 
 _ARRAYS = (".h5", ".hdf5")
 _VALUES_AT_A_TIME = 1 << 21  # of all channels together: 8 MB as float32
