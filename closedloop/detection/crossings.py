@@ -23,9 +23,9 @@ from closedloop.detection.dropouts import (
     rows_in_passing,
 )
 from closedloop.detection.filter_design import NO_SECTIONS, Filters, design
-from closedloop.detection.filtering import BLOCK, Window, filter_window, search
+from closedloop.detection.filtering import Window, filter_window, search
 from closedloop.detection.loops.called import order_of_crossings
-from closedloop.detection.loops.tiles import LANES
+from closedloop.detection.loops.tiles import BLOCK, LANES
 from closedloop.detection.noise import MAD_OF_NORMAL, bracket, exact_median, middle_in_bracket
 from closedloop.detection.search import UNDER, SearchResult, Seek, allocate, sizes, steps
 from closedloop.recording.banks import banks_of

@@ -29,7 +29,7 @@ from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.cortex.hidden import HiddenCortex
 from closedloop.simulation.cortex.kinds import KINDS
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from closedloop.simulation.session_clock import since_the_start
 from closedloop.stages.from_protocol.recording import raw_electrodes_on
 from closedloop.stimuli.procedural import ProceduralPool

@@ -16,7 +16,7 @@ from closedloop.artifacts.study import StudyDocument
 from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.errors import RecordingError
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from closedloop.stages.context import StageContext
 from tests.loop.other_makers import (
     OPEN_EPHYS,

@@ -6,7 +6,7 @@ import pytest
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.study import StudyDocument
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from tests.loop.real_study import RECORDER, TRACKER, RealStudy
 from tests.loop.studies import WAITING, closedloop
 

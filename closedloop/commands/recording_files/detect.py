@@ -23,7 +23,7 @@ from closedloop.execution.found import find_workers
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.run import run_pieces
 from closedloop.recording.segments import names_for_machines
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from closedloop.stages.ingest.shards import CrossingsShard, as_piece, read_shard, shards_of
 from closedloop.storage import remove_folder
 

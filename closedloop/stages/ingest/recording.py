@@ -153,7 +153,7 @@ def read_files(
     folder: Path,
     *,
     arrays: Sequence[str] = (),
-    photodiode: str,
+    photodiode: str | None,
     bridge_ms: float,
     count_noise_unit: bool,
     recorder: RecorderDescription | None = None,

@@ -23,7 +23,7 @@ from closedloop.errors import AlignmentError, RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.plain_text.presentation_tables import PresentationTable
 from closedloop.recording.usability import NEEDED_MS
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from closedloop.stages.ingest.coverage import coverage_of
 from closedloop.stages.ingest.detection import detect_on
 from closedloop.stages.ingest.dropouts import without_dropouts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from tests.loop.real_study import RealStudy
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from closedloop.blackrock.nev.events import read_nev
 from closedloop.commands.recording_files.extracts import codes as command
 from closedloop.errors import OptionError
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from tests.unit.blackrock.nev.nev_files import batch, write
 from tests.unit.commands.recording_runs import rows_of, run
 from tests.unit.messages import refused

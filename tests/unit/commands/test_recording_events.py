@@ -21,7 +21,7 @@ from closedloop.cli import app
 from closedloop.commands.recording_files import events as command
 from closedloop.errors import OptionError, RecordingError, StorageError
 from closedloop.simulation.damage.nev import cut_off, flip_tick_bit, shuffle
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from tests.unit.blackrock.nev.nev_files import START, batch, neo_of, with_codes, write
 from tests.unit.messages import refused
 

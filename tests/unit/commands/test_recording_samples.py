@@ -19,7 +19,7 @@ from closedloop.commands.recording_files.extracts import samples as command
 from closedloop.commands.recording_files.extracts.samples import column_names
 from closedloop.commands.recording_files.options import ChannelChoice, TimeRange
 from closedloop.errors import ClosedLoopError, OptionError, RecordingError
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from tests.unit.blackrock.nev import nev_files
 from tests.unit.blackrock.nsx.nsx_files import DATA, START, ReadByNeo, ramp, write
 from tests.unit.commands.recording_runs import rows_of, run

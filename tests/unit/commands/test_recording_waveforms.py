@@ -17,7 +17,7 @@ from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.commands.recording_files.extracts import waveforms as command
 from closedloop.commands.recording_files.options import ALL_UNITS, ChannelChoice, TimeRange
 from closedloop.errors import ClosedLoopError, OptionError, RecordingError
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from tests.unit.blackrock.nev.nev_files import START, NevBatch, batch, write
 from tests.unit.commands.recording_runs import run
 from tests.unit.messages import refused

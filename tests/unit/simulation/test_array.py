@@ -19,7 +19,7 @@ from closedloop.artifacts.protocol.protocol import Protocol, read_protocol
 from closedloop.simulation import array
 from closedloop.simulation.array import ArrayDay, record
 from closedloop.simulation.cortex.hidden import HiddenCortex
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from closedloop.simulation.recorder import processor_input
 from closedloop.stimuli.pools import ProceduralPool, load_images
 

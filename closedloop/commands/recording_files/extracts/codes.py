@@ -26,7 +26,7 @@ from closedloop.commands.recording_files.outputs import TABLE_SUFFIXES, check_ou
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.port_edges import N_BITS, port_edges
 from closedloop.recording.segments import Segment
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 
 _PORTS, _EDGES = ("parallel", "serial"), ("falling", "rising")
 _PARALLEL, _SERIAL = range(2)

@@ -28,7 +28,7 @@ from closedloop.commands.recording_files.outputs import ARRAY_SUFFIXES, check_ou
 from closedloop.errors import RecordingError
 from closedloop.execution.progress import ProgressCallback
 from closedloop.recording.waveform_means import MeanWaveform, WaveformMeans
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 
 _MOST_LINES = 12
 _LABEL_BYTES = 64

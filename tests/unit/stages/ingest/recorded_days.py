@@ -32,7 +32,7 @@ from closedloop.artifacts.day.session import (
 from closedloop.artifacts.tables import write_table
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nev.writer import NevBatch, write_nev
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from closedloop.stages.context import StageContext
 from closedloop.storage import write_bytes
 from tests.unit.days import context, stimulus, write_stimuli

@@ -25,7 +25,7 @@ from closedloop.blackrock.nev.writer import NevBatch, write_nev
 from closedloop.blackrock.nsx.header import NsxChannel
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.errors import AlignmentError, RecordingError
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from closedloop.stages.context import StageContext
 from closedloop.stages.ingest.run import run
 from tests.unit.messages import refused

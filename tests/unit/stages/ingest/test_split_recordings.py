@@ -10,7 +10,7 @@ import pytest
 
 from closedloop.blackrock.nev.header import NevElectrode
 from closedloop.blackrock.nev.writer import NevBatch, write_nev
-from closedloop.simulation.processor import SIMULATED_APPLICATION
+from closedloop.simulation.mark import SIMULATED_APPLICATION
 from rig.ports.recorders.names import Names
 from tests.unit.stages.ingest.recorded_days import LEAD_S, PER_TRIAL, SHOWN, TICK_HZ, onset_s
 from tests.unit.stages.ingest.test_not_recorded import START, STOP_S, Recorded, _codes, _spikes, answer, day
