@@ -169,7 +169,8 @@ def _recordings(document: AnalysedFile) -> Table:
             )
             for one in document.recordings
         ),
-        caption="Means over sites, with 95 % intervals over images.",
+        caption="Means over sites, with 95 % intervals over images. Where the file says which images are fresh, as a "
+        "study's export does, sigma is over these alone.",
     )
 
 
@@ -261,7 +262,7 @@ def _facts(document: AnalysedFile) -> tuple[tuple[str, str], ...]:
         ("Sites", count(document.n_sites)),
         ("Clean images", _images(document.recordings, document)),
         ("Responses", f"in {document.unit}" if document.unit else "in a unit that the file does not say"),
-        ("What gave what", said),
+        ("Read from", said),
         ("Versions", f"closedloop {document.code_version}, seed {document.seed}"),
     )
 
