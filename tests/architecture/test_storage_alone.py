@@ -74,6 +74,7 @@ ALLOWED = {
     "closedloop/artifacts/foreign/laboratory.py": {"h5py.File"},
     "closedloop/artifacts/foreign/monkeylogic.py": {"open"},
     "closedloop/artifacts/foreign/mworks.py": {"sqlite3.connect"},
+    "closedloop/artifacts/foreign/nwb.py": {"h5py.File"},
     "closedloop/models/exchange/load.py": {"read_bytes", "read_text"},  # runs where there is no closedloop
     "closedloop/artifacts/foreign/places.py": {"os.open"},
     "closedloop/artifacts/foreign/parquet.py": {"pq.ParquetFile"},

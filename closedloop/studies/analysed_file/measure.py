@@ -28,6 +28,7 @@ from closedloop.analysis.representation.halves import Uncertain, image_halves, m
 from closedloop.artifacts.naming import derive_seed
 from closedloop.artifacts.tables import Columns, as_arrays
 from closedloop.exchange.reading.responses import CLEAN, FileResponses
+from closedloop.execution.progress import ProgressCallback
 from closedloop.stages.ingest.sites import electrode_statistics
 from closedloop.studies.analysed_file.documents import (
     ANALYSED_PREFERENCES,
@@ -39,7 +40,6 @@ from closedloop.studies.analysed_file.documents import (
 from closedloop.studies.preferred_categories import categories_row
 
 Floats = NDArray[np.float64]
-Progress = Callable[[int, int], None]
 
 _N_HALVINGS, _N_SPLITS_OF_HALF = (
     25,
@@ -96,7 +96,9 @@ class CleanOfFile:
     kept: NDArray[np.int64]
 
 
-def analyse_file(found: FileResponses, *, source: str, sha256: str, seed: int, progress: Progress) -> FileAnalysis:
+def analyse_file(
+    found: FileResponses, *, source: str, sha256: str, seed: int, progress: ProgressCallback
+) -> FileAnalysis:
     """Analyse the responses of a file.
 
     Parameters
@@ -113,7 +115,7 @@ def analyse_file(found: FileResponses, *, source: str, sha256: str, seed: int, p
     rows, recordings = list[dict[str, Any]](), list[AnalysedRecording]()
     total = len(found.recordings) * (_N_HALVINGS + 1)
     for place, name in enumerate(found.recordings):
-        own = _Recording.of(found, place, seed=found.seeds[place] or derive_seed(seed, "reliability", name))
+        own = _FileSession.of(found, place, seed=found.seeds[place] or derive_seed(seed, "reliability", name))
         tell = partial(_tell, progress, place * (_N_HALVINGS + 1), total)
         numbers = own.numbers(seed=derive_seed(seed, "halves", name), progress=tell)
         rows += own.rows(name, found.sites, numbers)
@@ -146,7 +148,7 @@ def analyse_file(found: FileResponses, *, source: str, sha256: str, seed: int, p
     return FileAnalysis(document, as_arrays(rows, ANALYSED_SITES), table, tuple(preferred))
 
 
-def _tell(progress: Progress, before: int, total: int, done: int) -> None:
+def _tell(progress: ProgressCallback, before: int, total: int, done: int) -> None:
     progress(before + done, total)
 
 
@@ -185,7 +187,7 @@ def shown_repeatedly(clean: CleanOfFile) -> CleanOfFile:
 
 
 @dataclass(frozen=True)
-class _Numbers:
+class _SiteNumbers:
     """Of each site: reliability, ceiling and sigma, each with what halvings of the images say."""
 
     reliability: list[Uncertain]
@@ -194,7 +196,7 @@ class _Numbers:
 
 
 @dataclass(frozen=True)
-class _Recording:
+class _FileSession:
     """One session's presentations, with the images numbered as its study numbers them."""
 
     rates: Floats
@@ -204,7 +206,7 @@ class _Recording:
     seed: int
 
     @classmethod
-    def of(cls, found: FileResponses, place: int, *, seed: int) -> _Recording:
+    def of(cls, found: FileResponses, place: int, *, seed: int) -> _FileSession:
         """Return a recording of a file."""
         own = found.recording == place
         number = found.number[own]
@@ -229,7 +231,7 @@ class _Recording:
         """What each image is, by its number."""
         return {"kind": self.kind, "role": self.role}
 
-    def numbers(self, *, seed: int, progress: Callable[[int], None]) -> _Numbers:
+    def numbers(self, *, seed: int, progress: Callable[[int], None]) -> _SiteNumbers:
         """Return the sites' numbers with their errors."""
         reliability, spread = self._statistics(np.ones(len(self.rates), dtype=bool))
         progress(1)
@@ -246,14 +248,14 @@ class _Recording:
                 errors[2, place] = (sigma_one - sigma_other) / 2
                 progress(place + 2)
         values = (reliability, _ceiling(reliability), spread)
-        return _Numbers(
+        return _SiteNumbers(
             *(
                 [Uncertain(float(value), of_sites[:, site]) for site, value in enumerate(own)]
                 for own, of_sites in zip(values, errors, strict=True)
             )
         )
 
-    def rows(self, name: str, sites: tuple[str, ...], numbers: _Numbers) -> list[dict[str, Any]]:
+    def rows(self, name: str, sites: tuple[str, ...], numbers: _SiteNumbers) -> list[dict[str, Any]]:
         """Return the rows of the table of sites."""
         fresh = self.clean & (self.role == CLEAN)[self.number]  # as sigma is
         n_images = len(self.kind)
@@ -277,7 +279,7 @@ class _Recording:
             for place, site in enumerate(sites)
         ]
 
-    def described(self, name: str, numbers: _Numbers) -> AnalysedRecording:
+    def described(self, name: str, numbers: _SiteNumbers) -> AnalysedRecording:
         """Return the recording as a whole."""
         shown = np.bincount(self.number[self.clean], minlength=1)
         return AnalysedRecording(
