@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pynwb import NWBHDF5IO, NWBFile
+from pynwb import NWBHDF5IO, NWBFile, get_manager
 
 
 def write_nwb(file: NWBFile, path: Path) -> None:
@@ -34,9 +34,10 @@ def write_zarr(file: NWBFile, path: Path) -> None:
     path
         The folder: new.
     """
-    from numcodecs import JSON  # noqa: PLC0415 - comes with hdmf-zarr, which pickles references unless told otherwise
+    from hdmf_zarr import ZarrIO  # noqa: PLC0415 - most files are HDF5
+    from numcodecs import JSON  # noqa: PLC0415 - comes with it; without it references are pickles, which nobody may load
 
-    with _zarr_backend()(str(path), mode="w", object_codec_class=JSON) as stream:
+    with ZarrIO(str(path), manager=get_manager(), mode="w", object_codec_class=JSON) as stream:
         stream.write(file, link_data=False)
 
 
