@@ -111,7 +111,7 @@ def closedloop(
 ) -> None:
     """Closed-loop adversarial experiments in monkey IT cortex: attack, present, record, refit, evaluate, repeat."""
     if "RANK" in os.environ:
-        from closedloop.commands.ranks import follow_ranks  # noqa: PLC0415
+        from closedloop.commands.torchrun.follow import follow_ranks  # noqa: PLC0415
 
         follow_ranks(context)
 

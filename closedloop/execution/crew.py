@@ -23,7 +23,7 @@ _DONE = b"."
 
 
 @dataclass(frozen=True)
-class _Helper:
+class _ForkedHelper:
     """A forked process: where it is asked, and where it answers."""
 
     pid: int
@@ -42,7 +42,7 @@ class Crew:
 
     def __init__(self, work: Callable[[int], None]) -> None:
         self._work = work
-        self._helpers: list[_Helper | None] = []
+        self._helpers: list[_ForkedHelper | None] = []
 
     def run(self, n_parts: int) -> None:
         """Have all parts of a round done; what they read must be in shared memory before.
@@ -137,7 +137,7 @@ def working_crew(work: Callable[[int], None], *, n_processes: int) -> Iterator[C
         crew.end()
 
 
-def _fork_helper(work: Callable[[int], None], index: int, n: int, *, earlier: Sequence[_Helper]) -> _Helper:
+def _fork_helper(work: Callable[[int], None], index: int, n: int, *, earlier: Sequence[_ForkedHelper]) -> _ForkedHelper:
     (asked, asks), (answers, answered) = os.pipe(), os.pipe()
 
     def help_out() -> int:
@@ -153,9 +153,9 @@ def _fork_helper(work: Callable[[int], None], index: int, n: int, *, earlier: Se
     pid = fork(help_out, index=worker_index() + index)
     os.close(asked)
     os.close(answered)
-    return _Helper(pid, asks, answers)
+    return _ForkedHelper(pid, asks, answers)
 
 
-def _close(helper: _Helper) -> None:
+def _close(helper: _ForkedHelper) -> None:
     os.close(helper.asked)
     os.close(helper.answers)

@@ -40,8 +40,8 @@ from closedloop.stages.context import StageContext
 from closedloop.stages.from_protocol.model import processes_of, recipe_of
 from closedloop.stages.from_protocol.recording import response_window_s
 from closedloop.stages.imported.responses import as_responses
-from closedloop.storage import atomic_file, make_folder
-from closedloop.storage.arrays import save_rows
+from closedloop.storage import make_folder
+from closedloop.storage.arrays import map_rows
 from closedloop.training.closed_form import start_readout
 from closedloop.training.elsewhere import fit_elsewhere
 from closedloop.training.end_to_end import RefitReport, Responses, held_out_correlation
@@ -338,12 +338,7 @@ def _with_mapped_images(day: DayResponses, file: Path) -> DayResponses:
 
 
 def _mapped(file: Path, blocks: Iterable[NDArray[np.uint8]], *, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    if not all(shape):
-        return np.zeros(shape, dtype=np.uint8)  # nothing can be mapped
-    with atomic_file(file) as temporary:  # a process of a run that was killed may still have the last one's mapped
-        save_rows(temporary, blocks, shape=shape, dtype=np.dtype(np.uint8))
-    mapped: NDArray[np.uint8] = np.load(file, mmap_mode="r")
-    return mapped
+    return map_rows(file, blocks, shape=shape, dtype=np.dtype(np.uint8))
 
 
 def _pad_columns(values: NDArray[np.float32], n_columns: int, *, fill: float) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from closedloop.storage.files import atomic_stream, open_new
+from closedloop.storage.files import atomic_file, atomic_stream, open_new
 
 _BLOCK_BYTES = 1 << 24  # copied at once of an array whose bytes do not lie together
 
@@ -59,6 +59,33 @@ def save_rows(path: Path, blocks: Iterable[NDArray[Any]], *, shape: tuple[int, .
         for block in blocks:
             if block.size:
                 stream.write(_bytes_of(block.astype(dtype, copy=False)))
+
+
+def map_rows(
+    path: Path, blocks: Iterable[NDArray[Any]], *, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Write one array from blocks of its rows and map it, read only: of half-done work that is larger than memory.
+
+    Whoever has an earlier file of this name mapped keeps that one.
+
+    Parameters
+    ----------
+    path
+        The file; an array of nothing has none.
+    blocks, shape, dtype
+        As in `save_rows`.
+
+    Raises
+    ------
+    StorageError
+        The disk is full or the folder cannot be written.
+    """
+    if not all(shape):
+        return np.zeros(shape, dtype)
+    with atomic_file(path) as temporary:
+        save_rows(temporary, blocks, shape=shape, dtype=dtype)
+    mapped: NDArray[Any] = np.load(path, mmap_mode="r")
+    return mapped
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from closedloop.execution.ranks import Rank
 from closedloop.models.ensemble import SiteEnsemble
 from closedloop.models.site_model import SiteModel, device_of, images_to_tensor, predict
+from closedloop.storage import remove_file
 from closedloop.training.decoupled_adam import DecoupledAdam, WeightGroup
 from closedloop.training.resumable import (
     NOTHING_DONE,
@@ -28,7 +29,7 @@ from closedloop.training.resumable import (
     tensors_as_arrays,
 )
 from closedloop.training.sharded.computing import Computing, step_gradient
-from closedloop.training.sharded.examples import Examples
+from closedloop.training.sharded.examples import FittedImages
 from closedloop.training.sharded.feature_file import FeatureFile, open_feature_file
 from closedloop.training.sharded.gradients import ShardGradient, StepGradient
 from closedloop.training.sharded.split import SplitModel, frozen_features, split_model
@@ -66,7 +67,7 @@ class RefitRecipe:
         What is fitted: "all", the "readout", or everything "from LAYER" on. Features of what is not are computed once
         and kept, where images are not shifted.
 
-    Examples
+    FittedImages
     --------
     >>> from closedloop.training import RefitRecipe
     >>> RefitRecipe(epochs=10, schedule="cosine").batch_size
@@ -98,7 +99,7 @@ class Responses:
     weights
         Repetitions averaged, (n,) or (n, n_sites).
 
-    Examples
+    FittedImages
     --------
     >>> import numpy as np
     >>> from closedloop.training import Responses
@@ -193,7 +194,7 @@ def refit(
     ExecutionError
         There is no such device, or it has too little memory, or a process that torchrun started was lost.
 
-    Examples
+    FittedImages
     --------
     >>> import numpy as np
     >>> from closedloop.models import build_site_model, calibrate_readout, open_base_model
@@ -216,7 +217,7 @@ def refit(
     identity = _identity(model, train, recipe=recipe, seed=seed)
     losses, begun = resume_within_epoch(checkpoint, identity=identity, module=model, optimizer=optimizer)
     done = len(losses)
-    examples = Examples(train.images, np.nan_to_num(train.responses, nan=0.0), weights, seed, recipe.shift)
+    examples = FittedImages(train.images, np.nan_to_num(train.responses, nan=0.0), weights, seed, recipe.shift)
     save = partial(save_training, checkpoint, identity=identity, module=model, optimizer=optimizer, losses=losses)
     beside, computing = checkpoint, Computing(n_processes, rank, device)
     if done == recipe.epochs:
@@ -234,9 +235,9 @@ def refit(
     ):
         optimizer.follow()
         tell = progress or _tell_nobody
-        descent = _Descent(recipe, seed, len(train.images), optimizer, gradient, tell, saved_every_s)
+        steps = _RefitSteps(recipe, seed, len(train.images), optimizer, gradient, tell, saved_every_s)
         for epoch in range(done, recipe.epochs):
-            losses.append(descent.run_epoch(epoch, begun=begun if epoch == done else NOTHING_DONE, save=save))
+            losses.append(steps.run_epoch(epoch, begun=begun if epoch == done else NOTHING_DONE, save=save))
             save()
     model.requires_grad_(False)
     after = held_out_correlation(model, held_out)
@@ -246,7 +247,7 @@ def refit(
 def held_out_correlation(model: SiteModel | SiteEnsemble, held_out: Responses) -> Float32:
     """Pearson's r between prediction and response of each site over its usable images, (n_sites,).
 
-    Examples
+    FittedImages
     --------
     >>> import numpy as np
     >>> from closedloop.models import build_site_model, calibrate_readout, open_base_model
@@ -307,7 +308,7 @@ def _identity(model: SiteModel, train: Responses, *, recipe: RefitRecipe, seed: 
 
 @contextmanager
 def _kept_features(
-    split: SplitModel, examples: Examples, *, recipe: RefitRecipe, beside: Path | None, identity: str
+    split: SplitModel, examples: FittedImages, *, recipe: RefitRecipe, beside: Path | None, identity: str
 ) -> Iterator[FeatureFile | None]:
     """Open the file of a frozen part's features, where there is one, an epoch to come, and a place to keep them."""
     if split.frozen is None or recipe.shift or beside is None:
@@ -316,7 +317,7 @@ def _kept_features(
     path = beside.with_suffix(f".{identity[:16]}.features")
     for other in beside.parent.glob(f"{beside.stem}.*.features"):
         if other != path:
-            other.unlink()  # of a training that is not continued
+            remove_file(other)  # of a training that is not continued
     first = images_to_tensor(examples.images[:1], device=device_of(split.model))
     shape = tuple(frozen_features(split, first).shape[1:])
     with open_feature_file(path, shape=shape, n_rows=len(examples.images)) as features:
@@ -324,7 +325,7 @@ def _kept_features(
 
 
 @dataclass(frozen=True)
-class _Descent:
+class _RefitSteps:
     """Moves a model's weights, step by step."""
 
     recipe: RefitRecipe

@@ -110,7 +110,13 @@ def save_training(
 
 
 def resume_training(path: Path | None, *, identity: str, module: nn.Module, optimizer: Optimizer) -> list[float]:
-    """Restore a state saved between two epochs and return the losses of those done; see `resume_within_epoch`."""
+    """Restore a state saved between two epochs and return the losses of those done; empty where there is none.
+
+    Parameters
+    ----------
+    path, identity, module, optimizer
+        As in `resume_within_epoch`, which has what is raised, too.
+    """
     return resume_within_epoch(path, identity=identity, module=module, optimizer=optimizer)[0]
 
 

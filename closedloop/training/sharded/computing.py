@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from closedloop.attacks.engine.devices import own_device
 from closedloop.execution.ranks import Rank
-from closedloop.training.sharded.examples import Examples
-from closedloop.training.sharded.gradients import Alone, ShardGradient, StepGradient
+from closedloop.training.sharded.examples import FittedImages
+from closedloop.training.sharded.gradients import InThisProcess, ShardGradient, StepGradient
 from closedloop.training.sharded.side_by_side import working_side_by_side
 
 
@@ -34,7 +34,7 @@ class Computing:
 
 @contextmanager
 def step_gradient(
-    gradient: ShardGradient, examples: Examples, *, n_shards: int, batch_size: int, part: str, computing: Computing
+    gradient: ShardGradient, examples: FittedImages, *, n_shards: int, batch_size: int, part: str, computing: Computing
 ) -> Iterator[StepGradient]:
     """Have the steps of a fit computed in the block; the model is on the device in it, and on the processor after.
 
@@ -81,6 +81,6 @@ def step_gradient(
                 yield helped
         else:
             model.to(own_device(computing.device))
-            yield Alone(gradient, examples, n_shards)
+            yield InThisProcess(gradient, examples, n_shards)
     finally:
         model.to("cpu")

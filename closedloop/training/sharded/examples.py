@@ -40,7 +40,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Examples:
+class FittedImages:
     """What a model is fitted to.
 
     Attributes

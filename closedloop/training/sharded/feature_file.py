@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.storage import storage_errors
+from closedloop.storage import change_in_place, open_new
 
 Float32 = NDArray[np.float32]
 
@@ -100,13 +100,13 @@ def open_feature_file(path: Path, *, shape: tuple[int, ...], n_rows: int) -> Ite
     StorageError
         The folder cannot be written.
     """
-    with storage_errors(path):
-        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        free = shutil.disk_usage(path.parent).free
-        yield FeatureFile(number, shape, min(n_rows, _MOST_BYTES // row_bytes(shape)), int(_SHARE_OF_FREE * free))
-    finally:
-        os.close(number)
+    if not path.exists():
+        with open_new(path):
+            pass
+    free = shutil.disk_usage(path.parent).free
+    n_kept = min(n_rows, _MOST_BYTES // row_bytes(shape))
+    with change_in_place(path) as stream:
+        yield FeatureFile(stream.fileno(), shape, n_kept, int(_SHARE_OF_FREE * free))
 
 
 def row_bytes(shape: tuple[int, ...]) -> int:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from closedloop.attacks.precision import Precision, ascending
 from closedloop.errors import ExecutionError
 from closedloop.models.site_model import device_of
-from closedloop.training.sharded.examples import Examples, Shard
+from closedloop.training.sharded.examples import FittedImages, Shard
 from closedloop.training.sharded.split import SplitModel
 
 _NO_MEMORY = "can't allocate memory"  # torch's, of a processor's memory
@@ -48,7 +48,7 @@ class ShardGradient:
         """All weights of the model, in their order."""
         return list(self.split.model.parameters())
 
-    def of_rows(self, examples: Examples, rows: NDArray[np.int64], *, epoch: int, n_of_step: int) -> float:
+    def of_rows(self, examples: FittedImages, rows: NDArray[np.int64], *, epoch: int, n_of_step: int) -> float:
         """Leave the gradient of a shard's part of a step's loss in the weights; return the mean loss of its images.
 
         Parameters
@@ -67,8 +67,14 @@ class ShardGradient:
         """
         return self.of_shard(self.shard(examples, rows, epoch=epoch, n_of_step=n_of_step))
 
-    def shard(self, examples: Examples, rows: NDArray[np.int64], *, epoch: int, n_of_step: int) -> Shard:
-        """Return what a shard consists of, features of the frozen part computed."""
+    def shard(self, examples: FittedImages, rows: NDArray[np.int64], *, epoch: int, n_of_step: int) -> Shard:
+        """Return what a shard consists of, features of the frozen part computed.
+
+        Parameters
+        ----------
+        examples, rows, epoch, n_of_step
+            As in `of_rows`.
+        """
         device = device_of(self.split.model)
         with _enough_memory(self.split, len(rows)), _reproducibly(), ascending(self.precision, device):
             return examples.shard(self.split, rows, epoch=epoch, n_of_step=n_of_step)
@@ -156,7 +162,7 @@ def split_rows(rows: NDArray[np.int64], n_shards: int) -> list[NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Alone:
+class InThisProcess:
     """Computes a step's gradient in this process, one shard after the other.
 
     Attributes
@@ -170,7 +176,7 @@ class Alone:
     """
 
     gradient: ShardGradient
-    examples: Examples
+    examples: FittedImages
     n_shards: int
 
     def __call__(self, rows: NDArray[np.int64], *, epoch: int) -> float:

@@ -29,7 +29,8 @@ from closedloop.errors import ExecutionError
 from closedloop.execution.ranks import Rank
 from closedloop.models.checkpoints import load_site_model, save_site_model
 from closedloop.models.site_model import SiteModel, device_of
-from closedloop.training.sharded.examples import Examples, Shard
+from closedloop.storage import read_bytes, write_bytes
+from closedloop.training.sharded.examples import FittedImages, Shard
 from closedloop.training.sharded.flat import FlatWeights
 from closedloop.training.sharded.gradients import GradientSum, ShardGradient, mean_loss, split_rows
 from closedloop.training.sharded.split import split_model
@@ -37,6 +38,7 @@ from closedloop.training.sharded.split import split_model
 _COUNTER, _FIT, _END = "fits", "fit", "end"
 _PRECISIONS = get_args(Precision)
 _CONNECTION = "onnection "  # closed by peer, reset by peer: gloo's errors have no class of their own
+_SENT = "sent.safetensors"  # of no study
 _A_DAY = timedelta(days=1)
 _N_JOB, _N_STEP = 5, 5  # numbers that a fit and a step are described by
 
@@ -56,7 +58,7 @@ class AcrossRanks:
         Processes, this one among them.
     """
 
-    def __init__(self, gradient: ShardGradient, examples: Examples, *, n_shards: int, n_ranks: int) -> None:
+    def __init__(self, gradient: ShardGradient, examples: FittedImages, *, n_shards: int, n_ranks: int) -> None:
         self._gradient, self._examples, self._n_shards, self._n_ranks = gradient, examples, n_shards, n_ranks
         self._flat = FlatWeights(gradient.weights)
 
@@ -110,7 +112,7 @@ class AcrossRanks:
 
 @contextmanager
 def working_across_ranks(
-    gradient: ShardGradient, examples: Examples, *, n_shards: int, part: str, rank: Rank
+    gradient: ShardGradient, examples: FittedImages, *, n_shards: int, part: str, rank: Rank
 ) -> Iterator[AcrossRanks]:
     """Have the other processes compute for the block.
 
@@ -231,9 +233,9 @@ def _send_job(gradient: ShardGradient, *, n_shards: int, part: str) -> None:
             "command without torchrun: --workers shares its refit out on this machine."
         )
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.safetensors"
+        file = Path(folder) / _SENT
         save_site_model(file, model)
-        content, text = file.read_bytes(), part.encode()
+        content, text = read_bytes(file), part.encode()
     precision = _PRECISIONS.index(gradient.precision)
     fitted = bytes(weight.requires_grad for weight in gradient.weights)
     dist.broadcast(_numbers([len(content), len(text), len(fitted), precision, n_shards]), src=0)
@@ -247,8 +249,8 @@ def _received_job(device: torch.device) -> tuple[ShardGradient, int]:
     dist.broadcast(everything, src=0)
     content = bytes(everything.cpu().numpy())
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.safetensors"
-        file.write_bytes(content[:n_model])
+        file = Path(folder) / _SENT
+        write_bytes(file, content[:n_model])
         model = load_site_model(file)
     if not isinstance(model, SiteModel):
         raise TypeError(f"expected a single site model, found {type(model).__name__}")

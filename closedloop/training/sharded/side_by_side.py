@@ -14,14 +14,14 @@ from torch import Tensor
 
 from closedloop.attacks.engine.devices import own_device
 from closedloop.execution.crew import Crew, working_crew
-from closedloop.training.sharded.examples import Examples
+from closedloop.training.sharded.examples import FittedImages
 from closedloop.training.sharded.flat import FlatWeights
 from closedloop.training.sharded.gradients import GradientSum, ShardGradient, mean_loss, split_rows
 
 _EPOCH, _ROUND, _N_ROWS, _FIRST_ROW = 0, 1, 2, 3  # places in what a round is described by
 
 
-class SideBySide:
+class WithHelpers:
     """Computes a step's gradient with helpers; made by `working_side_by_side`.
 
     Parameters
@@ -39,7 +39,7 @@ class SideBySide:
     """
 
     def __init__(
-        self, gradient: ShardGradient, examples: Examples, *, n_shards: int, batch_size: int, device: str
+        self, gradient: ShardGradient, examples: FittedImages, *, n_shards: int, batch_size: int, device: str
     ) -> None:
         self._gradient, self._examples, self._n_shards, self._device = gradient, examples, n_shards, device
         self._flat = FlatWeights(gradient.weights)
@@ -81,18 +81,18 @@ class SideBySide:
 
 @contextmanager
 def working_side_by_side(
-    gradient: ShardGradient, examples: Examples, *, n_shards: int, batch_size: int, n_processes: int, device: str
-) -> Iterator[SideBySide]:
+    gradient: ShardGradient, examples: FittedImages, *, n_shards: int, batch_size: int, n_processes: int, device: str
+) -> Iterator[WithHelpers]:
     """Fork helpers for the block.
 
     Parameters
     ----------
     gradient, examples, n_shards, batch_size, device
-        Of `SideBySide`.
+        Of `WithHelpers`.
     n_processes
         This one among them; more than shards have nothing to do.
     """
-    step = SideBySide(gradient, examples, n_shards=n_shards, batch_size=batch_size, device=device)
+    step = WithHelpers(gradient, examples, n_shards=n_shards, batch_size=batch_size, device=device)
     with working_crew(step.work, n_processes=min(n_processes, n_shards)) as crew:
         step.crew = crew
         yield step
