@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import logging
 import os
+import pickle
 import shlex
 import socket
 import tempfile
@@ -80,6 +81,20 @@ def run_on_dask(pieces: Sequence[Piece], workers: Workers, on_done: Callable[[in
     _have_done(workers, (partial(_do, piece) for piece in pieces), tell)
 
 
+def _run_bytes() -> Callable[[bytes], Any]:
+    """Return a function that Dask sends as it is, not by name: its scheduler looks into what it hands on.
+
+    So closedloop need not be where the scheduler runs, and where a worker lacks it the call says so.
+    """
+
+    def run(call: bytes) -> Any:
+        import pickle  # noqa: PLC0415 - there, where nothing of this module is
+
+        return pickle.loads(call)()
+
+    return run
+
+
 def _distribute(workers: Workers, orders: Iterable[PieceOrder], on_report: Callable[[int, PieceReport], None]) -> None:
     _have_done(workers, (partial(_do_for_client, order) for order in orders), on_report)
 
@@ -101,7 +116,7 @@ def _have_done(workers: Workers, calls: Iterable[Callable[[], Any]], on_result: 
             if not (error.name or "").startswith("closedloop"):
                 raise
             raise ExecutionError(
-                f"{_named(workers)}: expected closedloop where scheduler and workers run, found no "
+                f"{_named(workers)}: expected closedloop where the workers run, found no "
                 f"{error.name}. Install the same version there."
             ) from error
 
@@ -121,8 +136,9 @@ def _take_results(
             raise _lost(workers)
         on_result(places.pop(future), future.result())
 
+    run = _run_bytes()
     for place, call in enumerate(calls):
-        future = client.submit(call, pure=False)
+        future = client.submit(run, pickle.dumps(call), pure=False)
         places[future] = place
         done.add(future)
         while done.has_ready():

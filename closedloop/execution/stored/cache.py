@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,15 +77,20 @@ class BlockCache:
 
     def _make_room(self, n_bytes: int) -> None:
         """Remove the blocks that were not used for longest, until another has room."""
-        if not self.folder.is_dir():
-            return
-        kept = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in self.folder.iterdir())
+        kept = sorted(self._kept_files())
         excess = sum(size for _, size, _ in kept) + n_bytes - _most_bytes()
         for _, size, path in kept:
             if excess <= 0:
                 return
             remove_file(path)
             excess -= size
+
+    def _kept_files(self) -> Iterator[tuple[int, int, Path]]:
+        """Yield when each block was used last, its size and its file; another thread may remove some meanwhile."""
+        for path in self.folder.glob("*"):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                yield status.st_mtime_ns, status.st_size, path
 
 
 def _most_bytes() -> float:

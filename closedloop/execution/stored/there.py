@@ -26,6 +26,7 @@ from closedloop.storage import (
     read_bytes,
     remove_folder,
     sha256_bytes,
+    storage_errors,
 )
 
 
@@ -152,7 +153,8 @@ class _Workplace:
     def _placed(self, path: str) -> Path:
         """Return where a path leads, its folder being there; nobody needs it after a loss of power."""
         placed = self.lead(path)
-        placed.parent.mkdir(parents=True, exist_ok=True)
+        with storage_errors(placed):
+            placed.parent.mkdir(parents=True, exist_ok=True)
         return placed
 
     def _joined(self, parts: Iterable[StoredPart]) -> bytearray:

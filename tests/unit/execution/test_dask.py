@@ -17,6 +17,7 @@ import pytest
 from closedloop.errors import ExecutionError, ImageError
 from closedloop.execution.run import run_pieces
 from closedloop.execution.workers import Workers
+from tests.equipment.two_heads import wait_until
 from tests.unit.execution.pieces import (
     die,
     die_the_first_time,
@@ -70,9 +71,12 @@ def test_errors_of_a_piece_arrive_as_they_are() -> None:
         run_pieces([divide], Workers("dask", 1))
 
 
+NO_CLOSEDLOOP = "sys.modules['closedloop'] = None; "
+
+
 @pytest.fixture
-def scheduler(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Give a scheduler with one worker, each a process of its own."""
+def scheduler(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Give a scheduler with one worker, each a process of its own; a parameter is what they do first."""
     address_file = tmp_path / "scheduler.json"
     options = [
         "--host",
@@ -85,9 +89,11 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         str(address_file),
     ]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": ROOT}
-    program = "import sys; from distributed.cli.{0} import main; sys.exit(main())"
+    first = getattr(request, "param", "")
+    program = f"import sys; {first}from distributed.cli.{{0}} import main; sys.exit(main())"
     head = subprocess.Popen([sys.executable, "-c", program.format("dask_scheduler"), *options], **quiet)
     wait_for(address_file)
+    wait_until(lambda: address_file.read_text().endswith("}"), "all of the scheduler's address")
     worker_options = [
         "--nthreads",
         "1",
@@ -130,6 +136,18 @@ def test_a_scheduler_that_dies_is_one_line_and_the_next_run_goes_on(
     run_pieces(pieces, Workers("dask", 1))
     assert finished(folder) == [0, 1, 2]
     assert (folder / "0").read_text() == first
+
+
+@pytest.mark.parametrize("scheduler", [NO_CLOSEDLOOP], indirect=True)
+def test_where_workers_lack_closedloop_it_is_one_line_and_nobody_asks_the_scheduler(
+    tmp_path: Path, scheduler: tuple[str, subprocess.Popen[bytes]]
+) -> None:
+    address = scheduler[0]
+    with pytest.raises(
+        ExecutionError, match=f"{address}: expected closedloop where the workers run, found no"
+    ) as caught:
+        run_pieces([partial(leave, tmp_path, 0)], Workers("scheduler", address=address))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_scheduler_that_is_not_there_is_one_line() -> None:
