@@ -361,7 +361,8 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_becomes_shorter_while_it_is_read_is_refused(tmp_path: Path) -> None:
-    file = write(tmp_path / "made.nev", batch([(tick, 1) for tick in range(50)]))
+    before, after = (batch([(tick, 1) for tick in range(first, first + 25)]) for first in (900_000, 0))
+    file = write(tmp_path / "made.nev", before, after, in_order=False)  # of two clock segments: read again
     done = []
 
     def shorten(n_done: int, _: int) -> None:
@@ -371,6 +372,14 @@ def test_a_file_that_becomes_shorter_while_it_is_read_is_refused(tmp_path: Path)
     with pytest.raises(RecordingError, match="has become shorter"):
         read_nev(file, progress=shorten)
     assert done == [50]
+
+
+def test_a_file_of_one_clock_segment_is_read_once(tmp_path: Path) -> None:
+    ticks = [*range(0, 60_000, 600), 59_000, *range(60_000, 90_000, 600)]  # one of them late
+    file = swapped(tmp_path, "2.3", [0, *ticks, 90_000])
+    events = read_nev(file, progress=lambda *_: file.write_bytes(b""))
+    assert events.spikes.tick.tolist() == sorted(ticks)
+    assert events.n_out_of_order == 1
 
 
 def test_progress_counts_packets_of_both_passes(tmp_path: Path) -> None:
