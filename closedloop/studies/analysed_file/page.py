@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from closedloop.report.wording import DASH, count, number, span
 from closedloop.studies.analysed_file.documents import AnalysedFile, AnalysedRecording, MeanOverSites
 from closedloop.studies.analysed_file.figures import levels_in_order, predicted_sites, sites_in_order
 from closedloop.studies.analysed_file.measure import FileAnalysis
+from closedloop.studies.analysed_file.settings import AnalysisFiles
+from closedloop.studies.files import ResultsFolder
 from closedloop.studies.preferred_categories import preferences_table
 
 _WIDE_PX, _MOST_DRAWN = 640, 6  # recordings in one figure
@@ -103,7 +106,9 @@ def analysis_page(found: FileAnalysis, predicted: Predicted | None, *, command: 
 
 
 def _links() -> tuple[Link, ...]:
-    return Link("This file", "index.html", here=True), Link("Every layer compared", "screening/index.html", here=False)
+    own = AnalysisFiles(Path())
+    compared = ResultsFolder(own.screening).page
+    return Link("This file", own.page.name, here=True), Link("Every layer compared", compared.as_posix(), here=False)
 
 
 def _cards(found: FileAnalysis) -> list[Card]:
