@@ -115,7 +115,7 @@ def test_made_again_the_export_has_the_same_bytes(smoke_study: Path, exported: P
     assert "expected no folder or one of this command" in one_line_error(refused)
 
 
-@pytest.mark.parametrize("name", ["r.parquet", "r.csv", "r.nc", "bs/assembly.nc"])
+@pytest.mark.parametrize("name", ["r.csv", "bs/assembly.nc"])
 def test_analysed_again_an_export_gives_the_published_numbers(
     smoke_study: Path, exported: Path, tmp_path: Path, name: str
 ) -> None:
