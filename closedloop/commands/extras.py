@@ -13,12 +13,17 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "zoo": ("timm", "torchvision"),
     "cluster": ("distributed", "dask_jobqueue", "cryptography"),
     "exchange": ("xarray", "h5netcdf"),
-    "nwb": ("pynwb", "nwbinspector", "hdmf"),
+    "nwb": ("pynwb", "nwbinspector"),
     "zarr": ("hdmf_zarr",),
 }
 """Import names of the libraries of each extra of pyproject.toml that closedloop itself uses (the rig has its own)."""
 
-_COMPANIONS = {"llvmlite": "numba", "starlette": "fastapi"}  # what a library brings and we import ourselves
+_COMPANIONS = {
+    "hdmf": "pynwb",
+    "llvmlite": "numba",
+    "numcodecs": "hdmf_zarr",
+    "starlette": "fastapi",
+}  # what a library brings and we import ourselves
 
 
 INSTALL = {library: install_command(extra) for extra, names in LIBRARIES.items() for library in names}

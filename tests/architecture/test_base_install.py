@@ -12,7 +12,7 @@ import pytest
 from closedloop.commands.extras import INSTALL, LIBRARIES, installation_hint
 
 ROOT = Path(__file__).parents[2]
-DISTRIBUTIONS = {"PIL": "pillow", "dask_jobqueue": "dask-jobqueue"}
+DISTRIBUTIONS = {"PIL": "pillow", "dask_jobqueue": "dask-jobqueue", "hdmf_zarr": "hdmf-zarr"}
 
 BLOCKED = sorted(INSTALL)
 WITHOUT = """

@@ -147,6 +147,7 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
     "neo": ("closedloop.blackrock.neo_objects", "closedloop.neo_files"),
     "nidaqmx": ("rig.ports.digital_line",),
     "numba": ("closedloop.detection",),
+    "numcodecs": ("closedloop.exchange.nwb",),
     "numpy": (
         *(f"closedloop.{room}" for room in (*LIBRARIES, "commands", "planning", "stages")),
         *("closedloop.service.over_days", "closedloop.service.panels.tomorrow"),

@@ -59,7 +59,7 @@ class ClockPiece:
 
 
 @dataclass(frozen=True)
-class DeviceOnsets:
+class ClockOnsets:
     """When a session's presentations came on by a processor's clock, (n_presentations,); NaN where unknown."""
 
     processor: int
@@ -124,7 +124,7 @@ class SessionClock:
                 found[here] = piece.seconds(tick[here])
         return found
 
-    def onsets(self, devices: Sequence[DeviceOnsets]) -> Floats:
+    def onsets(self, devices: Sequence[ClockOnsets]) -> Floats:
         """Return when presentations came on, (n_presentations,): by the first processor that knows it.
 
         Parameters
@@ -140,7 +140,7 @@ class SessionClock:
         return found
 
 
-def session_clock(devices: Sequence[Device], onsets: Sequence[DeviceOnsets], rig: RigTimes) -> SessionClock:
+def session_clock(devices: Sequence[Device], onsets: Sequence[ClockOnsets], rig: RigTimes) -> SessionClock:
     """Lay the clocks of a session's processors on one axis.
 
     Parameters
@@ -182,12 +182,12 @@ def _from_the_earliest(clock: SessionClock) -> SessionClock:
     return replace(clock, pieces=moved, begun_before_s=-earliest)
 
 
-def _witness(onsets: DeviceOnsets, tick_hz: int) -> tuple[NDArray[np.int64], Floats]:
+def _witness(onsets: ClockOnsets, tick_hz: int) -> tuple[NDArray[np.int64], Floats]:
     return onsets.clock_segment, onsets.tick / tick_hz
 
 
 def _reference_pieces(
-    device: Device, onsets: DeviceOnsets | None, witnesses: Sequence[tuple[NDArray[np.int64], Floats]]
+    device: Device, onsets: ClockOnsets | None, witnesses: Sequence[tuple[NDArray[np.int64], Floats]]
 ) -> tuple[ClockPiece, ...]:
     """Lay the runs of the axis's own clock one after the other, with what lay between them."""
     segments, hz = clock_segments_of(device.segments), device.tick_hz
@@ -224,7 +224,7 @@ def _own_piece(device: Device, segment: ClockSegment, origin_tick: int, offset_s
 def _pause(
     before: ClockPiece,
     after: ClockPiece,
-    onsets: DeviceOnsets | None,
+    onsets: ClockOnsets | None,
     witnesses: Sequence[tuple[NDArray[np.int64], Floats]],
 ) -> float | None:
     """Return how long nothing was counted between two runs of a clock, by the first other clock that ran on."""
@@ -263,7 +263,7 @@ def _filled_by_rig(seen_s: Floats, rig: RigTimes) -> Floats:
 
 
 @dataclass(frozen=True)
-class Line:
+class FittedLine:
     """A line through points, and how far they lie from it."""
 
     slope: float
@@ -277,7 +277,7 @@ class Line:
         return np.asarray(self.there + (here - self.here) * self.slope)
 
 
-def fit_line(here: Floats, there: Floats, *, nominal: float) -> Line:
+def fit_line(here: Floats, there: Floats, *, nominal: float) -> FittedLine:
     """Fit a line by least squares, without points that lie far from where most do.
 
     Parameters
@@ -300,14 +300,14 @@ def fit_line(here: Floats, there: Floats, *, nominal: float) -> Line:
         if within.sum() < 2 or (within == kept).all():
             break
         kept = within
-    return Line(slope, middle_x, middle_y, int(kept.sum()), usual)
+    return FittedLine(slope, middle_x, middle_y, int(kept.sum()), usual)
 
 
 def _pieces_of(
     device: Device,
     segment: ClockSegment,
-    onsets: DeviceOnsets | None,
-    reference: DeviceOnsets | None,
+    onsets: ClockOnsets | None,
+    reference: ClockOnsets | None,
     axis_s: tuple[Floats, Floats],
 ) -> list[ClockPiece]:
     """Lay a clock segment on the axis: a line for each run of the axis's clock that it saw onsets of."""

@@ -25,7 +25,7 @@ from closedloop.artifacts.study import STAGES
 from closedloop.artifacts.tables import Columns
 from closedloop.devices.device import Device
 from closedloop.errors import DocumentError
-from closedloop.exchange.nwb.clock import DeviceOnsets, RigTimes, SessionClock, session_clock, session_start
+from closedloop.exchange.nwb.clock import ClockOnsets, RigTimes, SessionClock, session_clock, session_start
 
 SIMULATED = "SIMULATED: no animal was recorded. "
 
@@ -136,21 +136,21 @@ class ExportedSession:
         return session_start(self.devices, self.clock) or self._started_by_rig()
 
     @cached_property
-    def _onsets(self) -> tuple[DeviceOnsets, ...]:
+    def _onsets(self) -> tuple[ClockOnsets, ...]:
         if not self.files.has(catalog.ONSETS, self.block.day):
             return self._onsets_of_one
         found = self.files.read(catalog.ONSETS, self.block.day)
         return tuple(
-            DeviceOnsets(int(processor), found["epoch"][place].astype(np.int64), found["tick"][place])
+            ClockOnsets(int(processor), found["epoch"][place].astype(np.int64), found["tick"][place])
             for place, processor in enumerate(found["processor"])
         )
 
     @property
-    def _onsets_of_one(self) -> tuple[DeviceOnsets, ...]:
+    def _onsets_of_one(self) -> tuple[ClockOnsets, ...]:
         """Return the onsets of version 0.1, which knew one processor and wrote seconds of its first run alone."""
         device = self.devices[0]
         tick = self.responses["onset_s"] * device.tick_hz
-        return (DeviceOnsets(device.processor, np.zeros(len(tick), np.int64), tick),)
+        return (ClockOnsets(device.processor, np.zeros(len(tick), np.int64), tick),)
 
     @cached_property
     def _rig(self) -> RigTimes:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from closedloop.devices.device import Device
-from closedloop.exchange.nwb.clock import DeviceOnsets, RigTimes, fit_line, session_clock
+from closedloop.exchange.nwb.clock import ClockOnsets, RigTimes, fit_line, session_clock
 from closedloop.recording.codes import ReceivedCodes
 from closedloop.recording.segments import Segment
 
@@ -27,7 +27,7 @@ def device(processor: int, runs: Sequence[tuple[int, int]], tick_hz: int = HZ) -
 
 def onsets(
     processor: int, resets_s: Sequence[float], *, ppm: float = 0.0, starts_s: float = 0.0
-) -> tuple[DeviceOnsets, list[tuple[int, int]]]:
+) -> tuple[ClockOnsets, list[tuple[int, int]]]:
     """Onsets by a clock that began, ran fast by some ppm and was set to 0 at some moments; and its runs."""
     rate = HZ * (1 + ppm * 1e-6)
     edges = np.array([starts_s, *resets_s])
@@ -35,7 +35,7 @@ def onsets(
     tick = np.rint((ONSET_S - edges[run]) * rate)
     ends = [*resets_s, 310.0]
     return (
-        DeviceOnsets(processor, run.astype(np.int64), tick.astype(np.float64)),
+        ClockOnsets(processor, run.astype(np.int64), tick.astype(np.float64)),
         [(0, round((end - start) * rate)) for start, end in zip(edges, ends, strict=True)],
     )
 
@@ -71,7 +71,7 @@ def test_between_two_runs_of_the_first_clock_lies_what_another_clock_counted(pro
     first, runs = onsets(1, (120.0,))
     runs[0] = (0, 80 * HZ)
     lost = (first.clock_segment == 0) & (first.tick >= 80 * HZ)
-    first = DeviceOnsets(1, np.where(lost, -1, first.clock_segment), np.where(lost, np.nan, first.tick))
+    first = ClockOnsets(1, np.where(lost, -1, first.clock_segment), np.where(lost, np.nan, first.tick))
     second, others = onsets(2, (), starts_s=1.0)
     devices, told = [device(1, runs), device(2, others)][:processors], [first, second][:processors]
     clock = session_clock(devices, told, RIG)
@@ -107,7 +107,7 @@ def test_clocks_of_one_network_need_no_onsets() -> None:
     nanosecond, began = 1_000_000_000, 1_700_000_000_000_000_000
     tick = began + (ONSET_S * nanosecond).astype(np.int64)
     run = (began, began + 310 * nanosecond)
-    own = DeviceOnsets(1, np.zeros(len(tick), np.int64), tick.astype(np.float64))
+    own = ClockOnsets(1, np.zeros(len(tick), np.int64), tick.astype(np.float64))
     clock = session_clock([device(1, [run], nanosecond), device(2, [run], nanosecond)], [own], RIG)
     found = clock.seconds(2, np.zeros(len(tick), np.int64), tick)
     np.testing.assert_allclose(found, ONSET_S, atol=1e-9)
