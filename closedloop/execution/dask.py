@@ -11,7 +11,6 @@ import asyncio
 import itertools
 import logging
 import os
-import pickle
 import shlex
 import socket
 import tempfile
@@ -88,9 +87,9 @@ def _run_bytes() -> Callable[[bytes], Any]:
     """
 
     def run(call: bytes) -> Any:
-        import pickle  # noqa: PLC0415 - there, where nothing of this module is
+        from distributed.protocol.pickle import loads  # noqa: PLC0415 - there, where nothing of this module is
 
-        return pickle.loads(call)()
+        return loads(call)()  # type: ignore[no-untyped-call]
 
     return run
 
@@ -136,9 +135,9 @@ def _take_results(
             raise _lost(workers)
         on_result(places.pop(future), future.result())
 
-    run = _run_bytes()
+    run, as_bytes = _run_bytes(), distributed.protocol.pickle.dumps
     for place, call in enumerate(calls):
-        future = client.submit(run, pickle.dumps(call), pure=False)
+        future = client.submit(run, as_bytes(call), pure=False)
         places[future] = place
         done.add(future)
         while done.has_ready():

@@ -208,7 +208,6 @@ HOMES: dict[str, tuple[str, ...]] = {  # what comes from outside -> who imports 
         "rig.ports.trackers",
     ),
     "pickle": (
-        "closedloop.execution.dask",  # what Dask would pickle, before its scheduler could look into it
         "closedloop.execution.stored.packing",  # a piece of work for a worker, whose hash comes through the scheduler
         "closedloop.models.torch_files",
     ),
