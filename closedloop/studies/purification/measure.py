@@ -7,12 +7,12 @@ from pathlib import Path
 
 from closedloop import __version__
 from closedloop.defenses.labelled import LabelledImages
-from closedloop.defenses.trained import epochs_piece, rounds
+from closedloop.defenses.trained import epochs_piece, rounds, state_of
 from closedloop.execution.phases import WorkPhase, run_phases
 from closedloop.execution.progress import ProgressCallback
 from closedloop.execution.stored.piece import shard_piece
 from closedloop.execution.workers import Workers
-from closedloop.storage import resolved
+from closedloop.storage import remove_file, resolved
 from closedloop.studies.files import write_both
 from closedloop.studies.purification.documents import DEFENSE_ACCURACY, RECALL_ACCURACY, PurificationStudy
 from closedloop.studies.purification.networks import Networks, plan_networks
@@ -68,6 +68,8 @@ def measure_defenses(
         workers,
         progress,
     )
+    for network in networks.all:
+        remove_file(state_of(network.path))  # where its last epoch was trained elsewhere
     answers = {key: read_right(pieces) for key, pieces in planned.items()}
     _document(data, settings, has_sites=has_sites).write(files.settings)
     write_both(files.accuracy, DEFENSE_ACCURACY, accuracy_table(answers), simulated=False)
