@@ -315,9 +315,12 @@ def _processor(name: str, seconds: float, wanted: Experiment) -> str:
 
 
 def _hours(seconds: float, of: str = "") -> str:
-    if seconds < 120:
-        return f"{seconds:.3g} {of}s"
-    return f"{seconds / 60:.3g} {of}min" if seconds < 2 * _H else f"{seconds / _H:,.3g} {of}h".replace("e+0", "e")
+    amount, unit = next(
+        (seconds / each, unit)
+        for each, unit in ((_H, "h"), (60.0, "min"), (1.0, "s"))
+        if seconds >= 2 * each or each == 1
+    )
+    return f"{amount:,.0f} {of}{unit}" if amount >= 100 else f"{amount:.3g} {of}{unit}"
 
 
 def _bytes(n: float) -> str:

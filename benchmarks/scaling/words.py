@@ -15,7 +15,13 @@ STEEP = 1.1
 _NOTICED = {"cpu_s": 0.25, "wall_s": 0.25, "peak_mb": 10.0, "added_mb": 10.0, "n_bytes": 1e5}
 """A cost that grows by less in all is told by its sizes, without a slope: fixed costs and noise are most of it."""
 
-_UNITS = {"cpu_s": "CPU-s", "wall_s": "s", "peak_mb": "MB", "added_mb": "MB more than at its begin", "n_bytes": "bytes"}
+_UNITS = {
+    "cpu_s": "CPU-s",
+    "wall_s": "s",
+    "peak_mb": "MB",
+    "added_mb": "MB more than at its begin",
+    "n_bytes": "MB on disk",
+}
 
 
 def slopes_table(slopes: Sequence[Slope], cost: Cost) -> Iterator[str]:
@@ -68,7 +74,7 @@ def steep(slopes: Sequence[Slope]) -> Iterator[str]:
     """
     for slope in slopes:
         if _is_steep(slope) and slope.cost != "wall_s":
-            values = ", ".join(f"{value:.4g}" for value in slope.values)
+            values = ", ".join(f"{value / (1e6 if slope.cost == 'n_bytes' else 1):.4g}" for value in slope.values)
             yield f"steep: {slope.stage} over {slope.axis}, {_UNITS[slope.cost]}: {values}; {_of(slope)}"
 
 
@@ -103,7 +109,8 @@ def _grows(slope: Slope) -> bool:
 def _cell(slope: Slope | None) -> str:
     if slope is None:
         return ""
-    ends = f"{slope.values[0]:.3g} to {slope.values[-1]:.3g}"
+    first, last = (slope.values[place] / (1e6 if slope.cost == "n_bytes" else 1) for place in (0, -1))
+    ends = f"{first:.3g} to {last:.3g}"
     return f"{ends}: {_of(slope)}" if _grows(slope) else f"{ends}: -"
 
 
