@@ -21,7 +21,10 @@ from closedloop.models.site_model import SiteModel, images_to_tensor
 from closedloop.training.end_to_end import RefitRecipe, RefitReport, Responses, refit
 from closedloop.training.members import MemberFit, refit_members
 from closedloop.training.resumable import TrainingProgress, epoch_order
+from closedloop.training.sharded.examples import FittedImages
 from closedloop.training.sharded.feature_file import open_feature_file, row_bytes
+from closedloop.training.sharded.gradients import InThisProcess, ShardGradient
+from closedloop.training.sharded.split import split_model
 from tests.unit.training.test_end_to_end import KilledError, answers, same, site_model, weights_of
 
 torch.set_num_threads(1)
@@ -76,6 +79,20 @@ def test_a_step_in_shards_is_the_step_of_the_whole_batch_but_for_rounding(
     assert not same(in_shards, expected)
     moved = max(np.abs(expected[key] - before[key]).max() for key in expected)
     assert max(np.abs(in_shards[key] - expected[key]).max() for key in expected) < 0.05 * moved
+
+
+def test_shards_of_unequal_size_add_up_to_the_gradient_of_the_batch() -> None:
+    found = []
+    for n_shards in (1, 5):  # of 16 images: one of 4, four of 3
+        model = site_model().requires_grad_(True)
+        weights = np.ones(TRAIN.responses.shape, dtype=np.float32)
+        images = FittedImages(TRAIN.images, TRAIN.responses, weights, seed=0, shift=0.0)
+        gradient = ShardGradient(split_model(model, "all"), "float32")
+        loss = InThisProcess(gradient, images, n_shards)(np.arange(16), epoch=0)
+        found.append((loss, torch.cat([weight.grad.flatten() for weight in model.parameters()]).numpy()))  # type: ignore[union-attr]
+    (whole, expected), (in_shards, summed) = found
+    assert in_shards == pytest.approx(whole, rel=1e-6)
+    assert np.linalg.norm(summed - expected) < 1e-5 * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize(
