@@ -33,7 +33,7 @@ from closedloop.plain_text.printed import printed
 from closedloop.studies.app import studies_app
 from closedloop.terminal.command import HELP, Program, run_program
 from closedloop.terminal.signals import end_at_once
-from closedloop.terminal.store_option import StoreOption, with_store
+from closedloop.terminal.store_option import StoreOption, WorkersOption, with_store
 
 if TYPE_CHECKING:
     from closedloop.study.loop import Outcome
@@ -70,9 +70,7 @@ app.add_typer(plan_app)
 app.add_typer(looks_app)
 app.add_typer(sweep_app)
 
-
 _A_DAY_S = 86_400
-
 _IMAGES = typer.Option(metavar="FOLDER", help="folder of clean images, flat or with one subfolder per class")
 ImagesOption = Annotated[Path | None, _IMAGES]
 BaseModelOption = Annotated[
@@ -81,19 +79,10 @@ BaseModelOption = Annotated[
 SkipUnreadableOption = Annotated[
     bool, typer.Option("--skip-unreadable", help="go on without images that cannot be shown; they are listed")
 ]
-WorkersOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WORKERS",
-        help="who attacks, detects, fits and evaluates: N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), "
-        "slurm:FILE  [default: this machine's GPUs, or its CPU cores]",
-    ),
-]
 _PROTOCOL = typer.Option(
     metavar="NAME|FILE", help="name of a shipped protocol, or a YAML file", autocompletion=complete_protocol
 )
 ProtocolOption = Annotated[str, _PROTOCOL]
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -264,7 +253,7 @@ def run(
 
 
 @app.command()
-def status(study: StudyFolder, json: JsonOption = False) -> None:
+def status(study: StudyFolder, json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
     """Show which stages are done and what comes next."""
     from closedloop.commands.status import read_status, status_as_json, status_lines  # noqa: PLC0415
 

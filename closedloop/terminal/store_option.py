@@ -1,4 +1,4 @@
-"""``--store``, beside ``--workers``: both go on as one text, which other commands take too."""
+"""``--workers`` and ``--store``: both go on as one text, which other commands take too."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ from closedloop.errors import OptionError
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(?:::[a-z][a-z0-9+.-]*)*://\S*")
 _BOTH = re.compile(rf"(?P<who>.+?),(?P<store>{_ADDRESS.pattern})")
 
+WorkersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WORKERS",
+        help="who attacks, detects, fits and evaluates: N processes, dask:N, tcp://HOST:PORT (a Dask scheduler), "
+        "slurm:FILE  [default: this machine's GPUs, or its CPU cores]",
+    ),
+]
 StoreOption = Annotated[
     str | None,
     typer.Option(

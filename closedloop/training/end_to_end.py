@@ -67,7 +67,7 @@ class RefitRecipe:
         What is fitted: "all", the "readout", or everything "from LAYER" on. Features of what is not are computed once
         and kept, where images are not shifted.
 
-    FittedImages
+    Examples
     --------
     >>> from closedloop.training import RefitRecipe
     >>> RefitRecipe(epochs=10, schedule="cosine").batch_size
@@ -99,7 +99,7 @@ class Responses:
     weights
         Repetitions averaged, (n,) or (n, n_sites).
 
-    FittedImages
+    Examples
     --------
     >>> import numpy as np
     >>> from closedloop.training import Responses
@@ -194,7 +194,7 @@ def refit(
     ExecutionError
         There is no such device, or it has too little memory, or a process that torchrun started was lost.
 
-    FittedImages
+    Examples
     --------
     >>> import numpy as np
     >>> from closedloop.models import build_site_model, calibrate_readout, open_base_model
@@ -247,7 +247,7 @@ def refit(
 def held_out_correlation(model: SiteModel | SiteEnsemble, held_out: Responses) -> Float32:
     """Pearson's r between prediction and response of each site over its usable images, (n_sites,).
 
-    FittedImages
+    Examples
     --------
     >>> import numpy as np
     >>> from closedloop.models import build_site_model, calibrate_readout, open_base_model

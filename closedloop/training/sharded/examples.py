@@ -20,7 +20,7 @@ _SEEDS = 2**63
 
 
 @dataclass(frozen=True)
-class Shard:
+class BatchShard:
     """Part of a step's images.
 
     Attributes
@@ -66,7 +66,7 @@ class FittedImages:
     shift: float
     features: FeatureFile | None = None
 
-    def shard(self, split: SplitModel, rows: NDArray[np.int64], *, epoch: int, n_of_step: int) -> Shard:
+    def shard(self, split: SplitModel, rows: NDArray[np.int64], *, epoch: int, n_of_step: int) -> BatchShard:
         """Return some rows, on the model's device.
 
         Parameters
@@ -82,7 +82,7 @@ class FittedImages:
         """
         device = device_of(split.model)
         targets, weights = (torch.from_numpy(values[rows]).to(device) for values in (self.targets, self.weights))
-        return Shard(self._inputs(split, rows, epoch=epoch), targets, weights, len(rows) / n_of_step)
+        return BatchShard(self._inputs(split, rows, epoch=epoch), targets, weights, len(rows) / n_of_step)
 
     def _inputs(self, split: SplitModel, rows: NDArray[np.int64], *, epoch: int) -> Tensor:
         if split.frozen is None:

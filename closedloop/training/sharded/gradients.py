@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from closedloop.attacks.precision import Precision, ascending
 from closedloop.errors import ExecutionError
 from closedloop.models.site_model import device_of
-from closedloop.training.sharded.examples import FittedImages, Shard
+from closedloop.training.sharded.examples import BatchShard, FittedImages
 from closedloop.training.sharded.split import SplitModel
 
 _NO_MEMORY = "can't allocate memory"  # torch's, of a processor's memory
@@ -67,7 +67,7 @@ class ShardGradient:
         """
         return self.of_shard(self.shard(examples, rows, epoch=epoch, n_of_step=n_of_step))
 
-    def shard(self, examples: FittedImages, rows: NDArray[np.int64], *, epoch: int, n_of_step: int) -> Shard:
+    def shard(self, examples: FittedImages, rows: NDArray[np.int64], *, epoch: int, n_of_step: int) -> BatchShard:
         """Return what a shard consists of, features of the frozen part computed.
 
         Parameters
@@ -79,7 +79,7 @@ class ShardGradient:
         with _enough_memory(self.split, len(rows)), _reproducibly(), ascending(self.precision, device):
             return examples.shard(self.split, rows, epoch=epoch, n_of_step=n_of_step)
 
-    def of_shard(self, shard: Shard) -> float:
+    def of_shard(self, shard: BatchShard) -> float:
         """Do as `of_rows` for a shard that is at hand."""
         for weight in self.weights:
             weight.grad = None
@@ -206,5 +206,5 @@ def mean_loss(losses: Sequence[float], parts: Sequence[NDArray[np.int64]]) -> fl
     return sum(loss * len(part) for loss, part in zip(losses, parts, strict=True)) / sum(map(len, parts))
 
 
-def _weighted_mse(predicted: Tensor, shard: Shard) -> Tensor:
+def _weighted_mse(predicted: Tensor, shard: BatchShard) -> Tensor:
     return (shard.weights * (predicted - shard.targets) ** 2).mean()

@@ -30,7 +30,7 @@ from closedloop.execution.ranks import Rank
 from closedloop.models.checkpoints import load_site_model, save_site_model
 from closedloop.models.site_model import SiteModel, device_of
 from closedloop.storage import read_bytes, write_bytes
-from closedloop.training.sharded.examples import FittedImages, Shard
+from closedloop.training.sharded.examples import BatchShard, FittedImages
 from closedloop.training.sharded.flat import FlatWeights
 from closedloop.training.sharded.gradients import GradientSum, ShardGradient, mean_loss, split_rows
 from closedloop.training.sharded.split import split_model
@@ -92,14 +92,14 @@ class AcrossRanks:
         with _no_rank_lost():
             dist.broadcast(_numbers([0] * _N_STEP), src=0)
 
-    def _send_step(self, shards: Sequence[Shard], *, n_rows: int) -> None:
+    def _send_step(self, shards: Sequence[BatchShard], *, n_rows: int) -> None:
         dist.broadcast(_numbers([len(shards), n_rows, *shards[0].inputs.shape[1:]]), src=0)
         dist.broadcast(_numbers([len(shard.inputs) for shard in shards]), src=0)
         weights = torch.empty(self._flat.n_values, device=shards[0].inputs.device)
         self._flat.put(weights)
         dist.broadcast(_travelling(weights), src=0)
 
-    def _result(self, shard: Shard) -> Tensor:
+    def _result(self, shard: BatchShard) -> Tensor:
         result = torch.empty(self._flat.n_of_result, device=shard.inputs.device)
         self._flat.put_result(result, self._gradient.of_shard(shard))
         return result
@@ -218,7 +218,7 @@ def _serve_fit(rank: Rank) -> None:
                 dist.recv(one, src=0)
             inputs, targets, counts = (one.to(device) for one in content)
             as_first_has_it = inputs.contiguous(memory_format=torch.channels_last)
-            loss = gradient.of_shard(Shard(as_first_has_it, targets, counts, n / n_rows))
+            loss = gradient.of_shard(BatchShard(as_first_has_it, targets, counts, n / n_rows))
             result = torch.empty(flat.n_of_result, device=device)
             flat.put_result(result, loss)
             dist.send(_travelling(result), dst=0)
