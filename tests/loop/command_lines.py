@@ -53,6 +53,12 @@ LINES = (
     "closedloop model export {done} --out new",
     "closedloop model check {exported}",
     "closedloop import responses {responses} --study {fresh} --image-folder {photographs} --by ada --why before",
+    "closedloop import recording-day {shown} {done}/day-00/recording --study {unshown} --refresh 60 --why before",
+    "closedloop export responses {done} --out new",
+    "closedloop export brainscore {done} --out new",
+    "closedloop export nwb {done} --day 0 --out new",
+    "closedloop analyse {responses} --out new",
+    "closedloop sweep {one_day} --subjects 2 --out new --workers 2",
     "closedloop studies unit-sensitivity --network small_resnet_vanilla:layer3.0 --units 2 --images-per-unit 2"
     " --clean-images 8 --restarts 1 --steps 2 --epsilons 1 --out new --workers 2",
     "closedloop studies coverage --experiments 2 --repetitions 2 --sites 6 --images-per-site 2 --anchors 6 --out new"

@@ -9,17 +9,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from PIL import Image
 
 import closedloop as library
 from closedloop.artifacts import catalog
-from closedloop.artifacts.day.journal import read_journal
 from closedloop.artifacts.naming import stimulus_id
 from closedloop.artifacts.study import StudyPaths
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.site_model import predict
 from closedloop.storage import sha256_file
 from closedloop.study.create import Request, create_study
+from tests.loop.brought import shown_elsewhere
 from tests.loop.studies import PROTOCOL, closedloop, one_line_error
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -76,23 +75,6 @@ def test_a_study_begins_with_what_was_recorded_elsewhere(undisturbed: Path, tmp_
     document = paths.imported / "imported.json"
     document.write_text(document.read_text().replace("responses.h5", "others.csv"))
     assert closedloop("verify", study).returncode == 1
-
-
-def shown_elsewhere(study: Path, folder: Path) -> Path:
-    """Write what another program would have of a study's first day: its table of clean images, and the pictures."""
-    folder.mkdir()
-    recorded = library.open_study(study)
-    shown = recorded.presentations(0)
-    clean = set(shown.query("kind == 'clean'")["stimulus_id"])
-    for name in clean:
-        Image.fromarray(recorded.image(name)).save(folder / f"{name}.png")
-    lines = [
-        f"{one.stimulus_id}.png,{one.code},{one.onset_s:.6f},{int(one.outcome == 'accepted')}"
-        for one in read_journal(study / "day-00" / "present" / "journal.jsonl").presentations
-        if one.stimulus_id in clean
-    ]
-    (folder / "shown.csv").write_text("\n".join(["image,code,time_s,fixation", *lines]) + "\n")
-    return folder / "shown.csv"
 
 
 def test_a_day_of_another_program_is_counted_as_the_studys_own(undisturbed: Path, tmp_path: Path) -> None:

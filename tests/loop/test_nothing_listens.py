@@ -28,11 +28,13 @@ from closedloop.artifacts.rig.light import FlashesDocument, PatchFlash
 from closedloop.artifacts.study import StudyDocument
 from closedloop.studies.discrimination.observers import ObserverLaw
 from closedloop.studies.discrimination.simulate import simulate_subjects
+from closedloop.study.create import Request, create_study
 from tests.equipment.fake_microcontroller import faking
 from tests.equipment.processes import Child
+from tests.loop.brought import one_day, shown_elsewhere
 from tests.loop.command_lines import BY_DASK, LINES
 from tests.loop.real_study import RealStudy
-from tests.loop.studies import ENVIRONMENT, WAITING
+from tests.loop.studies import ENVIRONMENT, PROTOCOL, WAITING
 from tests.loop.studies import closedloop as run_closedloop
 from tests.unit.execution.stranger import listening
 from tests.unit.studies.discrimination.experiments import small_experiment
@@ -231,14 +233,19 @@ def places_of_amendments(line: str, real: Callable[[str], RealStudy], tmp_path: 
 
 
 def places_of_exchange(line: str, done: Path, real: Callable[[str], RealStudy], tmp_path: Path) -> dict[str, Path]:
-    """Make an exported model, and a table of what was recorded elsewhere."""
+    """Make an exported model, and tables of what was recorded and shown elsewhere."""
     places = {"exported": tmp_path / "exported", "responses": tmp_path / "responses.csv"}
     if "{exported}" in line:
         decided("model", "export", done, "--out", places["exported"])
     if "{fresh}" in line:
         places["fresh"] = real("fresh").root
+    if "{responses}" in line:
         rows = [f"{k % 4}/{k}.png,{k},{k % 3},{k % 5}\n" for k in range(20)]
         places["responses"].write_text("".join(["image,array1-001,array1-002,array1-003\n", *rows]))
+    if "{unshown}" in line:
+        places |= {"shown": shown_elsewhere(done, tmp_path / "elsewhere"), "unshown": tmp_path / "unshown"}
+        of = {"subject": StudyDocument.read(done / "study.json").subject, "protocol": str(PROTOCOL)}
+        create_study(Request(root=places["unshown"], simulated=True, **of))
     return places
 
 
@@ -290,7 +297,7 @@ def filled(
         return type(scheduled_real_study)(type(scheduled_real_study.paths)(root))
 
     def fill(line: str) -> list[str]:
-        places = {"photographs": photographs, "two_days": Path(__file__).with_name("two_days.yaml")}
+        places = {"photographs": photographs, "two_days": PROTOCOL, "one_day": one_day(tmp_path)}
         places["weights"] = Path(closedloop.cli.__file__).parent / "models/weights/small_resnet_robust.safetensors"
         if "{made}" in line:
             places["made"] = request.getfixturevalue("made")

@@ -13,7 +13,8 @@ import closedloop as library
 from closedloop.commands.sweep.subject import SweepPiece, leave_subject
 from closedloop.studies.sweep.documents import SweptSubject
 from closedloop.studies.sweep.judging import judge_study
-from tests.loop.studies import PROTOCOL, closedloop
+from tests.loop.brought import one_day
+from tests.loop.studies import closedloop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -40,16 +41,6 @@ def test_a_study_is_judged_by_the_truth_of_its_own_pairs(undisturbed: Path) -> N
         tuple(float(row[name]) for name in ("mean", "interval_low", "interval_high")), abs=1e-6
     )
     assert {test.day for test in tests} == {0, 1}
-
-
-def one_day(folder: Path, **changes: str) -> Path:
-    """Write the small protocol with one day, and with other values of some keys."""
-    text = PROTOCOL.read_text().replace("days: 2", "days: 1").replace("raw_days: [1]", "raw_days: []")
-    for old, new in ({"name: two_days": "name: one_day"} | changes).items():
-        text = text.replace(old, new)
-    path = folder / "one_day.yaml"
-    path.write_text(text)
-    return path
 
 
 def test_subjects_are_swept_and_a_second_time_remembered(tmp_path: Path) -> None:
