@@ -289,8 +289,7 @@ def _one_way(wanted: Experiment, fitted: Sequence[Fitted], *, every_pair: bool) 
     for one in fitted:
         yield _processor(one.stage, one.cost_of(day), wanted)
     yield from (_disk(name, n_bytes, wanted) for name, n_bytes in stored.items())
-    held = stored["images"], stored["images"] * wanted.days
-    yield f"| images in memory at once: evaluate, refit | {_bytes(held[0])} | {_bytes(held[1])} | |"
+    yield f"| images in memory at once: evaluate | {_bytes(stored['images'])} | | |"
     spikes = wanted.sites * wanted.rate_hz * session_s
     yield f"| spikes in memory at once: ingest | {_bytes(spikes * _SPIKE_BYTES)} | | |"
 
