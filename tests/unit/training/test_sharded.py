@@ -89,7 +89,7 @@ def test_shards_of_unequal_size_add_up_to_the_gradient_of_the_batch() -> None:
         images = FittedImages(TRAIN.images, TRAIN.responses, weights, seed=0, shift=0.0)
         gradient = ShardGradient(split_model(model, "all"), "float32")
         loss = InThisProcess(gradient, images, n_shards)(np.arange(16), epoch=0)
-        found.append((loss, torch.cat([weight.grad.flatten() for weight in model.parameters()]).numpy()))  # type: ignore[union-attr]
+        found.append((loss, torch.cat([weight.grad.flatten() for weight in model.parameters()]).numpy()))
     (whole, expected), (in_shards, summed) = found
     assert in_shards == pytest.approx(whole, rel=1e-6)
     assert np.linalg.norm(summed - expected) < 1e-5 * np.linalg.norm(expected)
