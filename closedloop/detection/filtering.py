@@ -19,7 +19,7 @@ from closedloop.detection.dropouts import RowsInPassing
 from closedloop.detection.filter_design import Filters, FilterSections
 from closedloop.detection.loops.called import backward, backward_search, both_ways_search, forward, forward_search
 from closedloop.detection.loops.tiles import BLOCK, LANES
-from closedloop.detection.search import SearchPlace, SearchResult, Seek
+from closedloop.detection.search import FilterReach, SearchResult, Seek
 from closedloop.recording.source import SampleSource
 
 _SEARCHED = 8 * BLOCK  # rows that a loop is called with: less costs more calls, more costs memory
@@ -76,7 +76,7 @@ class Window:
         start, stop
             Samples of the segment.
         n_rows
-            Of a block; the last one may be shorter.
+            Of a block, at most; a multiple of `BLOCK` for loops whose result depends on where their blocks begin.
         """
         held, held_from = self.rows(start, start), start
         for first, last in pairwise([*range(start, stop, n_rows), stop]):
@@ -143,7 +143,7 @@ def _search_both_ways(window: Window, state: Floats32, seek: Seek, found: Search
     lookahead = window.filters.lookahead
     held = window.empty(window.n_tiles, 2 * BLOCK + lookahead, LANES)
     back = np.empty((2, len(band.settled), LANES), np.float32)
-    place = SearchPlace(0, 0, lookahead, window.stop - window.start, window.end - window.start)
+    place = FilterReach(0, 0, lookahead, window.stop - window.start, window.end - window.start)
     ends = window.end == window.n_samples
     for first, rows in window.blocks(window.start, window.end, n_rows=_SEARCHED):
         passed.see(first, rows)

@@ -39,7 +39,7 @@ class Seek(NamedTuple):
     every: int
 
 
-class SearchPlace(NamedTuple):
+class FilterReach(NamedTuple):
     """How far a piece is filtered, in rows from its start.
 
     Attributes
@@ -58,7 +58,7 @@ class SearchPlace(NamedTuple):
     stop: int
     end: int
 
-    def after(self, n_rows: int) -> SearchPlace:
+    def after(self, n_rows: int) -> FilterReach:
         """Return the place after so many more rows."""
         known = self.known + n_rows
         done = self.stop if known == self.end else max(known - self.lookahead, self.done)

@@ -93,7 +93,7 @@ def both_ways_search(
     back_coefficients, settled, back
         Backwards, the state after an endless input of 1, in which it starts, and room for it, (2, len(settled), LANES).
     place
-        `search.SearchPlace`.
+        `search.FilterReach`.
     """
     table = found.table
     keep_all(back_coefficients, table, keep_all(coefficients, table, 0))
