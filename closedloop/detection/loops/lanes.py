@@ -1,6 +1,6 @@
-"""Sixteen channels side by side in one register, for kernels that numba compiles.
+"""Eight or sixteen channels side by side in one register, for kernels that numba compiles.
 
-numba has no vector type of its own, and leaves it to the compiler to find out that sixteen channels could share an
+numba has no vector type of its own, and leaves it to the compiler to find out that these channels could share an
 instruction; in a recursive filter it does so with the state in memory (1.7 times slower) or not at all (backwards: 8
 times, measured). `Lanes` is such a type: a value holds one sample of `LANES` channels.
 On a processor with narrower registers the compiler splits it; the multiplication and addition of `fma` is rounded once
