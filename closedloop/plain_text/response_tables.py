@@ -6,8 +6,8 @@ import csv
 import io
 import math
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from closedloop.errors import DocumentError
@@ -17,6 +17,8 @@ _IMAGE, _RESPONSE, _SITES, _TRIALS = "image", "response", ("site", "neuroid_id")
 _FIRST_COLUMNS = [_IMAGE, _TRIALS[0]]
 _NO_SITES = frozenset((_IMAGE, *_SITES, *_TRIALS))
 _AVERAGE = "0"  # stands for the repetition where a table has none
+_SESSION = ("day", "session")  # repetitions are numbered anew in each
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 TableRow = tuple[int, Sequence[str]]
 """The line on which a row ends, and its fields."""
@@ -36,12 +38,15 @@ class ResponseTable:
         Names, in the table's order.
     rates
         By row and site; NaN where empty.
+    about
+        What else was asked for of each row, by role, as far as the table has it.
     """
 
     images: tuple[str, ...]
     lines: tuple[int, ...]
     sites: tuple[str, ...]
     rates: tuple[tuple[float, ...], ...]
+    about: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_response_table(path: Path, *, name_of: Callable[[str], str] = os.path.normpath) -> ResponseTable:
@@ -64,15 +69,20 @@ def read_response_table(path: Path, *, name_of: Callable[[str], str] = os.path.n
 
 
 def _wide_table(
-    path: Path, names: Sequence[str], body: Sequence[TableRow], *, name_of: Callable[[str], str]
+    path: Path,
+    names: Sequence[str],
+    body: Sequence[TableRow],
+    *,
+    name_of: Callable[[str], str],
+    sessions: Sequence[tuple[str, ...]] = (),
 ) -> ResponseTable:
     _check_columns(path, names)
     if not body:
         raise DocumentError(
             f"{path}: expected a line for each presentation, found none below the names of the columns. Add them."
         )
-    seen: set[tuple[str, str]] = set()
-    for line, row in body:
+    seen: set[tuple[str, str, tuple[str, ...]]] = set()
+    for (line, row), session in zip(body, sessions or [()] * len(body), strict=True):
         if len(row) != len(names):
             raise DocumentError(f"{path}, line {line}: expected {len(names)} values, found {len(row)}. Correct it.")
         if not row[0] or not row[1] or "\0" in row[0]:
@@ -80,7 +90,7 @@ def _wide_table(
                 f"{path}, line {line}: expected an image and the number of its repetition, found {row[0]!r} and "
                 f"{row[1]!r}. Correct it."
             )
-        if (shown := (name_of(row[0]), row[1])) in seen:
+        if (shown := (name_of(row[0]), row[1], session)) in seen:
             raise DocumentError(
                 f"{path}, line {line}: expected each repetition of an image once, found {row[1]} of {shown[0]} again. "
                 "Number the repetitions."
@@ -92,7 +102,12 @@ def _wide_table(
     )
 
 
-def read_any_response_table(path: Path, *, name_of: Callable[[str], str] = os.path.normpath) -> ResponseTable:
+def read_any_response_table(
+    path: Path,
+    *,
+    name_of: Callable[[str], str] = os.path.normpath,
+    also: Mapping[str, Sequence[str]] | None = None,
+) -> ResponseTable:
     """Read a CSV table of responses: wide as `read_response_table` has it, or without repetitions, or long.
 
     A long one has the columns image, site (or neuroid_id), response, and repetition (or trial) where there are any, in
@@ -104,6 +119,8 @@ def read_any_response_table(path: Path, *, name_of: Callable[[str], str] = os.pa
         The table.
     name_of
         As for `read_response_table`.
+    also
+        By role the names that a column of something else may have, which is then no site.
 
     Raises
     ------
@@ -111,11 +128,16 @@ def read_any_response_table(path: Path, *, name_of: Callable[[str], str] = os.pa
         It is none of these.
     """
     header, *body = read_rows(path) or [(1, [])]
-    return response_table(path, header[1], body, name_of=name_of)
+    return response_table(path, header[1], body, name_of=name_of, also=also)
 
 
 def response_table(
-    path: Path, names: Sequence[str], body: Sequence[TableRow], *, name_of: Callable[[str], str] = os.path.normpath
+    path: Path,
+    names: Sequence[str],
+    body: Sequence[TableRow],
+    *,
+    name_of: Callable[[str], str] = os.path.normpath,
+    also: Mapping[str, Sequence[str]] | None = None,
 ) -> ResponseTable:
     """Make a table of responses from the fields of any file, as `read_any_response_table` does of CSV.
 
@@ -127,21 +149,26 @@ def response_table(
         Of the columns.
     body
         The rows.
-    name_of
-        As for `read_response_table`.
+    name_of, also
+        As for `read_any_response_table`.
 
     Raises
     ------
     DocumentError
         It is none.
     """
+    names, body, said = _apart(path, names, body, also or {})
+    sessions = list(zip(*(said[role] for role in _SESSION if role in said), strict=True)) or [()] * len(body)
     if _RESPONSE in names:
-        return _long_table(path, names, body, name_of=name_of)
+        return _long_table(path, names, body, name_of=name_of, said=said, sessions=sessions)
     if names[:1] == [_IMAGE] and names[1:2] and names[1] in _TRIALS:
-        return _wide_table(path, [*_FIRST_COLUMNS, *names[2:]], body, name_of=name_of)
+        found = _wide_table(path, [*_FIRST_COLUMNS, *names[2:]], body, name_of=name_of, sessions=sessions)
+        return replace(found, about=said)
     if names[:1] == [_IMAGE]:
         with_repetition = [(line, [row[0], _AVERAGE, *row[1:]]) for line, row in body]
-        return _wide_table(path, [_IMAGE, _FIRST_COLUMNS[1], *names[1:]], with_repetition, name_of=name_of)
+        first = [_IMAGE, _FIRST_COLUMNS[1], *names[1:]]
+        found = _wide_table(path, first, with_repetition, name_of=name_of, sessions=sessions)
+        return replace(found, about=said)
     raise DocumentError(
         f"{path}: expected the columns image and one for each site (with repetition between them where there are any), "
         f"or image, site, repetition and response, found {', '.join(names)[:120] or 'none'}. Name the columns so."
@@ -214,8 +241,34 @@ def read_words(path: Path, *, names: Sequence[str], values: Sequence[str]) -> di
     return words
 
 
+def _apart(
+    path: Path, names: Sequence[str], body: Sequence[TableRow], also: Mapping[str, Sequence[str]]
+) -> tuple[list[str], list[TableRow], dict[str, tuple[str, ...]]]:
+    """Take columns of something else out of a table: the others, the rows of these, and what was taken out, by role.
+
+    All columns that a role may have are taken out; of several the first is said.
+    """
+    at = {name.casefold(): place for place, name in reversed(list(enumerate(names)))}
+    of_role = {role: [at[name] for name in known if name in at] for role, known in also.items()}
+    out = {place for places in of_role.values() for place in places}
+    if not out:
+        return list(names), list(body), {}
+    for line, row in body:
+        if len(row) != len(names):
+            raise DocumentError(f"{path}, line {line}: expected {len(names)} values, found {len(row)}. Correct it.")
+    left = [place for place in range(len(names)) if place not in out]
+    said = {role: tuple(row[places[0]] for _, row in body) for role, places in of_role.items() if places}
+    return [names[place] for place in left], [(line, [row[place] for place in left]) for line, row in body], said
+
+
 def _long_table(
-    path: Path, names: Sequence[str], body: Sequence[TableRow], *, name_of: Callable[[str], str]
+    path: Path,
+    names: Sequence[str],
+    body: Sequence[TableRow],
+    *,
+    name_of: Callable[[str], str],
+    said: Mapping[str, tuple[str, ...]],
+    sessions: Sequence[tuple[str, ...]],
 ) -> ResponseTable:
     """Read a row for each response, and lay them side by side, sites in the order in which they come first."""
     site = next((name for name in _SITES if name in names), None)
@@ -227,16 +280,23 @@ def _long_table(
             f"{', '.join(names)[:120]}. Name the columns so, and take out the others."
         )
     at = {name: names.index(name) for name in known}
-    responses, first = dict[tuple[str, str], dict[str, float]](), dict[tuple[str, str], int]()
-    for line, row in body:
+    responses, first = dict[tuple[str, str, tuple[str, ...]], dict[str, float]](), list[int]()
+    row_of = dict[tuple[str, str, tuple[str, ...]], int]()
+    for number, (line, row) in enumerate(body):
         if len(row) != len(names) or not all(row[at[name]] for name in known if name != _RESPONSE):
             raise DocumentError(
                 f"{path}, line {line}: expected {len(names)} values, found "
                 f"{len([one for one in row if one])}. Correct it."
             )
-        shown = name_of(row[at[_IMAGE]]), row[at[trial]] if trial else _AVERAGE
+        shown = name_of(row[at[_IMAGE]]), row[at[trial]] if trial else _AVERAGE, sessions[number]
         of_sites = responses.setdefault(shown, {})
-        first.setdefault(shown, line)
+        if row_of.setdefault(shown, number) == number:
+            first.append(line)
+        if other := next((role for role, own in said.items() if own[number] != own[row_of[shown]]), None):
+            raise DocumentError(
+                f"{path}, line {line}: expected one {other} for all sites' responses to one presentation of "
+                f"{shown[0]}, found {said[other][number]!r:.40} and {said[other][row_of[shown]]!r:.40}. Correct it."
+            )
         if row[at[site]] in of_sites:
             raise DocumentError(
                 f"{path}, line {line}: expected each response of a site once, found {row[at[site]]} to {shown[0]} "
@@ -247,10 +307,11 @@ def _long_table(
     if not responses:
         raise DocumentError(f"{path}: expected a line for each response, found none below the columns. Add them.")
     return ResponseTable(
-        tuple(image for image, _ in responses),
-        tuple(first.values()),
+        tuple(image for image, _, _ in responses),
+        tuple(first),
         sites,
         tuple(tuple(of_sites.get(name, math.nan) for name in sites) for of_sites in responses.values()),
+        {role: tuple(own[number] for number in row_of.values()) for role, own in said.items()},
     )
 
 
@@ -272,6 +333,12 @@ def read_rows(path: Path) -> list[TableRow]:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DocumentError(f"{path}: expected a CSV table in UTF-8, found {error}. Save it again.") from error
+    first = next((row for _, row in rows if any(row)), [])
+    if len(first) == 1 and (other := next((one for one in _OTHER_SEPARATORS if one in first[0]), None)):
+        raise DocumentError(
+            f"{path}: expected columns that commas separate, found {_OTHER_SEPARATORS[other]}. Save it again as CSV "
+            "with commas, and numbers with a point."
+        )
     return [(line, row) for line, row in rows if any(row)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ _SITES = ("neuroids", "neuroid_id", "neuroid_ids", "sites", "site", "units", "ch
 _ROLES = ("responses", "images", "sites")
 _COUNTS = ("spikes", "spike", "counts", "count", "spike_count", "spike_counts")  # units that add up over time
 _BIN_START, _BIN_END = "time_bin_start", "time_bin_end"
+_ROW_LABELS = re.compile(r"__index_level_[0-9]+__")
 
 Format = Literal["csv", "parquet", "hdf5", "brain-score", "recording"]
 
@@ -63,7 +65,8 @@ class LaboratoryResponses:
     unit
         Of the responses, as the file says; empty where it does not.
     window_ms
-        In which they were measured; None where the file does not say.
+        In which they were measured: that of the file's one time bin, or the one whose bins were put together; None
+        where the file does not say.
     about
         What else was asked for of each presentation, by role, (n_presentations,) each, as far as the file has it.
     """
@@ -146,9 +149,10 @@ def _from_any(path: Path, names: DatasetNames) -> LaboratoryResponses:
         found = "a folder" if path.is_dir() else "none" if not path.exists() else "something else"
         raise DocumentError(f"{path}: expected a file of responses, found {found}. Correct its name.")
     if path.suffix.lower() in (".csv", ".txt"):
-        return _from_table(path, names, read_any_response_table(path), "csv")
+        return _from_table(path, names, read_any_response_table(path, also=names.also), "csv")
     if path.suffix.lower() in (".parquet", ".pq"):
-        return _from_table(path, names, response_table(path, *read_as_text(path)), "parquet")
+        columns, rows = _without_row_labels(*read_as_text(path))
+        return _from_table(path, names, response_table(path, columns, rows, also=names.also), "parquet")
     if path.suffix.lower() in (".h5", ".hdf5", ".hdf", ".nc", ".nc4"):
         return _from_hdf5(path, names)
     raise DocumentError(
@@ -164,7 +168,18 @@ def _from_table(path: Path, names: DatasetNames, table: ResponseTable, kind: For
     place = {name: number for number, name in enumerate(images)}
     index = np.array([place[name] for name in table.images], dtype=np.int64)
     mapping = {"images": "column image", "sites": f"{len(table.sites)} columns or values of column site"}
-    return LaboratoryResponses(np.array(table.rates), index, images, table.sites, None, kind, mapping, False)
+    about = {role: np.array(said, dtype=object) for role, said in table.about.items()}
+    return LaboratoryResponses(
+        np.array(table.rates), index, images, table.sites, None, kind, mapping, False, about=about
+    )
+
+
+def _without_row_labels(
+    names: Sequence[str], body: Sequence[tuple[int, list[str]]]
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Leave out the labels of rows that pandas writes beside the columns of a table: they are no site."""
+    left = [place for place, name in enumerate(names) if not _ROW_LABELS.fullmatch(name)]
+    return [names[place] for place in left], [(number, [row[place] for place in left]) for number, row in body]
 
 
 def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
@@ -208,11 +223,13 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
     if names.axes:
         described["responses"] += f", axes {', '.join(names.axes)}"
     axes, unit = names.axes or answer["found"]["responses"]["dimensions"], str(about.get("unit", ""))
+    window = _window(about.get("window_ms", ()))
     if names.window_ms is not None:
         bins = found.pop(_BIN_START, None), found.pop(_BIN_END, None)
         with _told_of_axes(path, holds):
-            is_count = unit.lower() in _COUNTS
-            found["responses"] = add_up_bins(found["responses"], axes, bins, names.window_ms, are_counts=is_count)
+            is_count, values = unit.lower() in _COUNTS, found["responses"]
+            found["responses"] = add_up_bins(values, axes, bins, names.window_ms, are_counts=is_count)
+        window = names.window_ms if found["responses"] is not values else _only_bin(bins) or window
     rates, index = _as_presentations(path, axes, found, holds)
     images, pixels = _images(path, found["images"], names.images_option)
     sites = tuple(map(str, found["sites"].tolist()))
@@ -231,13 +248,27 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
         described,
         bool(about.get("simulated")),
         unit,
-        _window(about.get("window_ms", ())),
+        window,
         about_rows,
     )
 
 
 def _window(said: Sequence[float]) -> tuple[float, float] | None:
     return (float(said[0]), float(said[1])) if len(said) == 2 else None
+
+
+def _only_bin(bins: tuple[NDArray[Any] | None, NDArray[Any] | None]) -> tuple[float, float] | None:
+    """Return the one time bin of responses, where the file says when it begins and ends."""
+    starts, ends = bins
+    if (
+        starts is None
+        or ends is None
+        or starts.size != 1
+        or ends.size != 1
+        or "O" in (starts.dtype.kind, ends.dtype.kind)
+    ):
+        return None
+    return float(starts.ravel()[0]), float(ends.ravel()[0])
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from closedloop.artifacts.imported.laboratory import DatasetNames, LaboratoryRes
 from closedloop.errors import DocumentError, OptionError
 from closedloop.exchange.reading.exported import exported_responses, is_exported_table
 from closedloop.exchange.reading.nwb import nwb_responses
-from closedloop.exchange.reading.responses import FileResponses, SaidOfPresentations, assemble
+from closedloop.exchange.reading.responses import FileResponses, SaidOfPresentations, assemble, which_count
 from closedloop.plain_text.response_tables import read_words
 
 RESPONSE_WINDOW_MS = (70.0, 170.0)
@@ -25,6 +25,9 @@ _ABOUT = {
     "role": ("presented_role", "role"),
     "category": _CATEGORIES,
     "used": ("used",),
+    "accepted": ("accepted",),
+    "fixation": ("fixation_correct", "fixation"),
+    "left_out": ("left_out",),
     "day": ("day",),
     "session": ("session",),
     "number": ("image_index",),
@@ -33,6 +36,7 @@ _ABOUT = {
 _STIMULUS_SET = "stimulus_set.csv"
 _FORMATS = {"csv": "table", "parquet": "table, parquet", "hdf5": "HDF5", "brain-score": "Brain-Score assembly"}
 _COUNT = "spikes"
+_COUNTS = ("used", "accepted", "fixation")  # what says whether a presentation counts; all of them have to
 
 
 def read_responses_file(
@@ -58,16 +62,17 @@ def read_responses_file(
     OptionError
         The window is none, or is named where the file has one response a presentation.
     """
-    beside = path.parent / _STIMULUS_SET
-    table = stimuli if stimuli is not None else beside if beside.is_file() else None
-    categories = read_words(table, names=_NAMES, values=_CATEGORIES) if table is not None else {}
+    categories, unread = _categories(path, stimuli)
     if path.suffix.lower() == ".nwb" and path.is_file():
         found = nwb_responses(path, window_ms=window_ms or RESPONSE_WINDOW_MS, categories=categories)
     elif is_exported_table(path):
+        _refuse_window(path, window_ms, None)
         found = exported_responses(path, categories=categories)
     else:
         wanted = replace(names, also=_ABOUT, window_ms=window_ms or RESPONSE_WINDOW_MS)
-        found = _of_laboratory(path, read_laboratory(path, wanted), wanted, categories)
+        read = read_laboratory(path, wanted)
+        _refuse_window(path, window_ms, read.window_ms)
+        found = _of_laboratory(path, read, categories)
     if len(set(found.sites)) < len(found.sites):
         twice = next(name for name in found.sites if found.sites.count(name) > 1)
         raise DocumentError(f"{path}: expected a name of its own for each site, found {twice} twice. Rename it.")
@@ -78,7 +83,18 @@ def read_responses_file(
             f"--stimuli {stimuli}: expected the images of {path.name}, such as {found.images[0]!r:.60}, found none of "
             "them. Correct the names."
         )
-    return found
+    return replace(found, notices=(*found.notices, *((unread,) if unread else ())))
+
+
+def _categories(path: Path, stimuli: Path | None) -> tuple[dict[str, str], str]:
+    """Return the categories that a table says, and why one that nobody named says none; empty where it does."""
+    if stimuli is not None:
+        return read_words(stimuli, names=_NAMES, values=_CATEGORIES), ""
+    beside = path.parent / _STIMULUS_SET
+    try:
+        return (read_words(beside, names=_NAMES, values=_CATEGORIES) if beside.is_file() else {}), ""
+    except DocumentError as error:
+        return {}, f"{beside.name} beside the file was passed over: {str(error).removeprefix(f'{beside}: ')}"
 
 
 def parse_window(text: str) -> tuple[float, float]:
@@ -103,16 +119,25 @@ def parse_window(text: str) -> tuple[float, float]:
     return start, end
 
 
-def _of_laboratory(
-    path: Path, found: LaboratoryResponses, wanted: DatasetNames, categories: Mapping[str, str]
-) -> FileResponses:
+def _refuse_window(path: Path, asked: tuple[float, float] | None, measured: tuple[float, float] | None) -> None:
+    """Refuse a window that is asked for and is not the responses' own: they have one value a presentation."""
+    if asked is not None and asked != measured:
+        own = f", of {measured[0]:g} to {measured[1]:g} ms" if measured is not None else ""
+        raise OptionError(
+            f"--window {asked[0]:g},{asked[1]:g}: expected a file with spikes or time bins, found one response a "
+            f"presentation in {path.name}{own}. Leave it out."
+        )
+
+
+def _of_laboratory(path: Path, found: LaboratoryResponses, categories: Mapping[str, str]) -> FileResponses:
     about, rates, unit = found.about, found.rates, found.unit
-    window = found.window_ms or (wanted.window_ms if found.format == "brain-score" else None)
+    window = found.window_ms
     if unit == _COUNT and window is not None:
         rates, unit = rates / (window[1] - window[0]) * 1000, "Hz"
     said = dict(found.mapping)
     if window is not None:
         said["window"] = f"{window[0]:g} to {window[1]:g} ms after the onset, half-open"
+    used = which_count({role: about[role] for role in _COUNTS if role in about}, path=path)
     if np.isinf(rates).any():
         raise DocumentError(f"{path}: expected finite responses, found an infinite one. Correct the file.")
     whole = assemble(
@@ -125,7 +150,7 @@ def _of_laboratory(
             category=_texts(about.get("category")),
             day=_texts(about.get("day")),
             session=_texts(about.get("session")),
-            used=about["used"].astype(bool) if "used" in about else None,
+            used=used,
             number=_numbers(about.get("number")),
             seed=_numbers(about.get("seed")),
         ),
@@ -135,10 +160,19 @@ def _of_laboratory(
         said=said,
         categories=categories,
     )
+    whole = replace(whole, notices=tuple(_left_out(about.get("left_out"), used)))
     if found.pixels is None:
         return whole
     place = {name: number for number, name in enumerate(found.images)}
     return replace(whole, pixels=found.pixels[[place[name] for name in whole.images]])
+
+
+def _left_out(said: NDArray[Any] | None, used: NDArray[np.bool_] | None) -> Iterator[str]:
+    """Tell of presentations that people left out of a study's fit or evaluation: its reliability counts them."""
+    marked = np.array([bool(str(one)) for one in said.tolist()]) if said is not None else np.zeros(0, dtype=bool)
+    n = np.count_nonzero(marked & used) if used is not None and marked.size else np.count_nonzero(marked)
+    if n:
+        yield f"{n:,} presentations that people left out of fit or evaluation count here, as in a study's reliability."
 
 
 def _texts(values: NDArray[Any] | None) -> NDArray[np.str_] | None:

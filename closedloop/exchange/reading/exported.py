@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from closedloop.exchange.reading.responses import FileResponses, SaidOfPresentat
 from closedloop.exchange.responses.places import beside
 from closedloop.exchange.responses.tables import KIND
 from closedloop.plain_text.response_tables import read_rows
+from closedloop.storage import sha256_file
 
 _TRUTH = {"true": True, "false": False}
 
@@ -50,7 +52,7 @@ def exported_responses(path: Path, *, categories: Mapping[str, str]) -> FileResp
     days, sessions = table["day"].tolist(), table["session"].tolist()
     if missing := set(zip(days, sessions, strict=True)) - seeds.keys():
         raise DocumentError(f"{path}: expected the sessions of {beside(path).name}, found others ({min(missing)}).")
-    return assemble(
+    found = assemble(
         np.stack([table[name] for name in document.sites], axis=1) / (window[1] - window[0]) * 1000,
         table["stimulus_id"].tolist(),
         document.sites,
@@ -73,6 +75,21 @@ def exported_responses(path: Path, *, categories: Mapping[str, str]) -> FileResp
             "study": f"{document.study.subject}, protocol {document.study.protocol_name}",
         },
         categories=categories,
+    )
+    return replace(found, notices=tuple(_notices(path, document, set(zip(days, sessions, strict=True)))))
+
+
+def _notices(path: Path, document: ExportedResponsesDocument, sessions: set[tuple[int, int]]) -> Iterator[str]:
+    if sha256_file(path) not in document.files.values():
+        yield (
+            f"{path.name} is not as it was exported: {beside(path).name} has another hash of it. Numbers may differ "
+            "from those that the study published."
+        )
+    yield from (
+        f"Left out by people, and counted here as in the study's own reliability: {line}"
+        for one in document.sessions
+        if (one.day, one.session) in sessions
+        for line in one.left_out
     )
 
 

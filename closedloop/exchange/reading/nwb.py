@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.imported.nwb import NwbTables, read_nwb
 from closedloop.errors import DocumentError
-from closedloop.exchange.reading.responses import FileResponses, SaidOfPresentations, assemble
+from closedloop.exchange.reading.responses import FileResponses, SaidOfPresentations, assemble, which_count
 from closedloop.recording.counts import edge_ticks
 
 _IMAGES = ("image_hash", "stimulus_id", "stimulus_filename", "stimulus_name", "image_id", "stimulus_presented")
@@ -39,24 +40,30 @@ def nwb_responses(path: Path, *, window_ms: tuple[float, float], categories: Map
         It has no such tables, or no column that names images.
     """
     tables = read_nwb(path)
-    trials, start_s = tables.trials, tables.trials.get("start_time")
+    start_s = tables.trials.get("start_time", np.empty(0))
+    trials = {name: one for name, one in tables.trials.items() if one.shape == (len(start_s),)}
     image = next((name for name in _IMAGES if name in trials), None)
-    if start_s is None or image is None or "spike_times" not in tables.units:
+    if not len(start_s) or image is None or "spike_times" not in tables.units:
+        several = [name for name in tables.trials if name in _IMAGES and name not in trials]
         raise DocumentError(
             f"{path}: expected spike_times of units, and trials with start_time and one of {', '.join(_IMAGES)}, found "
-            f"trials with {', '.join(trials)[:200] or 'no column'}. Give a file with a row of trials for each image."
+            f"trials with {', '.join(trials)[:200] or 'no column'}"
+            f"{f', and several values a row in {several[0]}' if several else ''}. Give a file with a row of trials for "
+            "each image."
         )
     counted = [name for name in _COUNTS if name in trials]
     columns = {name: next((trials[one] for one in names if one in trials), None) for name, names in _ABOUT.items()}
-    used = np.logical_and.reduce([trials[name].astype(bool) for name in counted]) if counted else None
+    used = which_count({name: trials[name] for name in counted}, path=path)
     counts = _counts(tables, start_s.astype(np.float64), window_ms)
+    unknown = _outside(tables, start_s.astype(np.float64), window_ms)
+    counts[unknown] = np.nan
     said = {
         "images": f"column {image} of trials",
         "sites": f"{counts.shape[1]} units",
         "window": f"{window_ms[0]:g} to {window_ms[1]:g} ms after start_time, half-open",
         **({"presentations": f"those with {' and '.join(counted)}"} if counted else {}),
     }
-    return assemble(
+    found = assemble(
         counts / (window_ms[1] - window_ms[0]) * 1000,
         [_name(one) for one in trials[image].tolist()],
         _names_of_units(tables, counts.shape[1]),
@@ -72,6 +79,24 @@ def nwb_responses(path: Path, *, window_ms: tuple[float, float], categories: Map
         said=said,
         categories=categories,
     )
+    if not unknown.any():
+        return found
+    return replace(
+        found,
+        notices=(
+            f"{np.count_nonzero(unknown):,} presentations before the first spike or after the last one are left out: "
+            "the file does not say what was recorded then. Times of trials have to be in seconds.",
+        ),
+    )
+
+
+def _outside(tables: NwbTables, start_s: NDArray[np.float64], window_ms: tuple[float, float]) -> NDArray[np.bool_]:
+    """Return the trials that nothing says were recorded: no intervals of observation, and no spike before or after."""
+    spikes_s = tables.units["spike_times"]
+    if "obs_intervals" in tables.units or not len(spikes_s):
+        return np.zeros(len(start_s), dtype=bool)
+    from_s, until_s = start_s + window_ms[0] / 1000, start_s + window_ms[1] / 1000
+    return np.asarray((until_s < spikes_s.min()) | (from_s > spikes_s.max()))
 
 
 _ABOUT = {"kind": ("kind",), "role": ("role",), "category": _CATEGORIES}

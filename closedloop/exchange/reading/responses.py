@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from closedloop.errors import DocumentError
 
 Floats = NDArray[np.float64]
 
@@ -50,6 +54,8 @@ class FileResponses:
         What of the file gave what, and what is to be known of it, by what it is about.
     pixels
         uint8, (n_images, height, width, 3), where the file has them.
+    notices
+        What a person has to know of it, a sentence each.
     """
 
     format: str
@@ -68,6 +74,7 @@ class FileResponses:
     simulated: bool
     said: Mapping[str, str] = field(default_factory=dict)
     pixels: NDArray[np.uint8] | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,11 @@ class SaidOfPresentations:
 
 
 CLEAN = "clean"
+_MOST_NUMBER = 10_000_000  # of an image in a session: tables are as long
+_YES, _NO = frozenset(("1", "1.0", "true", "yes")), frozenset(("0", "0.0", "false", "no", "nan", "none", ""))
+_NO_CATEGORY = frozenset(
+    ("", "nan", "none")
+)  # missing texts and numbers, as pandas and our own stimulus sets write them
 
 
 def assemble(
@@ -139,7 +151,8 @@ def assemble(
     recordings, recording = _recordings(about, kept)
     known = categories or {}
     of_images = tuple(
-        known.get(image) or ("" if about.category is None else str(about.category[kept][first[own]]))
+        _category(known.get(image, ""))
+        or ("" if about.category is None else _category(about.category[kept][first[own]]))
         for image, own in zip(images, order, strict=True)
     )
     kind = np.full(n, CLEAN) if about.kind is None else about.kind[kept]
@@ -147,12 +160,13 @@ def assemble(
     if not (kind == CLEAN).any():  # a word of somebody else's
         kind, role = np.full(n, CLEAN), np.full(n, CLEAN)
     seeds = np.zeros(n, np.int64) if about.seed is None else about.seed[kept]
+    number = None if about.number is None else about.number[kept]
     return FileResponses(
         format=format,
         rates=rates[kept],
         images=images,
         image_index=place,
-        number=place if about.number is None else about.number[kept],
+        number=place if number is None or not _numbers_images(number, place, recording) else number,
         sites=tuple(sites),
         unit=unit,
         recordings=recordings,
@@ -164,6 +178,48 @@ def assemble(
         simulated=simulated,
         said=said,
     )
+
+
+def _numbers_images(number: NDArray[np.int64], image: NDArray[np.int64], recording: NDArray[np.int64]) -> bool:
+    """Return whether numbers tell a recording's images apart, as a study's own do, and are no other count."""
+    if len(number) and not 0 <= number.min() <= number.max() <= _MOST_NUMBER:
+        return False
+    pairs = np.unique(np.stack([recording, number, image], axis=1), axis=0)
+    return len(np.unique(pairs[:, :2], axis=0)) == len(pairs)
+
+
+def _category(said: str) -> str:
+    return "" if str(said).strip().casefold() in _NO_CATEGORY else str(said)
+
+
+def which_count(said: Mapping[str, NDArray[Any]], *, path: Path) -> NDArray[np.bool_] | None:
+    """Return which presentations count by all that is said of it; None where nothing is. What is missing counts as no.
+
+    Parameters
+    ----------
+    said
+        By name numbers, truth values or texts, (n_presentations,) each.
+    path
+        The file, for messages.
+
+    Raises
+    ------
+    DocumentError
+        One of them says something else than yes or no.
+    """
+    return np.logical_and.reduce([_yes(one, path, name) for name, one in said.items()]) if said else None
+
+
+def _yes(said: NDArray[Any], path: Path, name: str) -> NDArray[np.bool_]:
+    if said.dtype == np.bool_:
+        return said
+    words = [str(one).strip().casefold() for one in said.tolist()]
+    if other := next((one for one in words if one not in _YES and one not in _NO), None):
+        raise DocumentError(
+            f"{path}: expected {name} of each presentation to be 1 or 0, whether it counts, found {other:.40}. "
+            "Correct it."
+        )
+    return np.array([one in _YES for one in words], dtype=bool)
 
 
 def _recordings(about: SaidOfPresentations, kept: NDArray[np.bool_]) -> tuple[tuple[str, ...], NDArray[np.int64]]:

@@ -334,8 +334,8 @@ def _preferred(clean: CleanOfFile, *, seed: int) -> list[dict[str, Any]]:
 def _notices(
     found: FileResponses, recordings: list[AnalysedRecording], clean: CleanOfFile, *, has_preferences: bool
 ) -> list[str]:
-    """Return what the file does not allow, a line each."""
-    lines = []
+    """Return what the file does not allow, and what else is to be known of it, a line each."""
+    lines = list(found.notices)
     if nothing := [one.name for one in recordings if one.n_repeated_images < 3]:
         lines.append(
             f"Reliability and ceilings are unknown of {', '.join(nothing)}: fewer than three images were shown twice."

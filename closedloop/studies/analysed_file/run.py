@@ -58,8 +58,10 @@ def _summary(found: FileAnalysis) -> list[str]:
     lines = [f"{mark} of {document.n_sites} sites to {document.n_images:,} clean images ({document.format})."]
     for one in document.recordings:
         place = "" if len(document.recordings) == 1 else f"{one.name}: "
+        of_all = one.reliability.n_sites == one.sigma.n_sites
+        n_reliable = "" if of_all or one.reliability.mean is None else f" ({one.reliability.n_sites} sites)"
         lines.append(
-            f"{place}reliability {_said(one.reliability)}, ceiling {_said(one.ceiling)}, sigma "
+            f"{place}reliability {_said(one.reliability)}{n_reliable}, ceiling {_said(one.ceiling)}{n_reliable}, sigma "
             f"{_said(one.sigma, unit=document.unit)}; means over {one.sigma.n_sites} sites."
         )
     if found.preferred:

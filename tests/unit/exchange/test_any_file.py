@@ -68,6 +68,33 @@ def test_bins_of_an_unknown_unit_are_averaged(tmp_path: Path) -> None:
     assert found.unit == ""
 
 
+def test_the_bins_of_a_window_are_divided_by_that_window_whatever_else_the_file_says(tmp_path: Path) -> None:
+    path = assembly(tmp_path / "a.nc")
+    with h5py.File(path, "a") as file:  # as our own exports say it of their study
+        file.attrs["window_start_ms"], file.attrs["window_stop_ms"] = 70.0, 170.0
+    found = read(path, window_ms=(50.0, 60.0))
+    np.testing.assert_allclose(found.rates, BINS[:, :, 5] / 0.01)
+    assert found.said["window"].startswith("50 to 60 ms")
+
+
+def test_the_window_of_an_only_time_bin_is_the_file_s_own(tmp_path: Path) -> None:
+    with xr.open_dataset(assembly(tmp_path / "a.nc"), engine="h5netcdf") as whole:
+        whole.isel(time_bin=[5]).to_netcdf(tmp_path / "one.nc", engine="h5netcdf")
+        whole.isel(time_bin=5, drop=True).drop_vars(["time_bin_start", "time_bin_end"], errors="ignore").to_netcdf(
+            tmp_path / "none.nc", engine="h5netcdf"
+        )
+    found = read(tmp_path / "one.nc")
+    np.testing.assert_allclose(found.rates, BINS[:, :, 5] / 0.01)
+    assert (found.unit, found.said["window"].split(" ms")[0]) == ("Hz", "50 to 60")
+    with pytest.raises(
+        OptionError, match=r"--window 70,170: .* found one response a presentation in one\.nc, of 50 to 60"
+    ):
+        read(tmp_path / "one.nc", window_ms=(70.0, 170.0))
+    unsaid = read(tmp_path / "none.nc")  # nobody knows how long the spikes were counted
+    np.testing.assert_allclose(unsaid.rates, BINS[:, :, 5])
+    assert (unsaid.unit, "window" in unsaid.said) == ("spikes", False)
+
+
 def test_a_window_that_no_bins_fill_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"expected time bins that fill 75 to 170 ms, found bins from 0 to 200 ms"):
         read(assembly(tmp_path / "a.nc"), window_ms=(75.0, 170.0))
@@ -154,3 +181,50 @@ def test_a_file_that_is_no_session_is_refused_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "x.docx").write_bytes(b"")
     with pytest.raises(DocumentError, match=r"expected a table \.csv or \.parquet, an HDF5 file"):
         read(tmp_path / "x.docx")
+
+
+def changed(path: Path, **columns: Any) -> Path:
+    """Write columns of a session's trials anew; None removes one."""
+    with h5py.File(path, "a") as file:
+        trials = file["intervals/trials"]
+        for name, values in columns.items():
+            attributes = dict(trials[name].attrs)
+            del trials[name]
+            if values is not None:
+                trials[name] = values
+                trials[name].attrs.update(attributes)
+    return path
+
+
+def test_a_trial_of_unknown_fixation_does_not_count(tmp_path: Path) -> None:
+    session(tmp_path / "s.nwb")
+    whole = read(tmp_path / "s.nwb")
+    fixated = [1.0] * 10 + [np.nan, 0.0]
+    found = read(changed(tmp_path / "s.nwb", fixation_correct=fixated))
+    assert "im4" in by_name(whole)[-2:]
+    assert by_name(found)[-1] == "im3"
+    texts = ["True"] * 10 + ["False", "nan"]
+    np.testing.assert_array_equal(read(changed(tmp_path / "s.nwb", fixation_correct=texts)).rates, found.rates)
+
+
+def test_trials_of_several_images_are_refused_in_a_line(tmp_path: Path) -> None:
+    session(tmp_path / "s.nwb")
+    changed(tmp_path / "s.nwb", image_hash=IMAGES * 2)
+    with h5py.File(tmp_path / "s.nwb", "a") as file:
+        file["intervals/trials/image_hash_index"] = np.arange(2, 26, 2)
+    with pytest.raises(DocumentError, match=r"and several values a row in image_hash\. Give a file with a row"):
+        read(tmp_path / "s.nwb")
+
+
+def test_trials_outside_of_all_spikes_are_not_counted_as_silence(tmp_path: Path) -> None:
+    session(tmp_path / "s.nwb")
+    with h5py.File(tmp_path / "s.nwb", "a") as file:
+        for name in ("obs_intervals", "obs_intervals_index"):
+            del file["units"][name]
+    whole = read(tmp_path / "s.nwb")
+    assert (len(whole.rates), whole.notices) == (11, ())
+    onsets = np.arange(12) * 0.3 + 1
+    onsets[[0, 11]] = 0.1, 100.0
+    found = read(changed(tmp_path / "s.nwb", start_time=onsets))
+    assert len(found.rates) == 9
+    assert found.notices[0].startswith("2 presentations before the first spike or after the last one")
