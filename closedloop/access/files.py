@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, SupportsIndex, TypeVar
@@ -322,3 +322,18 @@ def _has_published(file: StudyFile, place: Path) -> bool:
 
 def _is_published(path: Path) -> bool:
     return (path.parent / MANIFEST_NAME).is_file()
+
+
+def in_words_of_parts(left_out: Mapping[LeftOutOf, NDArray[np.bool_]], *, axis: int) -> NDArray[np.str_]:
+    """Return in words what each row or column of responses is left out of as a whole; empty where it is not.
+
+    Parameters
+    ----------
+    left_out
+        By part which responses are, (n_presentations, n_sites).
+    axis
+        Over which all have to be: 1 for a word of each presentation, 0 for one of each site.
+    """
+    rows = zip(*(np.all(is_out, axis=axis).tolist() for is_out in left_out.values()), strict=True)
+    words = [" and ".join(part for part, out in zip(left_out, row, strict=True) if out) for row in rows]
+    return np.array(words, dtype=np.str_)

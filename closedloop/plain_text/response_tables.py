@@ -18,6 +18,7 @@ _FIRST_COLUMNS = [_IMAGE, _TRIALS[0]]
 _NO_SITES = frozenset((_IMAGE, *_SITES, *_TRIALS))
 _AVERAGE = "0"  # stands for the repetition where a table has none
 _SESSION = ("day", "session")  # repetitions are numbered anew in each
+_OF_EXPORT = frozenset(("ordinal", "stimulus_id", "clean_index"))
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 TableRow = tuple[int, Sequence[str]]
@@ -169,6 +170,10 @@ def response_table(
         first = [_IMAGE, _FIRST_COLUMNS[1], *names[1:]]
         found = _wide_table(path, first, with_repetition, name_of=name_of, sessions=sessions)
         return replace(found, about=said)
+    if set(names) >= _OF_EXPORT:
+        raise DocumentError(
+            f"{path}: expected {path.name}.json beside what `closedloop export responses` wrote, found none. Copy both."
+        )
     raise DocumentError(
         f"{path}: expected the columns image and one for each site (with repetition between them where there are any), "
         f"or image, site, repetition and response, found {', '.join(names)[:120] or 'none'}. Name the columns so."

@@ -110,6 +110,12 @@ def test_made_again_the_export_has_the_same_bytes(smoke_study: Path, exported: P
     before = {path: path.read_bytes() for path in sorted((exported / "bs").iterdir()) if path.is_file()}
     assert closedloop("export", "brainscore", smoke_study, "--out", exported / "bs").returncode == 0
     assert {path: path.read_bytes() for path in sorted((exported / "bs").iterdir()) if path.is_file()} == before
+    notes = exported / "bs" / "notes.txt"
+    notes.write_text("mine")
+    refused = closedloop("export", "brainscore", smoke_study, "--out", exported / "bs")
+    assert "which is replaced as a whole, found notes.txt beside it" in one_line_error(refused)
+    assert notes.read_text() == "mine"
+    notes.unlink()
     (exported / "other").mkdir()
     refused = closedloop("export", "brainscore", smoke_study, "--out", exported / "other")
     assert "expected no folder or one of this command" in one_line_error(refused)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from closedloop.access.opening import open_study
+from closedloop.access.study import Study
+from closedloop.artifacts.study import StudyDocument, StudyPaths
 from closedloop.commands.interrupts import interruptible
 from closedloop.exchange.responses.export import export_responses
-from closedloop.exchange.responses.places import responses_files
+from closedloop.exchange.responses.places import refuse_other_study, responses_files
 from closedloop.execution.progress import bar
 
 _STOPPED = "Stopped; nothing is left half-written. Run the same command again."
@@ -33,6 +35,7 @@ def write_responses(study: Path, out: Path, *, day: int | None, wanted: str | No
         There is no such study, day or place.
     """
     opened, files = open_study(study), responses_files(out, wanted)
+    refuse_other_study(files, study_id=_id_of(opened))
     with interruptible(_STOPPED):
         return export_responses(opened, files, day=day)
 
@@ -57,6 +60,10 @@ def write_assembly(study: Path, out: Path, *, day: int | None) -> list[str]:
     from closedloop.exchange.brain_score.export import check_assembly_folder, export_assembly  # noqa: PLC0415 - xarray
 
     opened = open_study(study)
-    check_assembly_folder(out)
+    check_assembly_folder(out, study_id=_id_of(opened))
     with interruptible(_STOPPED), bar("writing the images") as progress:
         return export_assembly(opened, out, day=day, progress=progress)
+
+
+def _id_of(study: Study) -> str:
+    return StudyDocument.read(StudyPaths(study.path).study).study_id

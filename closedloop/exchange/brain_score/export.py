@@ -7,7 +7,7 @@ from pathlib import Path
 from closedloop import __version__
 from closedloop.access.study import Study
 from closedloop.artifacts.commands.exported_responses import ExportedAssemblyDocument
-from closedloop.errors import StorageError
+from closedloop.errors import DocumentError, StorageError
 from closedloop.exchange.brain_score.assembly import assembly_of, bin_edges_ms
 from closedloop.exchange.brain_score.stimulus_set import stimulus_csv, stimulus_rows, write_stimulus_zip
 from closedloop.exchange.responses.gathered import (
@@ -17,15 +17,31 @@ from closedloop.exchange.responses.gathered import (
     gather_responses,
 )
 from closedloop.execution.progress import ProgressCallback
-from closedloop.storage import make_folder, open_new, publish_folder, remove_folder, sha256_file, write_bytes
+from closedloop.storage import (
+    folder_held_alone,
+    make_folder,
+    open_new,
+    publish_folder,
+    remove_folder,
+    sha256_file,
+    write_bytes,
+)
 from closedloop.storage.places import refuse_no_folder
 
 DOCUMENT_NAME, ASSEMBLY_NAME = "export.json", "assembly.nc"
 STIMULI_NAME, IMAGES_NAME = "stimulus_set.csv", "stimulus_set.zip"
+_WORKING = "whole"
 
 
-def check_assembly_folder(out: Path) -> None:
-    """Refuse a folder that is there and no earlier export.
+def check_assembly_folder(out: Path, *, study_id: str) -> None:
+    """Refuse a folder that is there and no earlier export of a study, and nothing else: it is replaced as a whole.
+
+    Parameters
+    ----------
+    out
+        The folder.
+    study_id
+        The study's.
 
     Raises
     ------
@@ -33,8 +49,24 @@ def check_assembly_folder(out: Path) -> None:
         It is.
     """
     refuse_no_folder(out)
-    if out.exists() and not (out / DOCUMENT_NAME).is_file():
+    if not out.exists():
+        return
+    if not (out / DOCUMENT_NAME).is_file():
         raise StorageError(f"{out}: expected no folder or one of this command, found another. Choose another --out.")
+    try:
+        before = ExportedAssemblyDocument.read(out / DOCUMENT_NAME)
+    except DocumentError as error:
+        raise StorageError(f"{error} It is no export that could be replaced: choose another --out.") from None
+    if before.study.study_id != study_id:
+        raise StorageError(
+            f"{out}: expected no folder or an earlier export of this study, found one of {before.study.subject}. "
+            "Choose another --out."
+        )
+    if others := sorted({one.name for one in out.iterdir()} - {DOCUMENT_NAME, *before.files}):
+        raise StorageError(
+            f"{out}: expected an earlier export alone, which is replaced as a whole, found {others[0]} beside it. Take "
+            "out what is to stay (unpacked images can go), or choose another --out."
+        )
 
 
 def export_assembly(study: Study, out: Path, *, day: int | None = None, progress: ProgressCallback) -> list[str]:
@@ -60,8 +92,16 @@ def export_assembly(study: Study, out: Path, *, day: int | None = None, progress
     StorageError
         The disk is full.
     """
+    held = out.with_name(f".{out.name}.partial")
+    at_work = f"{out}: expected no other command that writes it, found one at work. Wait for its end."
+    with folder_held_alone(held, refusal=StorageError(at_work)):
+        lines = _export(study, out, held / _WORKING, day=day, progress=progress)
+    remove_folder(held)
+    return lines
+
+
+def _export(study: Study, out: Path, working: Path, *, day: int | None, progress: ProgressCallback) -> list[str]:
     found = gather_responses(study, day)
-    working = out.with_name(f".{out.name}.partial")
     remove_folder(working)
     make_folder(working)
     identifier = f"{study.subject}.{study.protocol.name}"

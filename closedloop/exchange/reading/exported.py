@@ -85,11 +85,10 @@ def _notices(path: Path, document: ExportedResponsesDocument, sessions: set[tupl
             f"{path.name} is not as it was exported: {beside(path).name} has another hash of it. Numbers may differ "
             "from those that the study published."
         )
+    left_out = (line for one in document.sessions if (one.day, one.session) in sessions for line in one.left_out)
     yield from (
         f"Left out by people, and counted here as in the study's own reliability: {line}"
-        for one in document.sessions
-        if (one.day, one.session) in sessions
-        for line in one.left_out
+        for line in dict.fromkeys(left_out)
     )
 
 

@@ -98,6 +98,10 @@ def _described(column: Column) -> ExportedColumn:
     return ExportedColumn(type=column.dtype, unit=column.unit, meaning=column.meaning)
 
 
+def _left_out(document: ExportedResponsesDocument) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(line for one in document.sessions for line in one.left_out))
+
+
 def _told(files: ResponsesFiles, found: StudyResponses, document: ExportedResponsesDocument) -> list[str]:
     kind = "SIMULATED responses" if document.simulated else "responses"
     days = ", ".join(map(str, dict.fromkeys(session.day for session in found.sessions)))
@@ -106,6 +110,6 @@ def _told(files: ResponsesFiles, found: StudyResponses, document: ExportedRespon
         f"{files.responses}: {kind} of {document.study.subject}, days {days}: {len(found.counts):,} presentations "
         f"({n_used:,} count) x {len(found.sites)} sites, spikes from {found.window_ms[0]:g} to "
         f"{found.window_ms[1]:g} ms.",
-        *(f"Left out by people, and marked: {line}" for one in document.sessions for line in one.left_out),
+        *(f"Left out by people, and marked: {line}" for line in _left_out(document)),
         f"{files.document} says what each column is.",
     ]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedloop.access.columns import PRESENTATIONS, SITES
+from closedloop.access.files import in_words_of_parts
 from closedloop.access.recorded import NOT_THERE, RecordedSession, recorded_sessions
 from closedloop.access.study import Study
 from closedloop.artifacts.amended.exclusions import PARTS, LeftOutOf
@@ -155,7 +156,7 @@ def _presentations(session: RecordedSession) -> Columns:
     return {
         **_of_session(session, len(session.counts)),
         **session.presentations,
-        _LEFT_OUT: _parts(session.left_out, axis=1),
+        _LEFT_OUT: in_words_of_parts(session.left_out, axis=1),
     }
 
 
@@ -163,19 +164,12 @@ def _electrodes(session: RecordedSession) -> Columns:
     return {
         **_of_session(session, len(session.electrodes["neuroid_id"])),
         **session.electrodes,
-        _LEFT_OUT: _parts(session.left_out, axis=0),
+        _LEFT_OUT: in_words_of_parts(session.left_out, axis=0),
     }
 
 
 def _of_session(session: RecordedSession, n: int) -> Columns:
     return {"day": np.full(n, session.day, dtype=np.int64), "session": np.full(n, session.number, dtype=np.int64)}
-
-
-def _parts(left_out: Mapping[LeftOutOf, NDArray[np.bool_]], *, axis: int) -> NDArray[np.str_]:
-    """Return in words what each row or column is left out of as a whole; empty where it is not."""
-    rows = zip(*(np.all(is_out, axis=axis).tolist() for is_out in left_out.values()), strict=True)
-    words = [" and ".join(part for part, out in zip(left_out, row, strict=True) if out) for row in rows]
-    return np.array(words, dtype=np.str_)
 
 
 def _of_sites(

@@ -102,6 +102,31 @@ def responses_files(out: Path, wanted: str | None) -> ResponsesFiles:
     return files
 
 
+def refuse_other_study(files: ResponsesFiles, *, study_id: str) -> None:
+    """Refuse to write over an export of another study.
+
+    Parameters
+    ----------
+    files
+        That an export is to leave.
+    study_id
+        Of the study.
+
+    Raises
+    ------
+    StorageError
+        There is one.
+    """
+    if not files.document.is_file():
+        return
+    before = ExportedResponsesDocument.read(files.document).study
+    if before.study_id != study_id:
+        raise StorageError(
+            f"{files.document}: expected no file or an earlier export of this study, found one of {before.subject}. "
+            "Choose another --out."
+        )
+
+
 def _refuse_others(files: ResponsesFiles) -> None:
     """Refuse to write over what is no earlier export."""
     there = [path for path in files.all if path.exists()]

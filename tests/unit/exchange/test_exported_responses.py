@@ -12,10 +12,12 @@ import xarray as xr
 import closedloop
 from closedloop.artifacts.amended.exclusions import Exclusion
 from closedloop.artifacts.commands.exported_responses import ExportedResponsesDocument
-from closedloop.errors import OptionError, StorageError, StudyError
+from closedloop.artifacts.imported.laboratory import DatasetNames
+from closedloop.errors import DocumentError, OptionError, StorageError, StudyError
 from closedloop.exchange.brain_score.assembly import bin_edges_ms
+from closedloop.exchange.reading.any_file import read_responses_file
 from closedloop.exchange.responses.export import export_responses
-from closedloop.exchange.responses.places import ResponsesFiles, responses_files
+from closedloop.exchange.responses.places import ResponsesFiles, refuse_other_study, responses_files
 from tests.unit.access.studies import COUNTS, ELECTRODES, MISSING_ON_DAY_1, REJECTED, SITES, make_study
 from tests.unit.access.test_counted import decide
 
@@ -132,3 +134,23 @@ def test_bins_fill_the_window_whatever_it_is() -> None:
         assert edges[-1] == stop
         assert max(np.diff(edges)) <= 10.0
         assert min(np.diff(edges)) > 0
+
+
+def test_an_export_of_another_study_is_not_written_over(tmp_path: Path) -> None:
+    files = write(tmp_path / "out", make_study(tmp_path / "study"), "csv")
+    before = ExportedResponsesDocument.read(files.document).study.study_id
+    refuse_other_study(files, study_id=before)
+    with pytest.raises(StorageError, match="expected no file or an earlier export of this study, found one of"):
+        refuse_other_study(files, study_id="another")
+
+
+def test_a_table_that_was_changed_since_it_was_exported_is_told(tmp_path: Path) -> None:
+    files = write(tmp_path / "out", make_study(tmp_path / "study"), "csv")
+    assert read_responses_file(files.responses, names=DatasetNames()).notices == ()
+    lines = files.responses.read_text().splitlines(keepends=True)
+    files.responses.write_text("".join(lines[:-1]))
+    (notice,) = read_responses_file(files.responses, names=DatasetNames()).notices
+    assert notice.startswith("responses.csv is not as it was exported")
+    files.document.unlink()
+    with pytest.raises(DocumentError, match=r"expected responses\.csv\.json beside what `closedloop export responses`"):
+        read_responses_file(files.responses, names=DatasetNames())
