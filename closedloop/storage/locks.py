@@ -27,7 +27,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def folder_held_alone(folder: Path, *, refusal: Exception) -> Iterator[None]:
+def folder_held_alone(folder: Path, *, refusal: Exception, leaves_lock: bool = True) -> Iterator[None]:
     """Hold a folder, which is made if missing, while the block writes into it; a lock file stays in it, empty.
 
     Where it was made for this and nothing was written into it, it is removed again.
@@ -38,6 +38,8 @@ def folder_held_alone(folder: Path, *, refusal: Exception) -> Iterator[None]:
         Whose files one program at a time writes.
     refusal
         Raised where another program holds it. On Windows nothing is locked.
+    leaves_lock
+        Whether the lock file stays; else it goes in the end, and who comes in that instant may find nothing locked.
     """
     with storage_errors(folder):
         is_new = not folder.exists()
@@ -46,10 +48,14 @@ def folder_held_alone(folder: Path, *, refusal: Exception) -> Iterator[None]:
         lock.touch()
     try:
         with held_alone(lock, refusal=refusal):
-            yield
+            try:
+                yield
+            finally:
+                if not leaves_lock:
+                    lock.unlink(missing_ok=True)
     finally:  # a folder that nothing came to be written into is no result
-        if is_new and [file.name for file in folder.iterdir()] == [lock.name]:
-            lock.unlink()
+        if is_new and {file.name for file in folder.iterdir()} <= {lock.name}:
+            lock.unlink(missing_ok=True)
             folder.rmdir()
 
 

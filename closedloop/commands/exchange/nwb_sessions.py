@@ -11,12 +11,14 @@ from closedloop.artifacts.records.sequence import FIRST, Block
 from closedloop.commands.exchange.nwb_asked import NwbRequest
 from closedloop.commands.interrupts import interruptible
 from closedloop.devices.device import Device
+from closedloop.errors import StorageError
 from closedloop.exchange.nwb.kept import ExportFolder, KeptFile, made_from, whole_file
 from closedloop.exchange.nwb.session import ExportedSession
 from closedloop.execution.progress import bar
 from closedloop.plain_text.printed import capitalized
 from closedloop.stages.ingest.recording import read_day_devices
 from closedloop.stages.ingest.sites import number_on_day_0
+from closedloop.storage import folder_held_alone
 
 if TYPE_CHECKING:
     from closedloop.exchange.nwb.exporting import SessionExport
@@ -31,8 +33,14 @@ def export_sessions(request: NwbRequest) -> Iterator[tuple[Block, KeptFile | Ses
         A file of the study is missing or damaged.
     """
     folder = ExportFolder(request.out, request.zarr, request.voltage)
+    at_work = f"{request.out}: expected no other export into this folder, found one at work. Wait for its end."
+    with folder_held_alone(request.out, refusal=StorageError(at_work), leaves_lock=False):
+        yield from _export_each(request, folder)
+
+
+def _export_each(request: NwbRequest, folder: ExportFolder) -> Iterator[tuple[Block, KeptFile | SessionExport]]:
     for session in request.sessions:
-        key = made_from(session, folder)
+        key = made_from(session, folder, started=request.started)
         whole = whole_file(session, folder, key=key)
         yield session.block, whole if whole is not None else _export(session, folder, request, key)
 
@@ -90,4 +98,5 @@ def told(block: Block, done: KeptFile | SessionExport) -> Iterator[str]:
         f"images; {f'{len(done.messages)} messages' if done.messages else 'inspected and validated without a message'}"
     )
     yield from (f"  left out: {one}" for one in held.left_out)
+    yield from (f"  left out by people, and marked: {one}" for one in held.marked)
     yield from (f"  {one}" for one in done.messages)

@@ -37,6 +37,8 @@ class AssembledFile:
         What it holds.
     left_out
         A sentence for everything of the session that has no place in it.
+    marked
+        What people left out of the study's fit or evaluation: it is there, and its column `left_out` says so.
     """
 
     content: NWBFile
@@ -44,6 +46,7 @@ class AssembledFile:
     n_trials: int
     n_images: int
     left_out: tuple[str, ...]
+    marked: tuple[str, ...] = ()
 
 
 def assemble(
@@ -89,6 +92,7 @@ def assemble(
         len(trials.id),
         len(images.images),
         tuple(_left_out(session, units.n_unplaced if units is not None else 0)),
+        session.said_of_left_out,
     )
 
 

@@ -62,6 +62,9 @@ def add_electrodes(file: NWBFile, session: ExportedSession, rows: Sequence[Elect
     """
     groups = _groups(file, session, sorted({row.processor for row in rows}))
     columns = _columns(rows)
+    if any(out := session.left_out[1].tolist()):
+        words = [*out, *[""] * (len(rows) - len(out))]
+        columns["left_out"] = Described(words, "what people left it out of in this session: fit, evaluation, or both")
     for name, column in columns.items():
         file.add_electrode_column(name=name, description=column.meaning)
     for place, row in enumerate(rows):

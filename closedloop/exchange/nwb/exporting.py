@@ -86,7 +86,7 @@ def export_session(
         )
         (write_zarr if folder.zarr else write_nwb)(file.content, working)
         messages = findings(working)
-        if made_from(session, folder) != key:
+        if made_from(session, folder, started=started) != key:
             _remove(working)
             raise StudyError(
                 f"{session.files.paths.root}: expected a session that stays what it is while it is exported, found "

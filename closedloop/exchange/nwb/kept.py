@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from closedloop import __version__
@@ -57,7 +58,7 @@ class KeptFile:
     messages: tuple[str, ...] = ()
 
 
-def made_from(session: ExportedSession, folder: ExportFolder) -> str:
+def made_from(session: ExportedSession, folder: ExportFolder, *, started: datetime | None = None) -> str:
     """Return the hash of all that a session's file depends on.
 
     Parameters
@@ -66,6 +67,8 @@ def made_from(session: ExportedSession, folder: ExportFolder) -> str:
         The session.
     folder
         Where its file is to lie.
+    started
+        When its recording began, as a person says; None: nobody does.
 
     Raises
     ------
@@ -74,6 +77,8 @@ def made_from(session: ExportedSession, folder: ExportFolder) -> str:
     """
     told = [f"closedloop {__version__}", repr((session.truth, folder.voltage, folder.zarr))]
     told.append(session.metadata.model_dump_json(exclude={"rig"}))
+    told += [f"started {started.isoformat()}"] if started is not None else []
+    told += [f"left out: {line}" for line in session.said_of_left_out]
     for place, manifest in session.manifests():
         if line := missing_line(place, simulated=session.simulated):
             raise ManifestError(line)

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.access.files import PublishedFiles
+from closedloop.access.files import PublishedFiles, in_words_of_parts
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.exclusions import PARTS, said_of_all
 from closedloop.artifacts.arrays import Arrays
 from closedloop.artifacts.day.journal import Journal
 from closedloop.artifacts.day.journal_rows import JournalRow, LaunchOpened, Presentation
@@ -119,6 +120,19 @@ class ExportedSession:
     def stimuli(self) -> Columns:
         """The images, with the sealed signs."""
         return self.files.read(catalog.STIMULI, self.block.day)
+
+    @cached_property
+    def left_out(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+        """What people left each presentation, and each electrode of the counts, out of as a whole; empty: nothing."""
+        ordinals = np.array([one.ordinal for one in self.presentations], dtype=np.int64)
+        names = [site.neuroid_id for site in self.sites.sites[: self.counts["counts"].shape[1]]]
+        found = {part: self.files.is_left_out(part, self.block.day, ordinals, names) for part in PARTS}
+        return in_words_of_parts(found, axis=1), in_words_of_parts(found, axis=0)
+
+    @property
+    def said_of_left_out(self) -> tuple[str, ...]:
+        """What people left out of the fit or the evaluation of the session, a line each."""
+        return said_of_all(thing for part in PARTS for thing in self.files.left_out_of(part, self.block.day))
 
     @cached_property
     def clock(self) -> SessionClock:

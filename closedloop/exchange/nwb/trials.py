@@ -87,6 +87,7 @@ def _of_presentation(
         "accepted": Described(_accepted(shown), "whether the rig accepted it"),
         "used": Described(responses["used"][rows].astype(bool), "whether its spike counts stand"),
         "reason": Described(responses["reason"][rows], "why not, or on which processor not; else empty"),
+        **_left_out(session, rows),
         "onset_source": Described(responses["onset_source"][rows], "what timed the onset: photodiode, code or fit"),
         **{name: Described(stimuli[name][image], meaning) for name, meaning in _OF_STIMULUS.items()},
         "clean_image": Described(
@@ -96,6 +97,12 @@ def _of_presentation(
         "epsilon": Described(np.where(epsilon > 0, epsilon, np.nan), "budget (224-px L2); NaN of an unchanged image"),
         "digital_code": Described(_integers(shown, "code"), "sent to the recorder with it"),
     }
+
+
+def _left_out(session: ExportedSession, rows: NDArray[np.int64]) -> dict[str, Described]:
+    words = session.left_out[0][rows]
+    meaning = "what people left it out of: fit, evaluation, or fit and evaluation; else empty"
+    return {"left_out": Described(words, meaning)} if (words != "").any() else {}
 
 
 def _integers(shown: list[Presentation], name: str) -> NDArray[np.int64]:
