@@ -10,7 +10,7 @@ halves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from closedloop import __version__
 from closedloop.analysis.categories.preferred import preferred_level
-from closedloop.analysis.dispersion import random_pair_change, sigma_corrected
+from closedloop.analysis.dispersion import random_pair_change, sigma, sigma_corrected
 from closedloop.analysis.normalizers import on_one_scale
 from closedloop.analysis.reliability import N_SPLITS, mean_response, noise_ceiling
 from closedloop.analysis.repetitions import repetitions_of
@@ -45,6 +45,7 @@ _N_HALVINGS, _N_SPLITS_OF_HALF = (
     25,
     5,
 )  # splits of the repetitions in each half of the images: they are averaged over halvings
+_MOST_NAMED = 10  # sites in a line
 _LEAST_HALVED = 8  # images: below, half of them tell nothing
 
 
@@ -325,10 +326,30 @@ def _preferred(clean: CleanOfFile, *, seed: int) -> list[dict[str, Any]]:
     if len(names) < 2:
         return []
     means = mean_response(clean.rates, clean.image_index, n_images=len(clean.names))[known]
+    means[:, ~(sigma(means) > 0)] = np.nan  # a site that answers everything alike prefers nothing
     best, least = (preferred_level(side * means, category.reshape(-1), seed=seed) for side in (1, -1))
     if not (best.category >= 0).any():
         return []
     return [categories_row(place, names, best=best, least=least) for place in range(means.shape[1])]
+
+
+def _without_signal(found: FileResponses) -> Iterator[tuple[list[str], str]]:
+    """Yield sites that say nothing of clean images in some recording, and in words why."""
+    clean = found.kind == CLEAN
+    silent, alike = list[str](), list[str]()
+    for place, name in enumerate(found.recordings):
+        rates = found.rates[clean & (found.recording == place)]
+        known = np.isfinite(rates)
+        where = f" ({name})" if len(found.recordings) > 1 else ""
+        same = np.array(
+            [own.sum() > 1 and len(np.unique(rates[own, site])) == 1 for site, own in enumerate(known.T)], dtype=bool
+        )
+        silent += [f"{site}{where}" for site, has in zip(found.sites, known.any(axis=0), strict=True) if not has]
+        alike += [f"{site}{where}" for site, one in zip(found.sites, same, strict=True) if one]
+    yield from ((silent, "Sites without any response, that count nowhere"),) if silent else ()
+    yield from (
+        ((alike, "Sites that answer every image alike, of which sigma is 0 and the rest unknown"),) if alike else ()
+    )
 
 
 def _notices(
@@ -336,6 +357,8 @@ def _notices(
 ) -> list[str]:
     """Return what the file does not allow, and what else is to be known of it, a line each."""
     lines = list(found.notices)
+    for sites, words in _without_signal(found):
+        lines.append(f"{words}: {', '.join(sites[:_MOST_NAMED])}{', ...' if len(sites) > _MOST_NAMED else ''}.")
     if nothing := [one.name for one in recordings if one.n_repeated_images < 3]:
         lines.append(
             f"Reliability and ceilings are unknown of {', '.join(nothing)}: fewer than three images were shown twice."

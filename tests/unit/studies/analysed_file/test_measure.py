@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,18 @@ def test_the_same_seed_gives_the_same_numbers_and_another_one_hardly_others(whol
     assert again.sites["reliability"].tolist() == whole.sites["reliability"].tolist()
     assert other.sites["reliability"].tolist() != whole.sites["reliability"].tolist()
     assert other.sites["reliability"] == pytest.approx(whole.sites["reliability"], abs=0.03)
+
+
+def test_sites_that_say_nothing_are_named_and_prefer_nothing(tmp_path: Path) -> None:
+    rates = RATES.copy()
+    rates[:, 1], rates[:, 2] = np.nan, 0.0
+    found = replace(responses(), rates=rates)
+    analysis = analysed(found)
+    assert [one for one in analysis.document.notices if "Sites" in one] == [
+        "Sites without any response, that count nowhere: site 1.",
+        "Sites that answer every image alike, of which sigma is 0 and the rest unknown: site 2.",
+    ]
+    assert [row["preferred"] for row in analysis.preferred[:3]] == ["category 3", "", ""]
+    (line,) = [one for one in write_analysis(analysis, None, tmp_path, command="c") if one.startswith("reliability")]
+    assert "(4 sites), sigma" in line
+    assert line.endswith("means over 5 sites.")
