@@ -35,6 +35,8 @@ from closedloop.storage import sha256_file
 
 Floats = NDArray[np.float64]
 
+_LEAST_SEEN = 0.5  # of the onsets, where the recording has a photodiode; of codes as many have to be found
+
 
 @dataclass(frozen=True)
 class ElsewhereDay:
@@ -108,6 +110,8 @@ def count_responses(
     reasons = _reasons(answers, accepted)
     _refuse_too_few(day, reasons, accepted, allowed=wanted.max_missing_fraction)
     used = accepted & np.any([one.usable for one in answers], axis=0)
+    if table.timed_by != "code and time_s":  # both clocks are aligned by more than the light
+        _refuse_unlit(day, devices, placement, used)
     images = tuple(dict.fromkeys(one.image for one, own in zip(table.shown, used, strict=True) if own))
     at = {name: number for number, name in enumerate(images)}
     index = np.array([at[one.image] for one, own in zip(table.shown, used, strict=True) if own], np.int64)
@@ -215,6 +219,23 @@ def _refuse_too_few(
             f"around them, found {n_missing} ({said}). Check that the table and {day.folder} are of one day; "
             "recording.max_missing_fraction sets the limit."
         )
+
+
+def _refuse_unlit(
+    day: ElsewhereDay, devices: Sequence[Device], placement: DayPlacement, used: NDArray[np.bool_]
+) -> None:
+    """Refuse onsets that a photodiode did not see though it saw others: they are another day's, or not the screen's."""
+    for device in devices:
+        if device.edges is None or not len(device.edges.tick):
+            continue
+        seen = placement.of_device[device.name].source[used] == "photodiode"
+        if seen.mean() < _LEAST_SEEN:
+            raise AlignmentError(
+                f"{day.file}: expected onsets that the photodiode of {device.name} saw, found "
+                f"{np.count_nonzero(seen)} of {len(seen)}, with {len(device.edges.tick):,} edges in the recording. "
+                "Check that the table is of this day, its times in seconds of the recorder's clock, at most 50 ms "
+                "before the light; or make the study without recording.photodiode, if it saw something else."
+            )
 
 
 def _mapping(

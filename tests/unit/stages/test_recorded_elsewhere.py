@@ -240,6 +240,19 @@ def test_another_days_table_is_refused(made: Callable[..., Path], tmp_path: Path
         count(folder, write_table(tmp_path / "shown.csv", "image,code,time_s", rows))
 
 
+@pytest.mark.parametrize("off_ms", [-60, 12, 30])
+def test_onsets_that_the_light_does_not_confirm_are_refused(
+    off_ms: int, made: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = made()
+    _, tick, _ = truth(folder)
+    rows = [(f"{one.image_index}.png", int(at) + 30 * off_ms) for one, at in zip(presented(folder), tick, strict=True)]
+    table = write_table(tmp_path / "t.csv", "image,onset_tick", rows)
+    with pytest.raises(ClosedLoopError, match=r"expected onsets that the photodiode of .* saw, found \d+ of \d+, with"):
+        count(folder, table)
+    assert len(count(folder, table, WITHOUT_LIGHT).rates) > 0  # nobody can tell
+
+
 def test_the_most_reliable_sites_are_taken() -> None:
     generator = np.random.default_rng(1)
     signal, index = generator.normal(0, 3, (40, 4)) * [0, 1, 3, 0.3], np.repeat(np.arange(40), 4)
