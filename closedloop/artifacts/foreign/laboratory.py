@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import h5py
@@ -26,6 +27,8 @@ _WINDOW = ("window_start_ms", "window_stop_ms")
 _NOTHING, _PACKING = ("_FillValue", "missing_value"), ("scale_factor", "add_offset")
 _SIMULATED, _UNITS = "simulated", ("units", "unit")
 _SAYS_NO = frozenset(("", "0", "false", "no", "none"))
+_UNNAMED = "__xarray_dataarray_variable__"  # as xarray saves an array that has no name
+_ASSEMBLY_AXES = frozenset(("presentation", "neuroid"))
 
 
 class UnfitError(Exception):
@@ -179,9 +182,24 @@ def _blocks(dataset: h5py.Dataset) -> Iterator[NDArray[Any]]:
 
 
 def _chosen(file: h5py.File, names: Mapping[str, Sequence[str]]) -> dict[str, h5py.Dataset]:
-    """Return the dataset of each role that there is one for."""
-    found = ((role, next((one for one in names[role] if is_there(file, one)), None)) for role in names)
-    return {role: own_dataset(file, name) for role, name in found if name is not None}
+    """Return the dataset of each role that there is one for.
+
+    An assembly is saved by the name that it has. Where one without a name would be taken, so is the only dataset whose
+    axes are those of an assembly.
+    """
+    found = {role: next((one for one in names[role] if is_there(file, one)), None) for role in names}
+    found |= {role: _only_assembly(file) for role in names if found[role] is None and _UNNAMED in names[role]}
+    return {role: own_dataset(file, name) for role, name in found.items() if name is not None}
+
+
+def _only_assembly(file: h5py.File) -> str | None:
+    """Return the name of the one dataset of numbers along presentations and neuroids; None where there are others."""
+    along = [
+        name
+        for name, one in islice(_walk(file, ""), _MOST_LISTED)
+        if one.dtype.kind in "fiu" and set(_dimensions(one)) >= _ASSEMBLY_AXES
+    ]
+    return along[0] if len(along) == 1 else None
 
 
 def _name(dataset: h5py.Dataset) -> str:

@@ -30,10 +30,12 @@ def write_hdf5(path: Path, **datasets: Any) -> Path:
     return path
 
 
-def write_assembly(path: Path, values: NDArray[Any], axes: dict[str, dict[str, Any]]) -> Path:
-    """Write a netCDF-4 file as xarray writes an assembly: a variable without a name, coordinates along its axes."""
+def write_assembly(
+    path: Path, values: NDArray[Any], axes: dict[str, dict[str, Any]], *, called: str = "__xarray_dataarray_variable__"
+) -> Path:
+    """Write a netCDF-4 file as xarray writes an assembly: a variable, without a name by default, and coordinates."""
     with h5py.File(path, "w") as file:
-        variable = file.create_dataset("__xarray_dataarray_variable__", data=values)
+        variable = file.create_dataset(called, data=values)
         for axis, (name, coordinates) in enumerate(axes.items()):
             scale = file.create_dataset(name, data=np.arange(values.shape[axis]))
             scale.make_scale(name)
@@ -103,6 +105,23 @@ def test_an_assembly_of_brain_score(turned: bool, time_bin: bool, tmp_path: Path
     found = read_laboratory(write_assembly(tmp_path / "a.nc", values, axes), NAMES)
     assert found.format == "brain-score"
     assert means(found) == pytest.approx(expected(IMAGES, SITES))
+
+
+def test_an_assembly_that_has_a_name_is_found_by_its_axes_unless_there_are_two(tmp_path: Path) -> None:
+    """xarray saves a named array by its name, so that an assembly of MajajHong2015 is a dataset of that name."""
+    axes: dict[str, dict[str, Any]] = {"presentation": {"stimulus_id": IMAGES}, "neuroid": {"neuroid_id": SITES}}
+    path = write_assembly(tmp_path / "a.nc", RATES.mean(axis=1), axes, called="dicarlo.MajajHong2015")
+    found = read_laboratory(path, NAMES)
+    assert (found.format, found.mapping["responses"]) == ("brain-score", "dataset dicarlo.MajajHong2015")
+    assert means(found) == pytest.approx(expected(IMAGES, SITES))
+    with pytest.raises(DocumentError, match=r"found none\. Name it by --responses"):
+        read_laboratory(path, DatasetNames(responses="dicarlo.Other"))  # one that was asked for by name
+    with h5py.File(path, "a") as file:
+        second = file.create_dataset("errors", data=np.ones((6, 2)))
+        for axis, scale in enumerate(axes):
+            second.dims[axis].attach_scale(file[scale])
+    with pytest.raises(DocumentError, match=r"found none\. Name it by --responses"):
+        read_laboratory(path, NAMES)
 
 
 def test_several_time_bins_are_refused(tmp_path: Path) -> None:
