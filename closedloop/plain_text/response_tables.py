@@ -97,7 +97,10 @@ def _wide_table(
                 "Number the repetitions."
             )
         seen.add(shown)
-    rates = tuple(tuple(_value(path, line, cell) for cell in row[2:]) for line, row in body)
+    rates = tuple(
+        tuple(_value(path, line, cell, column=name) for name, cell in zip(names[2:], row[2:], strict=True))
+        for line, row in body
+    )
     return ResponseTable(
         tuple(name_of(row[0]) for _, row in body), tuple(line for line, _ in body), tuple(names[2:]), rates
     )
@@ -307,7 +310,7 @@ def _long_table(
                 f"{path}, line {line}: expected each response of a site once, found {row[at[site]]} to {shown[0]} "
                 "again. Number the repetitions in a column repetition."
             )
-        of_sites[row[at[site]]] = _value(path, line, row[at[_RESPONSE]])
+        of_sites[row[at[site]]] = _value(path, line, row[at[_RESPONSE]], column=_RESPONSE)
     sites = tuple(dict.fromkeys(name for of_sites in responses.values() for name in of_sites))
     if not responses:
         raise DocumentError(f"{path}: expected a line for each response, found none below the columns. Add them.")
@@ -366,7 +369,7 @@ def _check_columns(path: Path, names: Sequence[str]) -> None:
         )
 
 
-def _value(path: Path, line: int, cell: str) -> float:
+def _value(path: Path, line: int, cell: str, *, column: str) -> float:
     if not cell:
         return math.nan
     try:
@@ -374,7 +377,9 @@ def _value(path: Path, line: int, cell: str) -> float:
     except ValueError:
         value = math.inf
     if math.isinf(value):
+        advice = "Correct it." if column == _RESPONSE else "Correct it, or take the column out if it is no site."
         raise DocumentError(
-            f"{path}, line {line}: expected numbers, or nothing where one is missing, found {cell[:40]!r}. Correct it."
+            f"{path}, line {line}, column {column[:40]}: expected numbers, or nothing where one is missing, found "
+            f"{cell[:40]!r}. {advice}"
         )
     return value

@@ -114,6 +114,20 @@ def test_categories_of_a_table_count_for_the_images_it_names(tmp_path: Path) -> 
         read(path, stimuli=table)
 
 
+def test_a_column_category_of_a_table_is_no_site(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"image": IMAGES, "repetition": np.arange(12) // 6, "category": [f"c {one}" for one in IMAGES]}
+    )
+    table = table.assign(**dict(zip(SITES, BINS[:, :, 0].T, strict=True)))
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table.to_parquet(tmp_path / "t.parquet")
+    for name in ("t.csv", "t.parquet"):
+        found = read(tmp_path / name)
+        assert found.sites == tuple(SITES)
+        assert found.category == tuple(f"c {one}" for one in found.images)
+        np.testing.assert_array_equal(found.rates, BINS[:, :, 0])
+
+
 def test_a_parquet_table_is_read_as_the_same_table_in_csv(tmp_path: Path) -> None:
     table = pd.DataFrame(
         {"image": IMAGES, "repetition": np.arange(12) // 6, **dict(zip(SITES, BINS[:, :, 0].T / 3, strict=True))}

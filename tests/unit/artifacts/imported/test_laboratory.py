@@ -349,7 +349,7 @@ def test_a_wide_table_of_averages_needs_no_repetition(tmp_path: Path) -> None:
         ("image,site,response,colour\na,x,1,red\n", "take out the others"),
         ("image,site,response\n", "expected a line for each response"),
         ("image,site,response\na,,1\n", "line 2: expected 3 values"),
-        ("image,site,response\na,x,fast\n", "line 2: expected numbers"),
+        ("image,site,response\na,x,fast\n", r"line 2, column response: expected numbers.*'fast'\. Correct it\.$"),
         ("image,s1\na,1\na,2\n", "line 3: expected each repetition of an image once"),
         ("image,s1,trial\na,1,1\n", "found trial among them"),
         ("image,repetition,image,s1\na,1,a,1\n", "found image among them"),
