@@ -10,7 +10,7 @@ halves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -37,6 +37,7 @@ from closedloop.studies.analysed_file.documents import (
     AnalysedRecording,
     MeanOverSites,
 )
+from closedloop.studies.analysed_file.notices import notices_of
 from closedloop.studies.preferred_categories import categories_row
 
 Floats = NDArray[np.float64]
@@ -45,7 +46,6 @@ _N_HALVINGS, _N_SPLITS_OF_HALF = (
     25,
     5,
 )  # splits of the repetitions in each half of the images: they are averaged over halvings
-_MOST_NAMED = 10  # sites in a line
 _LEAST_HALVED = 8  # images: below, half of them tell nothing
 
 
@@ -137,7 +137,16 @@ def analyse_file(
         n_images=len(clean.names),
         n_categories=len(set(clean.categories) - {""}),
         recordings=tuple(recordings),
-        notices=tuple(_notices(found, recordings, clean, has_preferences=bool(preferred))),
+        notices=tuple(
+            notices_of(
+                found,
+                recordings,
+                rows,
+                categories=clean.categories,
+                unscaled=clean.unscaled,
+                has_preferences=bool(preferred),
+            )
+        ),
     )
     table = None
     if preferred:
@@ -331,47 +340,3 @@ def _preferred(clean: CleanOfFile, *, seed: int) -> list[dict[str, Any]]:
     if not (best.category >= 0).any():
         return []
     return [categories_row(place, names, best=best, least=least) for place in range(means.shape[1])]
-
-
-def _without_signal(found: FileResponses) -> Iterator[tuple[list[str], str]]:
-    """Yield sites that say nothing of clean images in some recording, and in words why."""
-    clean = found.kind == CLEAN
-    silent, alike = list[str](), list[str]()
-    for place, name in enumerate(found.recordings):
-        rates = found.rates[clean & (found.recording == place)]
-        known = np.isfinite(rates)
-        where = f" ({name})" if len(found.recordings) > 1 else ""
-        same = np.array(
-            [own.sum() > 1 and len(np.unique(rates[own, site])) == 1 for site, own in enumerate(known.T)], dtype=bool
-        )
-        silent += [f"{site}{where}" for site, has in zip(found.sites, known.any(axis=0), strict=True) if not has]
-        alike += [f"{site}{where}" for site, one in zip(found.sites, same, strict=True) if one]
-    yield from ((silent, "Sites without any response, that count nowhere"),) if silent else ()
-    yield from (
-        ((alike, "Sites that answer every image alike, of which sigma is 0 and the rest unknown"),) if alike else ()
-    )
-
-
-def _notices(
-    found: FileResponses, recordings: list[AnalysedRecording], clean: CleanOfFile, *, has_preferences: bool
-) -> list[str]:
-    """Return what the file does not allow, and what else is to be known of it, a line each."""
-    lines = list(found.notices)
-    for sites, words in _without_signal(found):
-        lines.append(f"{words}: {', '.join(sites[:_MOST_NAMED])}{', ...' if len(sites) > _MOST_NAMED else ''}.")
-    if nothing := [one.name for one in recordings if one.n_repeated_images < 3]:
-        lines.append(
-            f"Reliability and ceilings are unknown of {', '.join(nothing)}: fewer than three images were shown twice."
-        )
-    if not found.unit:
-        lines.append("The file does not say in which unit its responses are: sigma and levels are in that unit.")
-    if clean.unscaled:
-        lines.append(clean.unscaled)
-    n_other = len(found.kind) - int((found.kind == CLEAN).sum())
-    if n_other:
-        lines.append(f"{n_other:,} presentations of changed images are left out: clean images alone count here.")
-    if not any(clean.categories):
-        lines.append("No image's category is known: give a table of them by --stimuli to see what sites prefer.")
-    elif not has_preferences:
-        lines.append("Preferred categories are unknown: it takes two categories with two images each.")
-    return lines

@@ -124,7 +124,7 @@ def _cards(found: FileAnalysis) -> list[Card]:
         level = np.array([row["preferred_hz"] for row in found.preferred])
         known = level[np.isfinite(level)]
         note = f"cross-validated, mean over {len(known)} sites, {found.document.n_categories} categories"
-        cards.append(Card("Preferred category", number(float(known.mean()), unit=unit), note))
+        cards.append(Card("Response to the preferred category", number(float(known.mean()), unit=unit), note))
     return cards
 
 

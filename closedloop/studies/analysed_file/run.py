@@ -68,7 +68,7 @@ def _summary(found: FileAnalysis) -> list[str]:
         levels = np.array([row["preferred_hz"] for row in found.preferred])
         mean = float(levels[np.isfinite(levels)].mean())
         lines.append(
-            f"Preferred category: {number(mean, unit=document.unit)}, cross-validated, mean over sites, "
+            f"Response to the preferred category {number(mean, unit=document.unit)}, cross-validated, mean over sites, "
             f"{document.n_categories} categories."
         )
     return lines

@@ -70,6 +70,24 @@ def test_the_preferred_category_is_the_one_that_was_made_so(whole: FileAnalysis)
     assert whole.document.n_categories == CATEGORIES
 
 
+def test_sites_without_reliability_and_missing_responses_are_told() -> None:
+    """Site 3 answers by noise alone; a hundredth of what the others do is not there."""
+    noise, absent = np.random.default_rng(1), np.zeros(RATES.shape, dtype=bool)
+    rates = RATES.copy()
+    rates[:, 3] = noise.normal(size=len(rates))
+    absent[::100, :2] = True
+    rates[absent] = np.nan
+    image_of, sites = [NAMES[number] for number in INDEX], [f"site {number}" for number in range(N_SITES)]
+    found = assemble(rates, image_of, sites, SaidOfPresentations(), format="made", unit="Hz", simulated=False, said={})
+    said = analysed(found).document.notices
+    assert any(line.endswith("at 1 of 6 sites, which the means count all the same: site 3.") for line in said)
+    assert "24 of 7,200 responses are missing (NaN): they count nowhere." in said
+
+
+def test_nothing_is_told_of_whole_files_of_reliable_sites(whole: FileAnalysis) -> None:
+    assert whole.document.notices == ()
+
+
 def test_changed_images_and_rejected_presentations_do_not_count(whole: FileAnalysis) -> None:
     kind = np.where(INDEX >= 250, "attacked", "clean")
     found = analysed(responses(kind=kind, role=np.full(len(INDEX), "clean")))
