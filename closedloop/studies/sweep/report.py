@@ -115,25 +115,31 @@ def _known(value: str | float) -> str | float | None:
 
 
 def _summary(settings: SweepSettings, estimates: Columns, tests: Columns) -> list[str]:
-    """Return coverage and rates as text, a line each."""
+    """Return coverage over all epsilons and days, and rates of the last day, as text: the tables have the others."""
     lines = [f"{settings.n_subjects} simulated subjects. Published 95 % intervals that hold the truth, all days:"]
+    told = set[tuple[str, ...]]()
     for row in range(len(estimates["estimate"])):
-        if estimates["day"][row] == ALL_DAYS and estimates["covered"][row] >= 0:
+        own = tuple(estimates[name][row] for name in ("protocol", "estimate", "over"))
+        if estimates["day"][row] == ALL_DAYS and estimates["covered"][row] >= 0 and own not in told:
+            told.add(own)  # all epsilons stand together before each
             name = f"{estimates['estimate'][row].replace('_', '-')}{at(estimates['epsilon'][row])}"
             lines.append(
                 f"  {_part(estimates, row, 'covered')}  {_of(settings, estimates, row)}{name}, over "
                 f"{estimates['over'][row]}"
             )
+    last_day = {name: tests["day"][tests["protocol"] == name].max() for name in set(tests["protocol"].tolist())}
     asked = ""
     for row in range(len(tests["test"])):
+        if tests["day"][row] < last_day[tests["protocol"][row]]:
+            continue
         if tests["asked"][row] != asked:
             asked = tests["asked"][row]
-            lines.append(f"{asked[0].upper()}{asked[1:]}:")
+            lines.append(f"{asked[0].upper()}{asked[1:]}, last day:")
         lines.append(
             f"  {_part(tests, row, 'rate')}  {_of(settings, tests, row)}{tests['test'][row]}"
-            f"{at(tests['epsilon'][row])}, day {tests['day'][row]} (n = {tests['n_subjects'][row]})"
+            f"{at(tests['epsilon'][row])} (n = {tests['n_subjects'][row]})"
         )
-    return lines
+    return [*lines, "Each epsilon and each day are in estimates.csv and tests.csv."]
 
 
 def _part(table: Columns, row: int, name: str) -> str:

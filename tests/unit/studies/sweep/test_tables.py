@@ -125,3 +125,15 @@ def test_a_subject_whose_recording_is_of_no_use_is_told(report: Callable[..., li
     assert "attacks: the paper's interval above zero" in page.replace("&#39;", "'")
     with pytest.raises(StudyError, match="found that all 1 ended before their time, sweep-000 with: no electrode"):
         report([subject(0, ended_by="no electrode")])
+
+
+def test_the_lines_tell_all_epsilons_together_and_the_last_day(report: Callable[..., list[str]]) -> None:
+    """Of many epsilons and days the tables alone have each: the lines fit on a screen."""
+    tests = tuple(JudgedTest(day=day, epsilon=1.0, test=POWER_TEST, found=1.0) for day in range(3))
+    cells = [estimate(0, 0, day=day, epsilon=epsilon) for day in range(3) for epsilon in (1.0, 10.0)]
+    lines = report([subject(n, *cells, tests=tests) for n in range(3)])
+    assert [line.split("]  ")[1] for line in lines if "]  " in line] == [
+        "paper, over images",
+        f"{POWER_TEST} ε = 1 (n = 3)",
+    ]
+    assert "Power, last day:" in lines
