@@ -80,6 +80,10 @@ def test_the_study_finds_what_the_day_published_and_leaves_the_same_bytes_again(
     found = pd.read_parquet(tmp_path / "one" / "recorded_planes.parquet")
     published = library.open_study(study).planes(truth=True)
     np.testing.assert_allclose(found["curvature"], published["curvature"])
+    evaluation = library.open_study(study).evaluation(1)
+    scales = [(evaluation.z_sd_hz[site], evaluation.sigma_hz[site]) for site in published["neuroid_id"]]
+    sigma_of_z = [sd_hz / sigma_hz for sd_hz, sigma_hz in scales if sd_hz and sigma_hz]
+    np.testing.assert_allclose(found["foretold_edge"], published["predicted_edge"] * sigma_of_z)  # never z beside sigma
     assert (tmp_path / "one" / "index.html").read_text().count("SIMULATION ONLY") == 1
     one, two = (
         {path.name: path.read_bytes() for path in sorted((tmp_path / name).glob("*")) if path.is_file()}

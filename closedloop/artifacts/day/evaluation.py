@@ -295,7 +295,7 @@ class EvaluationReport(Document):
         default={},
         exclude_if=operator.not_,
         description="by neuroid_id: SD over the images by which days are put on one scale, the unit of what models "
-        "foretell; of a day with arms",
+        "foretell; of a day with arms or planes",
     )
     sigma_corrected_hz: dict[str, float | None] = Field(
         description="the same with the noise's variance, as repetitions of an image tell it, taken out; null where "

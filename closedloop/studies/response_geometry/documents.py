@@ -137,6 +137,9 @@ RECORDED_PLANES = TableLayout(
         "curvature_high": Column("float64", "1/epsilon", "its upper end"),
         "explained": Column("float64", "", "part of the variance over images, without noise, that is quadratic"),
         "predicted_edge": Column("float64", "z", "by the model, sealed"),
+        "foretold_edge": Column(
+            "float64", "sigma", "the same in the unit of `edge`; NaN: evaluated before it was kept"
+        ),
         "predicted_curvature": Column("float64", "1/epsilon", "likewise"),
         "true_edge": Column("float64", "sigma", "of the hidden cortex, with --truth; else NaN"),
         "true_curvature": Column("float64", "1/epsilon", "likewise"),

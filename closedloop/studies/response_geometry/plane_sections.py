@@ -58,7 +58,7 @@ def _plane_table(found: MeasuredGeometry) -> Table:
             _slope(own),
             _bend(own),
             _p(float(own["p_corrected"])),
-            _told(own["predicted_edge"]),
+            _told(own["foretold_edge"]),
             _told(own["curvature"], digits=4),
             _interval(own),
             _told(own["predicted_curvature"], digits=4),
@@ -70,7 +70,17 @@ def _plane_table(found: MeasuredGeometry) -> Table:
     extent = float(found.planes["extent"][0])
     return Table(
         columns=(
-            *("", "showings", "slope (σ)", "bend (σ)", "p, Holm", "foretold", "κ (1/ε)", "95 % interval", "foretold"),
+            *(
+                "",
+                "showings",
+                "slope (σ)",
+                "bend (σ)",
+                "p, Holm",
+                "foretold (σ)",
+                "κ (1/ε)",
+                "95 % interval",
+                "foretold",
+            ),
             *("quadratic", "reached (ε)", "beside (ε)"),
         ),
         rows=tuple(rows),
@@ -79,7 +89,8 @@ def _plane_table(found: MeasuredGeometry) -> Table:
         "beside: how far an image lies beside the plane, at most, by whole grey levels, black and white. κ = -c / |g| "
         "of the quadratic surface nearest to the responses over the plane, so its scale is the plane's; its interval "
         "is Fieller's, with each image's noise from its own repetitions (closed form, no bootstrap). Foretold: the "
-        "same of the model's responses, sealed. Quadratic: part of the noiseless variance over images that it has, "
+        "same of the model's responses, sealed, a bend put in σ by the day's own scale (–: evaluated before "
+        "closedloop kept that). Quadratic: part of the noiseless variance over images that it has, "
         "0 to 100 %: noise is taken off by its estimate, which may be too large. –: not known, as no repetitions "
         "differ or too few images were shown.",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from closedloop.analysis.reliability import mean_response
 from closedloop.analysis.slopes import holm
 from closedloop.artifacts.tables import Columns, as_arrays
 from closedloop.studies.response_geometry.documents import RECORDED_PLANES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -63,11 +67,25 @@ def recorded_planes(study: Study, *, truth: bool) -> Columns:
     columns: Columns = {
         name: table[name].to_numpy() if name in table else np.full(len(table), np.nan)
         for name in RECORDED_PLANES.columns
-        if name != "p_corrected"
+        if name not in _COMPUTED
     }
+    columns["foretold_edge"] = np.asarray(columns["predicted_edge"], dtype=np.float64) * _sigma_of_z(study, table)
     p = np.asarray(columns["p"], dtype=np.float64)
     columns["p_corrected"] = holm(p)
     return {name: columns[name] for name in RECORDED_PLANES.columns}
+
+
+def _sigma_of_z(study: Study, planes: pd.DataFrame) -> Floats:
+    """Return how many sigma a z of each plane's site is; NaN where no evaluation has it."""
+    found: dict[tuple[int, str], float] = {}
+    for day, seen in each_session(study):
+        evaluation = seen.evaluation(day)
+        for name, sd_hz in evaluation.z_sd_hz.items():
+            sigma_hz = evaluation.sigma_hz.get(name)
+            if sd_hz and sigma_hz:
+                found[day, name] = sd_hz / sigma_hz
+    of_planes = zip(planes["day"].tolist(), planes["neuroid_id"].tolist(), strict=True)
+    return np.array([found.get((day, name), np.nan) for day, name in of_planes], dtype=np.float64)
 
 
 def bending_planes(planes: Columns) -> tuple[int, int]:
@@ -124,3 +142,4 @@ def _of_session(seen: Study, day: int) -> list[ShownPlane]:
 
 
 _LEVEL = 0.05
+_COMPUTED = ("p_corrected", "foretold_edge")

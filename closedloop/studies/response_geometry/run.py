@@ -134,7 +134,7 @@ def _planes(found: MeasuredGeometry) -> list[str]:
         lines.append(found.document.planes)
     for row in range(len(planes["day"])):
         own = {name: column[row] for name, column in planes.items()}
-        place, foretold = f"{own['neuroid_id']}, day {own['day']}", f"foretold {own['predicted_edge']:.2f}"
+        place, foretold = f"{own['neuroid_id']}, day {own['day']}", _foretold(float(own["foretold_edge"]))
         if np.isnan(own["edge"]):
             lines.append(f"{place}: hardly shown; bend at the edge {foretold}")
             continue
@@ -151,3 +151,7 @@ def _planes(found: MeasuredGeometry) -> list[str]:
             f"{100 * rates['edge']:.1f} %, that of the curvature in {100 * rates['curvature']:.1f} %."
         )
     return lines
+
+
+def _foretold(edge: float) -> str:
+    return f"foretold {edge:.2f} sigma" if np.isfinite(edge) else "what was foretold is not known in sigma"
