@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ _IMAGES = ("image_hash", "stimulus_id", "stimulus_filename", "stimulus_name", "i
 _COUNTS = ("used", "accepted", "fixation_correct")
 _CATEGORIES = ("category", "category_name", "object_name", "label")
 _NANOSECONDS_HZ = 1e9  # where a file does not say how fine its clock is
+_NO_NAME = frozenset(("", "nan", "none"))  # of an image
+_ONSET = re.compile(r"onset|(^|_)on(_|$)|stim.*(on|start|time)", re.IGNORECASE)  # what laboratories call it
+_LEAST_LATER_S, _MOST_LATER_S = 0.002, 30.0
 _ROUNDED = 3  # decimals of a tick: seconds as floats are no finer
 
 
@@ -42,7 +46,8 @@ def nwb_responses(path: Path, *, window_ms: tuple[float, float], categories: Map
     tables = read_nwb(path)
     start_s = tables.trials.get("start_time", np.empty(0))
     trials = {name: one for name, one in tables.trials.items() if one.shape == (len(start_s),)}
-    image = next((name for name in _IMAGES if name in trials), None)
+    named = [name for name in _IMAGES if name in trials]
+    image = next((name for name in named if len(set(trials[name].tolist())) > 1), named[0] if named else None)
     if not len(start_s) or image is None or "spike_times" not in tables.units:
         several = [name for name in tables.trials if name in _IMAGES and name not in trials]
         raise DocumentError(
@@ -57,6 +62,9 @@ def nwb_responses(path: Path, *, window_ms: tuple[float, float], categories: Map
     counts = _counts(tables, start_s.astype(np.float64), window_ms)
     unknown = _outside(tables, start_s.astype(np.float64), window_ms)
     counts[unknown] = np.nan
+    images = [_name(one) for one in trials[image].tolist()]
+    nameless = np.array([one.strip().casefold() in _NO_NAME for one in images], dtype=bool)
+    counts[nameless] = np.nan
     said = {
         "images": f"column {image} of trials",
         "sites": f"{counts.shape[1]} units",
@@ -65,7 +73,7 @@ def nwb_responses(path: Path, *, window_ms: tuple[float, float], categories: Map
     }
     found = assemble(
         counts / (window_ms[1] - window_ms[0]) * 1000,
-        [_name(one) for one in trials[image].tolist()],
+        images,
         _names_of_units(tables, counts.shape[1]),
         SaidOfPresentations(
             used=used,
@@ -79,15 +87,32 @@ def nwb_responses(path: Path, *, window_ms: tuple[float, float], categories: Map
         said=said,
         categories=categories,
     )
-    if not unknown.any():
-        return found
-    return replace(
-        found,
-        notices=(
+    return replace(found, notices=tuple(_notices(trials, start_s, unknown, nameless)))
+
+
+def _notices(
+    trials: Mapping[str, NDArray[Any]],
+    start_s: NDArray[np.float64],
+    unknown: NDArray[np.bool_],
+    nameless: NDArray[np.bool_],
+) -> Iterator[str]:
+    if unknown.any():
+        yield (
             f"{np.count_nonzero(unknown):,} presentations before the first spike or after the last one are left out: "
-            "the file does not say what was recorded then. Times of trials have to be in seconds.",
-        ),
-    )
+            "the file does not say what was recorded then. Times of trials have to be in seconds."
+        )
+    if nameless.any():
+        yield f"{np.count_nonzero(nameless):,} trials without the name of an image are left out."
+    for name, column in trials.items():
+        if not _ONSET.search(name) or column.dtype.kind != "f":
+            continue
+        later = column - start_s
+        known = later[np.isfinite(later)]
+        if len(known) and _LEAST_LATER_S < np.median(known) < _MOST_LATER_S:
+            yield (
+                f"Windows begin at start_time; the trials have {name}, too, {np.median(known):.3f} s later (median). "
+                "If images came on then, write it into start_time."
+            )
 
 
 def _outside(tables: NwbTables, start_s: NDArray[np.float64], window_ms: tuple[float, float]) -> NDArray[np.bool_]:

@@ -242,3 +242,22 @@ def test_trials_outside_of_all_spikes_are_not_counted_as_silence(tmp_path: Path)
     found = read(changed(tmp_path / "s.nwb", start_time=onsets))
     assert len(found.rates) == 9
     assert found.notices[0].startswith("2 presentations before the first spike or after the last one")
+
+
+def test_trials_without_an_image_are_left_out_and_another_onset_is_told(tmp_path: Path) -> None:
+    session(tmp_path / "s.nwb")
+    whole = read(tmp_path / "s.nwb")
+    hashes = [name if place else "" for place, name in enumerate(IMAGES)]
+    later = np.round(np.arange(12) * 0.3 + 1, 5) + 0.25
+    with h5py.File(tmp_path / "s.nwb", "a") as file:
+        file["intervals/trials/stim_on_time"] = later
+    found = read(changed(tmp_path / "s.nwb", image_hash=hashes))
+    np.testing.assert_array_equal(found.rates, whole.rates[1:])
+    assert found.notices == (
+        "1 trials without the name of an image are left out.",
+        "Windows begin at start_time; the trials have stim_on_time, too, 0.250 s later (median). If images came on "
+        "then, write it into start_time.",
+    )
+    with h5py.File(tmp_path / "s.nwb", "a") as file:
+        file["intervals/trials/image_id"] = np.arange(12)
+    assert by_name(read(changed(tmp_path / "s.nwb", image_hash=["none"] * 12)))[0] == "0"
