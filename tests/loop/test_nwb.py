@@ -337,7 +337,7 @@ def test_what_people_left_out_is_marked_and_the_file_is_made_again(undisturbed: 
     words = ("export", "nwb", study, "--day", "1", "--out", out)
     before = closedloop(*words)
     assert (before.returncode, "left out by people" in before.stdout) == (0, False), before.stderr
-    site = catalog.SITES.read(published_files(study).path(catalog.SITES, 1)).sites[1].neuroid_id
+    site = catalog.SITES.read(published_files(study).path(catalog.SITES, 1)).chosen()[1].neuroid_id
     decided = (("--site", site, "--from", "both"), ("--day", "1", "--presentations", "3-4", "--from", "fit"))
     for decision in decided:
         assert closedloop("exclude", study, *decision, "--why", "noise").returncode == 0
