@@ -33,6 +33,32 @@ _ABOUT = {
     "number": ("image_index",),
     "seed": ("reliability_seed",),
 }
+_PERHAPS_NO_SITES = frozenset(
+    [
+        "block",
+        "code",
+        "condition",
+        "duration",
+        "epsilon",
+        "id",
+        "index",
+        "isi",
+        "onset",
+        "onset_s",
+        "onset_tick",
+        "ordinal",
+        "order",
+        "position",
+        "reaction_time",
+        "rt",
+        "subject",
+        "time",
+        "time_s",
+        "trial_id",
+        "trial_index",
+        "trial_number",
+    ]
+)
 _STIMULUS_SET = "stimulus_set.csv"
 _FORMATS = {"csv": "table", "parquet": "table, parquet", "hdf5": "HDF5", "brain-score": "Brain-Score assembly"}
 _COUNT = "spikes"
@@ -134,7 +160,7 @@ def _of_laboratory(path: Path, found: LaboratoryResponses, categories: Mapping[s
     window = found.window_ms
     if unit == _COUNT and window is not None:
         rates, unit = rates / (window[1] - window[0]) * 1000, "Hz"
-    said = dict(found.mapping)
+    said, perhaps = dict(found.mapping), [name for name in found.sites if name.casefold() in _PERHAPS_NO_SITES]
     if window is not None:
         said["window"] = f"{window[0]:g} to {window[1]:g} ms after the onset, half-open"
     used = which_count({role: about[role] for role in _COUNTS if role in about}, path=path)
@@ -160,7 +186,8 @@ def _of_laboratory(path: Path, found: LaboratoryResponses, categories: Mapping[s
         said=said,
         categories=categories,
     )
-    whole = replace(whole, notices=tuple(_left_out(about.get("left_out"), used)))
+    no_sites = f"{', '.join(perhaps)}: taken for sites, by their place in the table. Take out what is none."
+    whole = replace(whole, notices=(*_left_out(about.get("left_out"), used), *((no_sites,) if perhaps else ())))
     if found.pixels is None:
         return whole
     place = {name: number for number, name in enumerate(found.images)}

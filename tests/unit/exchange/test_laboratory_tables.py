@@ -106,3 +106,10 @@ def test_a_stimulus_set_beside_the_file_without_categories_is_passed_over_and_to
     assert found.category == ("", "")
     (notice,) = found.notices
     assert notice.startswith("stimulus_set.csv beside the file was passed over: expected a column of names")
+
+
+def test_a_column_that_is_hardly_a_site_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("image,trial_index,a\nx,1,1\ny,2,2\n")
+    found = read(tmp_path / "t.csv")
+    assert found.sites == ("trial_index", "a")
+    assert found.notices == ("trial_index: taken for sites, by their place in the table. Take out what is none.",)
