@@ -25,6 +25,7 @@ _BLOCK_BYTES = 16 << 20
 _LAYOUTS = (h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED, h5py.h5d.COMPACT)
 _WINDOW = ("window_start_ms", "window_stop_ms")
 _NOTHING, _PACKING = ("_FillValue", "missing_value"), ("scale_factor", "add_offset")
+_BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable"
 _SIMULATED, _UNITS = "simulated", ("units", "unit")
 _SAYS_NO = frozenset(("", "0", "false", "no", "none"))
 _UNNAMED = "__xarray_dataarray_variable__"  # as xarray saves an array that has no name
@@ -187,7 +188,7 @@ def _chosen(file: h5py.File, names: Mapping[str, Sequence[str]]) -> dict[str, h5
     An assembly is saved by the name that it has. Where one without a name would be taken, so is the only dataset whose
     axes are those of an assembly.
     """
-    found = {role: next((one for one in names[role] if is_there(file, one)), None) for role in names}
+    found = {role: next((one for one in names[role] if _has_values(file, one)), None) for role in names}
     found |= {role: _only_assembly(file) for role in names if found[role] is None and _UNNAMED in names[role]}
     return {role: own_dataset(file, name) for role, name in found.items() if name is not None}
 
@@ -200,6 +201,17 @@ def _only_assembly(file: h5py.File) -> str | None:
         if one.dtype.kind in "fiu" and set(_dimensions(one)) >= _ASSEMBLY_AXES
     ]
     return along[0] if len(along) == 1 else None
+
+
+def _has_values(file: h5py.File, name: str) -> bool:
+    """Return whether there is a dataset that is more than a dimension."""
+    return is_there(file, name) and not _is_bare_dimension(own_dataset(file, name))
+
+
+def _is_bare_dimension(dataset: h5py.Dataset) -> bool:
+    """Return whether netCDF has a dataset only to give a dimension its name: nothing was written into it."""
+    name = dataset.attrs.get("NAME", b"")
+    return isinstance(name, bytes | np.bytes_) and bytes(name).startswith(_BARE_DIMENSION)
 
 
 def _name(dataset: h5py.Dataset) -> str:

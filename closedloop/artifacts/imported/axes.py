@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any, Final
@@ -16,10 +17,11 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     IMAGES: ("images", "image", "presentations", "presentation", "stimuli", "stimulus", "image_id", "stimulus_id"),
     REPETITIONS: ("repetitions", "repetition", "trials", "trial"),
     SITES: ("sites", "site", "neuroids", "neuroid", "neuroid_id", "units", "unit", "channels", "channel"),
-    TIME: ("time_bin",),
+    TIME: ("time_bin", "time_bins", "time", "times", "bin", "bins"),
 }
 """What an axis is, and what it may be called."""
 
+_NAMELESS = re.compile(r"(phony_)?dim_?[0-9]*")  # as libraries call an axis that nobody named
 _ROLE = {word: role for role, words in WORDS.items() for word in words}
 
 
@@ -90,8 +92,26 @@ def in_order(values: NDArray[Any], axes: Sequence[str], *, n_images: int, n_site
             "axes that are told apart by their lengths or names",
             f"{shape}, which may be {ways}. Say which by --axes {','.join(fitting[0])} (or another order)",
         )
+    names = [one for one in axes if _ROLE.get(one) != TIME]
+    if other := next((name for name, role in zip(names, fitting[0], strict=True) if role == REPETITIONS), ""):
+        _refuse_unknown(other, shape)
     ordered = values.transpose([fitting[0].index(role) for role in roles])
     return ordered if ordered.ndim == 3 else ordered[:, None]
+
+
+def _refuse_unknown(name: str, shape: str) -> None:
+    """Refuse an axis that is called something else than repetitions, and would be taken for them.
+
+    Raises
+    ------
+    AxesError
+        It is.
+    """
+    if name not in _ROLE and not _NAMELESS.fullmatch(name):
+        raise AxesError(
+            f"axes of {IMAGES}, {REPETITIONS} and {SITES}",
+            f"{shape}, one of which is called {name[:40]!r}. Average over it, or name {REPETITIONS} by --axes",
+        )
 
 
 def add_up_bins(

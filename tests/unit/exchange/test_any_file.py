@@ -95,6 +95,28 @@ def test_the_window_of_an_only_time_bin_is_the_file_s_own(tmp_path: Path) -> Non
     assert (unsaid.unit, "window" in unsaid.said) == ("spikes", False)
 
 
+@pytest.mark.parametrize(
+    ("axis", "said"),
+    [("time", "expected time bins that fill 70 to 170 ms"), ("latency", "one of which is called 'laten")],
+)
+def test_an_axis_of_time_is_not_taken_for_repetitions(axis: str, said: str, tmp_path: Path) -> None:
+    with xr.open_dataset(assembly(tmp_path / "a.nc"), engine="h5netcdf") as whole:
+        other = whole.rename({"time_bin": axis}).drop_vars(["time_bin_start", "time_bin_end"])
+        other.to_netcdf(tmp_path / "other.nc", engine="h5netcdf")
+    with pytest.raises(DocumentError, match=said):
+        read(tmp_path / "other.nc")
+    names = DatasetNames(axes=("presentations", "sites", "repetitions"))  # a person says so
+    assert len(read_responses_file(tmp_path / "other.nc", names=names).rates) == 12 * len(STARTS)
+
+
+def test_a_dimension_that_is_called_like_images_names_none(tmp_path: Path) -> None:
+    with xr.open_dataset(assembly(tmp_path / "a.nc"), engine="h5netcdf") as whole:
+        whole.rename({"presentation": "images", "neuroid": "sites"}).to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    found = read(tmp_path / "b.nc")
+    assert by_name(found) == IMAGES
+    assert found.sites == tuple(SITES)
+
+
 def test_a_window_that_no_bins_fill_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"expected time bins that fill 75 to 170 ms, found bins from 0 to 200 ms"):
         read(assembly(tmp_path / "a.nc"), window_ms=(75.0, 170.0))
