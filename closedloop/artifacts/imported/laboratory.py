@@ -236,7 +236,9 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
     shown, at = (list(dict.fromkeys(images)), dict[str, int]())
     at = {name: number for number, name in enumerate(shown)}
     of_rows = np.array([at[name] for name in images], dtype=np.int64)[index]
-    about_rows = {role: found[role] for role in names.also if role in found and found[role].shape == of_rows.shape}
+    about_rows = {
+        role: rows for role in names.also if role in found and (rows := _of_rows(found[role], index)) is not None
+    }
     is_assembly = answer["found"]["responses"]["name"] in _BRAIN_SCORE or "neuroid" in axes
     return LaboratoryResponses(
         rates,
@@ -255,6 +257,27 @@ def _from_hdf5(path: Path, names: DatasetNames) -> LaboratoryResponses:
 
 def _window(said: Sequence[float]) -> tuple[float, float] | None:
     return (float(said[0]), float(said[1])) if len(said) == 2 else None
+
+
+def _of_rows(values: NDArray[Any], index: NDArray[np.int64]) -> NDArray[Any] | None:
+    """Return what is said of each presentation, of values of each of them, of each image, or of images x repetitions.
+
+    Parameters
+    ----------
+    values
+        As the file has them.
+    index
+        Which entry of the images each presentation shows: all repetitions of the first one, then of the next.
+    """
+    n_images = int(index[-1]) + 1 if len(index) else 0
+    n_repetitions = len(index) // max(n_images, 1)
+    if values.shape == index.shape:
+        return values
+    if values.shape == (n_images,):
+        return np.asarray(values[index])
+    if values.shape == (n_images, n_repetitions):
+        return values.reshape(-1)
+    return values.T.reshape(-1) if values.shape == (n_repetitions, n_images) else None
 
 
 def _only_bin(bins: tuple[NDArray[Any] | None, NDArray[Any] | None]) -> tuple[float, float] | None:

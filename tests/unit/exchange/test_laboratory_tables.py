@@ -113,3 +113,17 @@ def test_a_column_that_is_hardly_a_site_is_told(tmp_path: Path) -> None:
     found = read(tmp_path / "t.csv")
     assert found.sites == ("trial_index", "a")
     assert found.notices == ("trial_index: taken for sites, by their place in the table. Take out what is none.",)
+
+
+def test_what_is_said_of_images_or_of_their_repetitions_counts_for_presentations(tmp_path: Path) -> None:
+    rates = RANDOM.poisson(5, (5, 3, 2)).astype(float)
+    used = np.ones((5, 3), dtype=int)
+    used[1, 2] = used[4, 0] = 0
+    for name, of_file in (("a.h5", used), ("b.h5", used.T)):
+        with h5py.File(tmp_path / name, "w") as file:
+            file["responses"], file["neuroid_id"] = rates, ["a", "b"]
+            file["images"], file["category"] = [f"im{place}" for place in range(5)], ["dog", "car", "dog", "car", "dog"]
+            file["used"] = of_file
+        found = read(tmp_path / name)
+        np.testing.assert_array_equal(found.rates, rates.reshape(-1, 2)[used.reshape(-1) == 1])
+        assert found.category == ("dog", "car", "dog", "car", "dog")
