@@ -113,4 +113,16 @@ def _neuroids(found: StudyResponses, sites: Sequence[str]) -> dict[str, tuple[st
         "animal": ("neuroid", np.full(len(sites), found.sessions[0].study.subject)),
         "arr": ("neuroid", np.array(arrays)),
         **{name: ("neuroid", electrodes[name][rows]) for name in _OF_NEUROIDS},
+        **_left_out(electrodes, sites),
     }
+
+
+def _left_out(electrodes: Mapping[str, NDArray[Any]], sites: Sequence[str]) -> dict[str, tuple[str, NDArray[Any]]]:
+    """Return where people left a site out of the study's fit or evaluation, by day; nothing where they did not."""
+    rows = zip(*(electrodes[name].tolist() for name in ("neuroid_id", "day", "session", "left_out")), strict=True)
+    said = dict[str, list[str]]()
+    for name, day, session, words in rows:
+        if words:
+            said.setdefault(name, []).append(f"day {day}, session {session}: {words}")
+    marks = np.array(["; ".join(said.get(name, ())) for name in sites])
+    return {"neuroid_left_out": ("neuroid", marks)} if (marks != "").any() else {}

@@ -144,10 +144,12 @@ def _attributes(study: Study, found: StudyResponses, identifier: str) -> dict[st
 def _told(out: Path, document: ExportedAssemblyDocument) -> list[str]:
     kind = "SIMULATED recording" if document.simulated else "recording"
     start, stop = document.study.window_ms
+    left_out = dict.fromkeys(line for one in document.sessions for line in one.left_out)
     return [
         f"{out / ASSEMBLY_NAME}: {kind} of {document.study.subject}: {document.n_presentations:,} presentations x "
         f"{document.n_neuroids} neuroids x {len(document.bin_edges_ms) - 1} bins; those from {start:g} to {stop:g} ms "
         "add up to the study's responses.",
+        *(f"Left out by people, and marked: {line}" for line in left_out),
         f"{out / STIMULI_NAME}: {document.n_stimuli:,} stimuli; unpack {IMAGES_NAME} and open both by "
         "StimulusSet.from_files and StimulusMergeAssemblyLoader of brainscore-core.",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from closedloop.artifacts.amended.exclusions import Exclusion
 from closedloop.artifacts.commands.exported_responses import ExportedResponsesDocument
 from closedloop.artifacts.imported.laboratory import DatasetNames
 from closedloop.errors import DocumentError, OptionError, StorageError, StudyError
-from closedloop.exchange.brain_score.assembly import bin_edges_ms
+from closedloop.exchange.brain_score.assembly import assembly_of, bin_edges_ms
 from closedloop.exchange.reading.any_file import read_responses_file
 from closedloop.exchange.responses.export import export_responses
+from closedloop.exchange.responses.gathered import gather_responses
 from closedloop.exchange.responses.places import ResponsesFiles, refuse_other_study, responses_files
 from tests.unit.access.studies import COUNTS, ELECTRODES, MISSING_ON_DAY_1, REJECTED, SITES, make_study
 from tests.unit.access.test_counted import decide
@@ -154,3 +156,17 @@ def test_a_table_that_was_changed_since_it_was_exported_is_told(tmp_path: Path) 
     files.document.unlink()
     with pytest.raises(DocumentError, match=r"expected responses\.csv\.json beside what `closedloop export responses`"):
         read_responses_file(files.responses, names=DatasetNames())
+
+
+def assembly(study: Path) -> xr.Dataset:
+    content, _, _ = assembly_of(gather_responses(closedloop.open_study(study)), attributes={})
+    return xr.load_dataset(io.BytesIO(content), engine="h5netcdf")
+
+
+def test_a_site_that_people_left_out_is_marked_in_the_assembly(tmp_path: Path) -> None:
+    study = make_study(tmp_path / "study")
+    assert "neuroid_left_out" not in assembly(study)
+    decide(study, Exclusion(part="fit", thing="site", name=SITES[1], from_day=1))
+    found = assembly(study)
+    marks = dict(zip(found["neuroid_id"].values.tolist(), found["neuroid_left_out"].values.tolist(), strict=True))
+    assert marks == {name: "day 1, session 1: fit" if name == SITES[1] else "" for name in SITES}
