@@ -7,7 +7,7 @@ from pathlib import Path
 from closedloop import __version__
 from closedloop.access.study import Study
 from closedloop.artifacts.commands.exported_responses import ExportedAssemblyDocument
-from closedloop.errors import DocumentError, StorageError
+from closedloop.errors import DocumentError, StorageError, StudyError
 from closedloop.exchange.brain_score.assembly import assembly_of, bin_edges_ms
 from closedloop.exchange.brain_score.stimulus_set import stimulus_csv, stimulus_rows, write_stimulus_zip
 from closedloop.exchange.responses.gathered import (
@@ -102,10 +102,14 @@ def export_assembly(study: Study, out: Path, *, day: int | None = None, progress
 
 def _export(study: Study, out: Path, working: Path, *, day: int | None, progress: ProgressCallback) -> list[str]:
     found = gather_responses(study, day)
+    shown = found.presentations["used"]
+    if not shown.any():
+        raise StudyError(
+            f"{study.path}: expected presentations that count, found none among {len(shown):,}. Name another --day."
+        )
     remove_folder(working)
     make_folder(working)
     identifier = f"{study.subject}.{study.protocol.name}"
-    shown = found.presentations["used"]
     rows = stimulus_rows({name: values[shown] for name, values in found.presentations.items()})
     write_bytes(working / STIMULI_NAME, stimulus_csv(rows))
     with open_new(working / IMAGES_NAME) as stream:

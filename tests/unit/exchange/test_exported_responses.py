@@ -11,16 +11,19 @@ import pytest
 import xarray as xr
 
 import closedloop
+from closedloop.artifacts import catalog
 from closedloop.artifacts.amended.exclusions import Exclusion
 from closedloop.artifacts.commands.exported_responses import ExportedResponsesDocument
 from closedloop.artifacts.imported.laboratory import DatasetNames
+from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import DocumentError, OptionError, StorageError, StudyError
 from closedloop.exchange.brain_score.assembly import assembly_of, bin_edges_ms
+from closedloop.exchange.brain_score.export import export_assembly
 from closedloop.exchange.reading.any_file import read_responses_file
 from closedloop.exchange.responses.export import export_responses
 from closedloop.exchange.responses.gathered import gather_responses
 from closedloop.exchange.responses.places import ResponsesFiles, refuse_other_study, responses_files
-from tests.unit.access.studies import COUNTS, ELECTRODES, MISSING_ON_DAY_1, REJECTED, SITES, make_study
+from tests.unit.access.studies import COUNTS, ELECTRODES, MISSING_ON_DAY_1, REJECTED, SITES, Made, make_study
 from tests.unit.access.test_counted import decide
 
 FORMATS = ("parquet", "csv", "netcdf")
@@ -170,3 +173,14 @@ def test_a_site_that_people_left_out_is_marked_in_the_assembly(tmp_path: Path) -
     found = assembly(study)
     marks = dict(zip(found["neuroid_id"].values.tolist(), found["neuroid_left_out"].values.tolist(), strict=True))
     assert marks == {name: "day 1, session 1: fit" if name == SITES[1] else "" for name in SITES}
+
+
+def test_a_day_of_which_nothing_counts_makes_no_assembly(tmp_path: Path) -> None:
+    root = make_study(tmp_path / "study")
+    made = Made(StudyPaths(root), 0, simulated=True)
+    table = catalog.RESPONSES.read(made.path(catalog.RESPONSES))
+    made.write(catalog.RESPONSES, table | {"used": np.zeros_like(table["used"])})
+    made.publish("ingest")
+    with pytest.raises(StudyError, match="expected presentations that count, found none among 4"):
+        export_assembly(closedloop.open_study(root), tmp_path / "out", day=0, progress=lambda _done, _total: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["study"]
