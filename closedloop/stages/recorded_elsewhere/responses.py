@@ -216,8 +216,8 @@ def _refuse_too_few(
         said = ", ".join(f"{n} {reason}" for reason, n in reasons.items()) or "no line is accepted"
         raise AlignmentError(
             f"{day.file}: expected at most {allowed:.0%} of {n_accepted} accepted presentations without a recording "
-            f"around them, found {n_missing} ({said}). Check that the table and {day.folder} are of one day; "
-            "recording.max_missing_fraction sets the limit."
+            f"around them, found {n_missing} ({said}). Check that the table and {day.folder} are of one day, "
+            "and onset_s in seconds of the recorder's clock; recording.max_missing_fraction sets the limit."
         )
 
 
