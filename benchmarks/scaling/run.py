@@ -63,6 +63,13 @@ def report(rows: list[Row], *, experiment: Experiment, picture: Path | None) -> 
         Where the picture goes; None: nowhere.
     """
     slopes, fitted = slopes_of(rows), fit(rows)
+    if not rows:
+        return [
+            "Nothing is measured in this folder: below is what follows from the assumptions alone. Without --table the",
+            "program's own stages (plan, schedule, ingest, evaluate, queue, report) are measured first.",
+            "",
+            *large_table(experiment, fitted),
+        ]
     if picture is not None:
         draw(slopes, picture)
     tables = (

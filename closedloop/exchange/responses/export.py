@@ -104,10 +104,11 @@ def _left_out(document: ExportedResponsesDocument) -> tuple[str, ...]:
 
 def _told(files: ResponsesFiles, found: StudyResponses, document: ExportedResponsesDocument) -> list[str]:
     kind = "SIMULATED responses" if document.simulated else "responses"
-    days = ", ".join(map(str, dict.fromkeys(session.day for session in found.sessions)))
+    days = list(dict.fromkeys(session.day for session in found.sessions))
+    of_days = f"day{'s' if len(days) > 1 else ''} {', '.join(map(str, days))}"
     n_used = sum(session.n_used for session in document.sessions)
     return [
-        f"{files.responses}: {kind} of {document.study.subject}, days {days}: {len(found.counts):,} presentations "
+        f"{files.responses}: {kind} of {document.study.subject}, {of_days}: {len(found.counts):,} presentations "
         f"({n_used:,} count) x {len(found.sites)} sites, spikes from {found.window_ms[0]:g} to "
         f"{found.window_ms[1]:g} ms.",
         *(f"Left out by people, and marked: {line}" for line in _left_out(document)),

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.scaling.large import Experiment, check_table, fit, large_table, work_of
 from benchmarks.scaling.measured import PAGES, Row, measure, read_rows
+from benchmarks.scaling.run import report
 from benchmarks.scaling.sizes import AXES, CHECK, Size, sizes
 from benchmarks.scaling.slopes import log_slope, slopes_of
 from benchmarks.scaling.words import days_table, slopes_table, steep, totals_table
@@ -101,6 +102,14 @@ def test_a_large_experiment_costs_what_its_numbers_say() -> None:
     assert f"{1000 * 30_000 * 2 * session_s / 1e9:.3g} GB" in of["voltage on disk"]
     assert f"{1000 * 30_000 * 2 * session_s * 30 / 1e12:.3g} TB" in of["voltage on disk"]
     assert any(line.startswith("every image attacked") and "100,000,000 attacks" in line for line in lines)
+
+
+def test_without_measurements_the_assumptions_are_told_and_no_empty_table() -> None:
+    lines = report([], experiment=Experiment(), picture=None)
+    assert "Nothing is measured in this folder" in lines[0]
+    assert any(line.startswith("| attacks | 2.99 GPU-min") for line in lines)
+    tables = "\n".join(lines).split("\n\n")
+    assert all(table.count("\n") > 1 for table in tables if table.startswith("|"))
 
 
 def test_what_was_measured_stands_and_half_a_line_does_not_count(tmp_path: Path) -> None:
