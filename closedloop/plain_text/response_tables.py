@@ -161,6 +161,7 @@ def response_table(
     DocumentError
         It is none.
     """
+    _check_named(path, names)
     names, body, said = _apart(path, names, body, also or {})
     sessions = list(zip(*(said[role] for role in _SESSION if role in said), strict=True)) or [()] * len(body)
     if _RESPONSE in names:
@@ -169,6 +170,7 @@ def response_table(
         found = _wide_table(path, [*_FIRST_COLUMNS, *names[2:]], body, name_of=name_of, sessions=sessions)
         return replace(found, about=said)
     if names[:1] == [_IMAGE]:
+        _check_one_line_each(path, body, name_of=name_of, sessions=sessions)
         with_repetition = [(line, [row[0], _AVERAGE, *row[1:]]) for line, row in body]
         first = [_IMAGE, _FIRST_COLUMNS[1], *names[1:]]
         found = _wide_table(path, first, with_repetition, name_of=name_of, sessions=sessions)
@@ -179,8 +181,23 @@ def response_table(
         )
     raise DocumentError(
         f"{path}: expected the columns image and one for each site (with repetition between them where there are any), "
-        f"or image, site, repetition and response, found {', '.join(names)[:120] or 'none'}. Name the columns so."
+        f"or image, site, repetition and response, found {', '.join(names)[:120] or 'none'}. Name and order "
+        "the columns so."
     )
+
+
+def _check_one_line_each(
+    path: Path, body: Sequence[TableRow], *, name_of: Callable[[str], str], sessions: Sequence[tuple[str, ...]]
+) -> None:
+    """Refuse an image that comes again in a session of a table that does not number its repetitions."""
+    seen = set[tuple[str, tuple[str, ...]]]()
+    for (line, row), session in zip(body, sessions, strict=True):
+        if (shown := (name_of(row[0]), session)) in seen:
+            raise DocumentError(
+                f"{path}, line {line}: expected one line for each image, as there is no column repetition behind "
+                f"image, found {shown[0]:.80} again. Add the column, with the number of each repetition."
+            )
+        seen.add(shown)
 
 
 def read_pairs(path: Path, *, columns: tuple[str, str]) -> dict[str, str]:
@@ -351,11 +368,7 @@ def read_rows(path: Path) -> list[TableRow]:
 
 
 def _check_columns(path: Path, names: Sequence[str]) -> None:
-    if "" in names:
-        raise DocumentError(
-            f"{path}: expected a name for every column, found none for column {names.index('') + 1}. Name it, or take "
-            "out the comma that makes it."
-        )
+    _check_named(path, names)
     if other := [name for name in names[2:] if name in _NO_SITES]:
         raise DocumentError(
             f"{path}: expected a column for each site behind image and repetition, found {other[0]} among them. "
@@ -366,6 +379,14 @@ def _check_columns(path: Path, names: Sequence[str]) -> None:
         raise DocumentError(
             f"{path}: expected the columns image, repetition and one for each site, in this order and each once, found "
             f"{', '.join(names)[:120] or 'none'}. Name and order the columns so."
+        )
+
+
+def _check_named(path: Path, names: Sequence[str]) -> None:
+    if "" in names:
+        raise DocumentError(
+            f"{path}: expected a name for every column, found none for column {names.index('') + 1}. Name it, or take "
+            "it out, or the comma that makes it (from pandas: to_csv with index=False)."
         )
 
 
