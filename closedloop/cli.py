@@ -26,6 +26,7 @@ from closedloop.commands.planned.app import plan_app
 from closedloop.commands.recording_files.app import recording_app
 from closedloop.commands.rehearse.app import rehearse_app
 from closedloop.commands.replay.app import replay_app
+from closedloop.commands.sections import SECTIONS
 from closedloop.commands.serve.app import serve_app
 from closedloop.commands.sweep.app import sweep_app
 from closedloop.errors import OptionError, visible
@@ -331,13 +332,7 @@ def accept_session(
 
 
 @app.command("accept-recording")
-def accept_recording(
-    study: StudyFolder,
-    day: OneDay,
-    why: Why,
-    who: By = None,
-    block: BlockNumber = 1,
-) -> None:
+def accept_recording(study: StudyFolder, day: OneDay, why: Why, who: By = None, block: BlockNumber = 1) -> None:
     """Take a day's recording as it is, though something of it is missing.
 
     For a recorder that was stopped early or an array that was not recorded, once nothing more will come. Appends a line
@@ -393,7 +388,7 @@ def _end_if_held(outcome: Outcome) -> None:
 def main() -> None:
     """Run the command; an error, whosever it is, is one line, and the exit code says of what kind."""
     end_at_once()
-    run_program(Program("closedloop", app, install=INSTALL))
+    run_program(Program("closedloop", app, install=INSTALL, sections=SECTIONS))
 
 
 if __name__ == "__main__":

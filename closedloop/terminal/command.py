@@ -22,7 +22,7 @@ import typer
 from closedloop.errors import ClosedLoopError, OptionError
 from closedloop.terminal.anew import allow_beginning_anew
 from closedloop.terminal.faults import DEBUG, fault_line, library_of
-from closedloop.terminal.help import plain_help
+from closedloop.terminal.help import Sections, plain_help
 from closedloop.terminal.signals import (
     INTERRUPTED,
     end_at_once,
@@ -67,11 +67,14 @@ class Program:
         Its commands.
     install
         By the import name of each library that may be missing, the command that installs it.
+    sections
+        How the help lists the commands; None: one below the other.
     """
 
     name: str
     app: typer.Typer
     install: dict[str, str]
+    sections: Sections | None = None
 
 
 def run_program(program: Program) -> NoReturn:
@@ -123,7 +126,8 @@ def missing_library(library: str, install: str) -> str:
 
 
 def _run(program: Program) -> int:
-    status = plain_help(typer.main.get_command(program.app)).main(prog_name=program.name, standalone_mode=False)
+    command = plain_help(typer.main.get_command(program.app), sections=program.sections)
+    status = command.main(prog_name=program.name, standalone_mode=False)
     return status if isinstance(status, int) else 0
 
 

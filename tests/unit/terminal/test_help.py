@@ -11,6 +11,7 @@ import typer
 
 import rig.cli
 from closedloop import cli
+from closedloop.commands.sections import SECTIONS
 from closedloop.terminal.help import plain_help
 from tests.unit.forked import command
 
@@ -35,6 +36,17 @@ def test_every_help_is_in_one_style(app: typer.Typer) -> None:
         assert not re.search(r"\{[A-Z]", text), name
         assert not re.search(r"<\w", text), name
         assert not re.search(r"\]\s+\[", text.partition("Options:")[2]), name
+
+
+def test_every_command_is_in_one_section_in_a_line_of_a_terminal() -> None:
+    """The help of all commands tells in one screen of 80 columns which is for what."""
+    listed = [name for commands in SECTIONS.values() for name in commands]
+    assert sorted(listed) == sorted(typer.main.get_command(cli.app).commands)
+    text = command("--help").out
+    for commands in SECTIONS.values():
+        for name, does in commands.items():
+            assert re.search(rf"^  {name} +{re.escape(does)}$", text, re.MULTILINE), name
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_what_an_option_may_be_stands_behind_it_and_a_type_does_not() -> None:
