@@ -8,12 +8,13 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from pynwb import NWBFile
+from pynwb.base import Images
 from pynwb.file import Subject
 
 from closedloop import __version__
 from closedloop.artifacts.records.metadata import StudyMetadata
 from closedloop.exchange.nwb.electrodes import add_electrodes, electrode_rows, units_of
-from closedloop.exchange.nwb.naming import object_id, session_id, subject_id
+from closedloop.exchange.nwb.naming import object_id, place_of, session_id, subject_id
 from closedloop.exchange.nwb.pictures import images_of, index_series_of
 from closedloop.exchange.nwb.results import clocks_of, counts_of, result_tables, source_files
 from closedloop.exchange.nwb.session import SIMULATED, ExportedSession
@@ -33,6 +34,8 @@ class AssembledFile:
     ----------
     content
         The file.
+    images
+        Its images, all of them or the first.
     n_spikes, n_trials, n_images
         What it holds.
     left_out
@@ -42,6 +45,7 @@ class AssembledFile:
     """
 
     content: NWBFile
+    images: Images
     n_spikes: int
     n_trials: int
     n_images: int
@@ -88,9 +92,10 @@ def assemble(
     _give_ids(file, identifier)
     return AssembledFile(
         file,
+        images,
         units.n_spikes if units is not None else 0,
         len(trials.id),
-        len(images.images),
+        len(session.stimuli["stimulus_id"]),
         tuple(_left_out(session, units.n_unplaced if units is not None else 0)),
         session.said_of_left_out,
     )
@@ -181,9 +186,8 @@ def _left_out(session: ExportedSession, n_unplaced: int) -> Iterator[str]:
         yield f"{n_unplaced} spikes in it"
 
 
-def _give_ids(container: Any, identifier: str, above: str = "") -> None:
+def _give_ids(container: Any, identifier: str) -> None:
     """Give every object of a file the id that follows from its place, so that the same file has the same bytes."""
-    place = f"{above}/{type(container).__name__}:{container.name}"
-    setattr(container, _OBJECT_ID, object_id(identifier, place))
+    setattr(container, _OBJECT_ID, object_id(identifier, place_of(container)))
     for child in container.children:
-        _give_ids(child, identifier, place)
+        _give_ids(child, identifier)

@@ -9,9 +9,11 @@ from pathlib import Path
 from closedloop.artifacts.commands.exported_files import ExportedFile
 from closedloop.errors import RecordingError, StudyError
 from closedloop.exchange.nwb.assembling import AssembledFile, assemble
+from closedloop.exchange.nwb.image_datasets import add_images
 from closedloop.exchange.nwb.inspection import findings
 from closedloop.exchange.nwb.kept import ExportFolder, bytes_of, made_from, note_file
 from closedloop.exchange.nwb.naming import file_name, session_id
+from closedloop.exchange.nwb.pictures import pictures_of
 from closedloop.exchange.nwb.session import ExportedSession
 from closedloop.exchange.nwb.tables import Storage
 from closedloop.exchange.nwb.writing import write_nwb, write_zarr
@@ -77,14 +79,19 @@ def export_session(
         make_folder(path.parent)
         for left in (working, refused):
             _remove(left)
+        identifier = f"{session_id(session)}-{key[:_IDENTIFIER_DIGITS]}"
         file = assemble(
             session,
             _start(session, started),
-            identifier=f"{session_id(session)}-{key[:_IDENTIFIER_DIGITS]}",
+            identifier=identifier,
             voltage=folder.voltage,
             storage=Storage(progress, zarr=folder.zarr),
         )
-        (write_zarr if folder.zarr else write_nwb)(file.content, working)
+        if folder.zarr:
+            write_zarr(file.content, working)
+        else:
+            write_nwb(file.content, working)
+            add_images(working, pictures_of(session), after=file.images, identifier=identifier)
         messages = findings(working)
         if made_from(session, folder, started=started) != key:
             _remove(working)

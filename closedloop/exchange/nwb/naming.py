@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from typing import Any
 
 from closedloop.exchange.nwb.session import ExportedSession
 
@@ -38,6 +39,12 @@ def file_name(session: ExportedSession, *, suffix: str) -> str:
     """
     subject = subject_id(session)
     return f"sub-{subject}/sub-{subject}_ses-{session_id(session)}_ecephys+image{suffix}"
+
+
+def place_of(container: Any) -> str:
+    """Return where an object lies in its file, by kinds and names."""
+    above = place_of(container.parent) if container.parent is not None else ""
+    return f"{above}/{type(container).__name__}:{container.name}"
 
 
 def object_id(identifier: str, place: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,50 @@ from closedloop.exchange.nwb.tables import Storage
 from closedloop.exchange.nwb.trials import shown_rows
 
 _WORDS = ("kind", "role", "category", "image_id")
+_READ_AT_ONCE = 1 << 24  # bytes
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image, and what is said of it.
+
+    Attributes
+    ----------
+    name
+        Its content hash.
+    description
+        What it was shown for.
+    pixels
+        (height, width, 3), as shown.
+    """
+
+    name: str
+    description: str
+    pixels: NDArray[np.uint8]
+
+
+def pictures_of(session: ExportedSession) -> Iterator[Picture]:
+    """Yield the images of a session, in the order of its tables."""
+    path = session.files.path(catalog.SESSION_IMAGES, session.block.day)
+    names = session.stimuli["stimulus_id"]
+    at_once = max(1, _READ_AT_ONCE // (3 * session.document.image_side_px**2))
+    for first in range(0, len(names), at_once):
+        rows = list(range(first, min(first + at_once, len(names))))
+        for row, pixels in zip(rows, read_session_images(path, rows), strict=True):
+            yield Picture(str(names[row]), _words(session, row), pixels)
 
 
 def images_of(session: ExportedSession, storage: Storage) -> Images:
-    """Return all images of a session, as they were shown, in the order of its tables; read when they are written."""
+    """Return the images of a session in the order of its tables.
+
+    Of an HDF5 file it is the first alone: `add_images` writes the others without an object of hdmf for each.
+    """
     path = session.files.path(catalog.SESSION_IMAGES, session.block.day)
     side = session.document.image_side_px
-    stimuli = session.stimuli
+    names = session.stimuli["stimulus_id"]
     pictures = [
         RGBImage(name=str(name), data=_pixels(path, row, side=side, storage=storage), description=_words(session, row))
-        for row, name in enumerate(stimuli["stimulus_id"])
+        for row, name in enumerate(names if storage.zarr else names[:1])
     ]
     return Images(
         name="images",
@@ -60,6 +95,8 @@ def index_series_of(session: ExportedSession, images: Images) -> IndexSeries:
 
 
 def _pixels(path: Path, row: int, *, side: int, storage: Storage) -> Any:
+    if not storage.zarr:
+        return read_session_images(path, [row])[0]
     shape = (side, side, 3)
     return storage.dataset(_read(path, row), shape=shape, dtype=np.uint8, chunks=shape, compressed=False)
 

@@ -89,7 +89,8 @@ class Storage:
         zarr
             Whether that is a Zarr store, not an HDF5 file.
         """
-        self._progress, self._zarr, self._done, self._total = progress, zarr, 0, 0
+        self.zarr = zarr
+        self._progress, self._done, self._total = progress, 0, 0
 
     def dataset(
         self,
@@ -113,7 +114,7 @@ class Storage:
         """
         self._total += math.prod(shape) * np.dtype(dtype).itemsize
         data = Blocks(blocks, shape=shape, dtype=np.dtype(dtype), written=self._add)
-        if self._zarr:
+        if self.zarr:
             from hdmf_zarr import ZarrDataIO  # noqa: PLC0415 - most files are HDF5
 
             return ZarrDataIO(data, chunks=chunks)
