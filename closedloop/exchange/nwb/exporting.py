@@ -8,6 +8,7 @@ from pathlib import Path
 
 from closedloop.artifacts.commands.exported_files import ExportedFile
 from closedloop.errors import RecordingError, StudyError
+from closedloop.exchange.nwb.argument_checks import remembered_checks
 from closedloop.exchange.nwb.assembling import AssembledFile, assemble
 from closedloop.exchange.nwb.image_datasets import add_images
 from closedloop.exchange.nwb.inspection import findings
@@ -75,7 +76,7 @@ def export_session(
     path = folder.out / file_name(session, suffix=folder.suffix)
     refused = path.with_name(f"{path.name.removesuffix(folder.suffix)}{_MESSAGES}{folder.suffix}")
     working = path.with_name(f".{path.name.removesuffix(folder.suffix)}.partial{folder.suffix}")
-    with storage_errors(path):
+    with storage_errors(path), remembered_checks():
         make_folder(path.parent)
         for left in (working, refused):
             _remove(left)
