@@ -1,6 +1,7 @@
 # make dry-run   set up what is missing, run the six-day experiment around a simulated monkey
 # make test      set up what is missing, run all tests
-# make check     format, lint, import contracts, types, fast tests (make lint: without the tests)
+# make check     format, lint, import contracts, types (make lint: these alone), and the fast tests that what has changed
+#                since they passed can reach (python -m tools.changed --all: all of them)
 # make flakes    all tests RUNS times beside LOAD busy processes and a foreign Dask cluster; a log of each in runs/flakes
 # make faults    every operation of a day and of a rig's session on the disk fails once: an hour or two, and it resumes
 # make kills     a rig in real time is killed KILLS times, its terminal closed HANGUPS times, a service twenty times: 20 min
@@ -34,7 +35,7 @@ export OMP_NUM_THREADS ?= 1
 # The checks start thousands of Pythons: each would compile all of the code and its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: dry-run test check lint faults kills flakes docs bench fuzz firmware set-up system-packages installed install
+.PHONY: dry-run test check lint types contracts faults kills flakes docs bench fuzz firmware set-up system-packages installed install
 dry-run: $(SETUP)
 	$(BIN)/closedloop dry-run $(STUDY)
 
@@ -45,13 +46,19 @@ test: $(SETUP) $(SYSTEM)
 	$(BIN)/pytest -n 2 --dist worksteal -m "not display"
 
 check: lint
-	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m tools.changed
 
+# Types take as long as all the rest: side by side.
 lint: $(SETUP)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target types contracts
+
+types: $(SETUP)
+	$(BIN)/mypy
+
+contracts: $(SETUP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy
 
 flakes: $(SETUP) $(SYSTEM)
 	$(BIN)/python -m tools.flakes --runs $(RUNS) --load $(LOAD) --command "$(MAKE) test"

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.loop.studies import ENVIRONMENT, PREPARED, closedloop_anew, run_once
+from tests.equipment.surroundings import AT_END, ENVIRONMENT
 
 SCREENS = Path(__file__).parent / "unit" / "rig"
 
@@ -73,17 +73,20 @@ def _seconds_asked(item: pytest.Item) -> float:
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what is remembered between commands out of the account's own cache, for child processes too.
 
-    The process that commands are prepared in belongs to the run as well, and ends with it.
+    The process that commands are prepared in belongs to the run as well, if there is one, and ends with it.
     """
     own = tmp_path_factory.getbasetemp()
     run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own  # one for all processes of this run
     (run / "cache").mkdir(exist_ok=True)
     os.environ["XDG_CACHE_HOME"] = ENVIRONMENT["XDG_CACHE_HOME"] = str(run / "cache")
     yield
-    PREPARED.end()
+    for end in AT_END:
+        end()
 
 
 @pytest.fixture(scope="session")
 def smoke_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped smoke protocol, run once to its end; for reading only."""
+    from tests.loop.studies import closedloop_anew, run_once  # most tests never need them, nor all that they reach
+
     return run_once(tmp_path_factory, "smoke", lambda study: closedloop_anew("dry-run", study, "--protocol", "smoke"))

@@ -13,18 +13,12 @@ import pytest
 from filelock import FileLock
 
 from tests.equipment.prepared_commands import PreparedCommands
+from tests.equipment.surroundings import AT_END, ENVIRONMENT
 
 PROTOCOL = Path(__file__).with_name("two_days.yaml")
 WAITING, HELD = 3, 4  # exit codes of `closedloop run` where it stopped for a person, and for a gate
-WATCHED = Path(__file__).with_name("watched")  # Python looks there first, and no command can listen to anybody
-ENVIRONMENT = os.environ | {
-    "OMP_NUM_THREADS": "1",
-    "COLUMNS": "300",
-    "PYTHONPATH": os.pathsep.join(filter(None, [str(WATCHED), os.environ.get("PYTHONPATH", "")])),
-}
-
-
 PREPARED = PreparedCommands()
+AT_END.append(PREPARED.end)
 
 
 def command(*arguments: str | Path) -> list[str]:
