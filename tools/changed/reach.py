@@ -105,7 +105,7 @@ class Reach:
             return
         for n in range(1, len(parts) + 1):
             if (path := modules.get(".".join(parts[:n]))) is not None:
-                yield path, WHOLE
+                yield from ((each, WHOLE) for each in (path, f"{path}i") if each in self._files)
         if (path := modules.get(module)) is None:
             return
         facts = self._facts(path)
@@ -118,7 +118,6 @@ class Reach:
 
     def _lazily(self, stub: str, module: str, name: str) -> Iterator[Place]:
         """Yield what a package that imports on demand brings under a name, or at all."""
-        yield stub, WHOLE
         part = read_whole(self._tree.read(stub), f"{module}.").parts[WHOLE]
         for source, what in part.imports:
             if name in ("", "*", what):

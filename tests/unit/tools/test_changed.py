@@ -49,6 +49,7 @@ FILES = {
     "tests/unit/test_refit.py": "from closedloop.stages.refit import x\n\n\ndef test_refit():\n    assert x\n",
     "tests/unit/test_study.py": "def test_study(study):\n    pass\n",
     "tests/unit/test_lazy.py": "from closedloop.lazy import one\n\n\ndef test_one():\n    assert one\n",
+    "tests/unit/test_within.py": "from closedloop.lazy.two import two\n\n\ndef test_two():\n    assert two\n",
     "tests/unit/test_found.py": "from closedloop.studies.app import found\n\n\ndef test_found():\n    assert found\n",
     "tests/unit/test_prose.py": 'def test_prose():\n    open("docs/page.md")\n',
     "tests/unit/test_both.py": (
@@ -117,7 +118,8 @@ def test_where_nothing_has_changed_none_is_run_and_that_is_said(checkout: Checko
         ("closedloop/stages/refit.py", {"refit", "table"}),  # one of them by a name in a text; not the slow test
         ("closedloop/report/templates/day.html", {"pages", "both", "study"}),  # what a package's folder holds
         ("closedloop/lazy/one.py", {"lazy"}),
-        ("closedloop/lazy/two.py", set()),  # is not what the test asks the package for
+        ("closedloop/lazy/two.py", {"within"}),  # is not what the other test asks the package for
+        ("closedloop/lazy/__init__.pyi", {"lazy", "within"}),  # a package reads its own when it is imported
         ("closedloop/studies/gaze/command.py", {"found"}),
         ("tests/runs.py", {"study"}),  # a fixture's: of who asks for it
         ("docs/page.md", {"prose"}),
