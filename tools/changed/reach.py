@@ -10,6 +10,7 @@ from tools.changed.facts import WHOLE, Facts, Part, module_names, read_parts, re
 from tools.changed.tree import PACKAGES, Tree
 
 Place = tuple[str, str]  # a file, a part of it
+_ITSELF = ""  # a file, and nothing that it reaches
 _PROGRAMS = {"closedloop", "rig"}
 _ALL_FILES = "tests/architecture/"  # whose tests look at every file
 
@@ -82,6 +83,9 @@ class Reach:
                 found.add((path, name))
         for module, name in wanted:
             found.update(self._module(module, name))
+        if place[1] == WHOLE:  # what is imported for others alone must be there, and have the names, all the same
+            for module, name in facts.imported.values():
+                found.update((each, _ITSELF) for each, _ in self._module(module, name))
         named = set(module_names(part.texts))
         for module in named:
             found.update(self._named_module(module))

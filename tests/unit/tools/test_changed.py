@@ -114,14 +114,14 @@ def test_where_nothing_has_changed_none_is_run_and_that_is_said(checkout: Checko
     ("changed", "selected"),
     [
         ("closedloop/report/form.py", {"pages", "both", "study"}),  # deep below what the tests import
-        ("closedloop/storage.py", {"refit", "table"}),
-        ("closedloop/stages/refit.py", {"refit", "table"}),  # one of them by a name in a text; not the slow test
+        ("closedloop/storage.py", {"refit", "table"}),  # not the slow test
+        ("closedloop/stages/refit.py", {"refit", "table", "both"}),  # by a name in a text; for a neighbour, by its name
         ("closedloop/report/templates/day.html", {"pages", "both", "study"}),  # what a package's folder holds
         ("closedloop/lazy/one.py", {"lazy"}),
         ("closedloop/lazy/two.py", {"within"}),  # is not what the other test asks the package for
         ("closedloop/lazy/__init__.pyi", {"lazy", "within"}),  # a package reads its own when it is imported
         ("closedloop/studies/gaze/command.py", {"found"}),
-        ("tests/runs.py", {"study"}),  # a fixture's: of who asks for it
+        ("closedloop/cli.py", {"study"}),  # a fixture's: of who asks for it
         ("docs/page.md", {"prose"}),
         ("README.md", set()),
         ("tests/unit/test_lazy.py", {"lazy"}),
@@ -138,7 +138,7 @@ def test_tests_of_the_architecture_look_at_every_file(checkout: Checkout) -> Non
     assert set(checkout.select().reasons) == {RULES}
 
 
-@pytest.mark.parametrize("changed", ["pyproject.toml", "protocols/smoke.yaml", "tests/conftest.py"])
+@pytest.mark.parametrize("changed", ["pyproject.toml", "protocols/smoke.yaml", "tests/conftest.py", "tests/runs.py"])
 def test_settings_data_and_what_every_test_begins_with_select_everything(checkout: Checkout, changed: str) -> None:
     checkout.append(changed)
     assert set(checkout.select().reasons) == ALL
@@ -172,7 +172,7 @@ def test_a_new_module_of_a_package_that_is_searched_is_reached(checkout: Checkou
 def test_a_new_module_that_hides_another_name_is_reached(checkout: Checkout) -> None:
     checkout.write("closedloop/stages/refit/__init__.py", "")
     (checkout.root / "closedloop/stages/refit.py").unlink()
-    assert checkout.selected() == {"refit", "table"}
+    assert checkout.selected() == {"refit", "table", "both"}
 
 
 def test_what_failed_is_run_again_though_nothing_changed(checkout: Checkout) -> None:
