@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,6 @@ from closedloop.analysis.reliability import mean_response
 from closedloop.analysis.slopes import holm
 from closedloop.artifacts.tables import Columns, as_arrays
 from closedloop.studies.response_geometry.documents import RECORDED_PLANES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -69,13 +66,15 @@ def recorded_planes(study: Study, *, truth: bool) -> Columns:
         for name in RECORDED_PLANES.columns
         if name not in _COMPUTED
     }
-    columns["foretold_edge"] = np.asarray(columns["predicted_edge"], dtype=np.float64) * _sigma_of_z(study, table)
+    columns["foretold_edge"] = np.asarray(columns["predicted_edge"], dtype=np.float64) * _sigma_of_z(
+        study, columns["day"], columns["neuroid_id"]
+    )
     p = np.asarray(columns["p"], dtype=np.float64)
     columns["p_corrected"] = holm(p)
     return {name: columns[name] for name in RECORDED_PLANES.columns}
 
 
-def _sigma_of_z(study: Study, planes: pd.DataFrame) -> Floats:
+def _sigma_of_z(study: Study, days: NDArray[Any], names: NDArray[Any]) -> Floats:
     """Return how many sigma a z of each plane's site is; NaN where no evaluation has it."""
     found: dict[tuple[int, str], float] = {}
     for day, seen in each_session(study):
@@ -84,8 +83,8 @@ def _sigma_of_z(study: Study, planes: pd.DataFrame) -> Floats:
             sigma_hz = evaluation.sigma_hz.get(name)
             if sd_hz and sigma_hz:
                 found[day, name] = sd_hz / sigma_hz
-    of_planes = zip(planes["day"].tolist(), planes["neuroid_id"].tolist(), strict=True)
-    return np.array([found.get((day, name), np.nan) for day, name in of_planes], dtype=np.float64)
+    of_planes = zip(days.tolist(), names.tolist(), strict=True)
+    return np.array([found.get(place, np.nan) for place in of_planes], dtype=np.float64)
 
 
 def bending_planes(planes: Columns) -> tuple[int, int]:
