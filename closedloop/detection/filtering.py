@@ -22,7 +22,7 @@ from closedloop.detection.loops.tiles import BLOCK, LANES
 from closedloop.detection.search import FilterReach, SearchResult, Seek
 from closedloop.recording.source import SampleSource
 
-_SEARCHED = 8 * BLOCK  # rows that a loop is called with: less costs more calls, more costs memory
+_SEARCHED = 2 * BLOCK  # rows that a loop is called with: less costs more calls, more the cache
 
 Floats32 = NDArray[np.float32]
 Rows = NDArray[np.int16] | NDArray[np.float32]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from closedloop.detection.loops.tiles import AT_ONCE, LANES
 
 UNDER = np.dtype([("row", np.int32), ("value", np.float32)])
-_INSIDE_SHARE = 0.25  # most of a piece that a bracket can hold
+_INSIDE_SHARE = 0.1875  # most of a piece that a bracket can hold: half as much again as it holds on average
 _COEFFICIENTS = 256  # more than any filter's, both ways
 _UNDER_SHARE = 0.125  # most samples that may lie under a threshold
 
@@ -89,7 +89,7 @@ class SearchResult(NamedTuple):
 
 
 def allocate(n_tiles: int, n_rows: int, *, n_measured: int) -> SearchResult:
-    """Allocate room for pieces of up to so many rows; only what is used takes memory.
+    """Allocate room for pieces of up to so many rows: large pages for sizes, as two thirds are used, else `_sparse`.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def allocate(n_tiles: int, n_rows: int, *, n_measured: int) -> SearchResult:
         Most rows of a piece, and most of them in which the noise is looked for.
     """
     counts = [np.zeros((n_tiles, LANES), np.int64) for _ in range(3)]
-    inside = _sparse((n_tiles, LANES, int(n_measured * _INSIDE_SHARE) + AT_ONCE), np.dtype(np.uint32))
+    inside = np.empty((n_tiles, LANES, int(n_measured * _INSIDE_SHARE) + AT_ONCE), np.uint32)
     under = _sparse((n_tiles, LANES, int(n_rows * _UNDER_SHARE) + 1), UNDER)
     wave, excess = np.zeros((2 * AT_ONCE, LANES), np.float32), np.empty((AT_ONCE, LANES), np.uint32)
     table = np.zeros((_COEFFICIENTS, LANES), np.float32)
@@ -111,10 +111,10 @@ def allocate(n_tiles: int, n_rows: int, *, n_measured: int) -> SearchResult:
 def _sparse(shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
     """Return memory of which only the pages that are written to are taken.
 
-    numpy asks for pages of 2 MB, all of which the system would have to clear: a third of what detection in half a
-    minute of voltage took.
+    numpy asks for pages of 2 MB, all of which the system would have to clear, though a tenth is used. Private to the
+    process: pages that could be shared take twice as long.
     """
-    room = mmap.mmap(-1, max(math.prod(shape) * kind.itemsize, 1))
+    room = mmap.mmap(-1, max(math.prod(shape) * kind.itemsize, 1), access=mmap.ACCESS_COPY)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         with suppress(OSError):  # a system without large pages
             room.madvise(mmap.MADV_NOHUGEPAGE)

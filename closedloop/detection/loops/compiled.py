@@ -37,6 +37,7 @@ from closedloop.plain_text.json_text import parse_json
 KERNEL_FILES = (
     "compile_kernels.py",
     "compiled.py",
+    "crossing_kernels.py",
     "kernels.py",
     "lanes.py",
     "machine_code.py",

@@ -24,10 +24,9 @@ from closedloop.detection.loops.lanes import (
     store,
     store_row,
 )
-from closedloop.detection.loops.tiles import LANES
+from closedloop.detection.loops.tiles import LANES, WIDE
 
 _ZEROS_AT_ENDS = 2  # coefficients of a section whose zeros are 1 and -1
-_SECTIONS_BESIDE = 2  # with three, parts of two tiles' state move to memory and back (measured: slower by a tenth)
 _FORGOTTEN = np.float32(1e-15)  # bits; numbers that die out further would become denormal, which are slow
 
 
@@ -124,30 +123,19 @@ def _count_compiled(numbers: Any) -> Any:
     return first
 
 
-def tiles_beside(sections: Any) -> Any:
-    """Return how many tiles run side by side: two of few sections, so that one is computed while the other waits.
-
-    Parameters
-    ----------
-    sections
-        Coefficients, a tuple.
-    """
+def tiles_beside(sections: Any, most: int) -> int:
+    """Return how many tiles run side by side: two of few sections, so that one is computed while the other waits."""
     raise NotImplementedError
 
 
 @overload(tiles_beside)
-def _tiles_beside_compiled(sections: Any) -> Any:
-    if len(sections) <= _SECTIONS_BESIDE:
+def _tiles_beside_compiled(sections: Any, most: int) -> Any:
+    n = len(sections)
 
-        def two(sections: Any) -> Any:
-            return 2
+    def number(sections: Any, most: int) -> int:
+        return 2 if n <= most else 1
 
-        return two
-
-    def one(sections: Any) -> Any:
-        return 1
-
-    return one
+    return number
 
 
 def load_all(numbers: Any, table: Any, row: Any) -> Any:
@@ -155,7 +143,8 @@ def load_all(numbers: Any, table: Any, row: Any) -> Any:
 
     In a loop that also writes, the compiler cannot know that they stay the same: it takes them from memory each time,
     as part of the instructions that use them, and all registers are the state's. (Splat once, they take registers, and
-    parts of the state move to memory and back in every row: half the speed on a processor with sixteen.)
+    parts of the state move to memory and back in every row: half the speed on a processor with sixteen.) With 32
+    registers they are splat, and stay there.
 
     Parameters
     ----------
@@ -167,6 +156,12 @@ def load_all(numbers: Any, table: Any, row: Any) -> Any:
 
 @overload(load_all)
 def _load_all_compiled(numbers: Any, table: Any, row: Any) -> Any:
+    if WIDE:
+
+        def held(numbers: Any, table: Any, row: Any) -> Any:
+            return splat_all(numbers)
+
+        return held
     if not _is_tuple(numbers):
 
         def one(numbers: Any, table: Any, row: Any) -> Any:

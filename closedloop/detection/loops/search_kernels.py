@@ -32,13 +32,15 @@ from closedloop.detection.loops.lanes import (
     magnitude,
     one_more_where_below,
     splat,
-    store,
     store_excess,
     store_row,
 )
-from closedloop.detection.loops.tiles import AT_ONCE, BLOCK, LANES
+from closedloop.detection.loops.tiles import AT_ONCE, BLOCK, LANES, WIDE
 
 _BEYOND = np.uint32(0xFFFFFFFF)  # any bracket
+_TOGETHER_BOTH_WAYS = 2  # tiles that are filtered both ways before the next: they stay in the second cache
+_BESIDE_FORWARDS = 4 if WIDE else 2  # most sections; with three, parts of two tiles' state leave 16 registers
+_BESIDE_BACKWARDS = 0 if WIDE else 2  # where each row is looked at, the look is done while the filter waits
 
 
 @njit
@@ -54,18 +56,18 @@ def forward_search(rows: Any, coefficients: Any, state: Any, first_row: int, see
     seek, found
         `search.Seek` and `search.SearchResult`.
     """
-    wave, table = found.wave, found.table
+    table = found.table
     keep_all(coefficients, table, 0)
     for first in range(0, rows.shape[0], BLOCK):
         stop = min(first + BLOCK, rows.shape[0])
         for tile in range(state.shape[0]):
-            s = load_state(coefficients, state[tile], 0)
+            s, limits = load_state(coefficients, state[tile], 0), _limits(tile, seek)
             for top in range(first, stop, AT_ONCE):
-                n = min(AT_ONCE, stop - top)
+                n, seen = min(AT_ONCE, stop - top), _nothing()
                 for row in range(n):
                     y, s = cascade(load(rows, top + row, tile * LANES), load_all(coefficients, table, 0), s)
-                    store_row(wave, row, y)
-                _look(n, 0, first_row + top, 1, tile, seek, found)
+                    seen = _see(y, row, first_row + top + row, limits, tile, seen, seek, found)
+                _look(n, 0, first_row + top, 1, tile, seen, seek, found)
             keep_state(state[tile], s)
 
 
@@ -104,35 +106,43 @@ def both_ways_search(
         n_rows = n_held + n
         known += n
         n_wanted = (place.stop if known == place.end else known - place.lookahead) - done
-        last, beside = state.shape[0] - 1, tiles_beside(coefficients)
-        for tile in range(0, last + 1, beside):
-            other = min(tile + beside - 1, last)  # the last of an odd number is its own neighbour: the same twice
-            s, t = load_state(coefficients, state[tile], 0), load_state(coefficients, state[other], 0)
-            own, next_own = held[tile], held[other]
-            for row in range(n):
-                c = load_all(coefficients, table, 0)
-                y, s = cascade(load(rows, first + row, tile * LANES), c, s)
-                store(own, n_held + row, 0, y)
-                if beside > 1:
-                    y, t = cascade(load(rows, first + row, other * LANES), c, t)
-                    store(next_own, n_held + row, 0, y)
-            keep_state(state[tile], s)
-            if beside > 1:
-                keep_state(state[other], t)
         done += max(n_wanted, 0)
-        if n_wanted <= 0:
-            continue
-        last, beside = state.shape[0] - 1, tiles_beside(back_coefficients)
-        for tile in range(0, last + 1, beside):
-            other = min(tile + beside - 1, last)
-            _settle(back[0], settled, held[tile, n_rows - 1])
-            _settle(back[beside - 1], settled, held[other, n_rows - 1])
-            _search_backwards(
-                held, n_rows, back_coefficients, count(coefficients), back, done - n_wanted, n_wanted, tile, seek, found
-            )
-            for moved in range(tile, other + 1):
+        for tile in range(0, state.shape[0], _TOGETHER_BOTH_WAYS):
+            stop = min(tile + _TOGETHER_BOTH_WAYS, state.shape[0])
+            _filter_forwards(rows[first : first + n], coefficients, state, held, n_held, tile, stop, table)
+            if n_wanted <= 0:
+                continue
+            beside, at, start = tiles_beside(back_coefficients, _BESIDE_BACKWARDS), count(coefficients), done - n_wanted
+            for one in range(tile, stop, beside):
+                own = held[one : min(one + beside, stop)]
+                for place_beside in range(len(own)):
+                    _settle(back[place_beside], settled, own[place_beside, n_rows - 1])
+                _search_backwards(own, n_rows, back_coefficients, at, back, start, n_wanted, one, seek, found)
+            for moved in range(tile, stop):
                 for row in range(n_wanted, n_rows):
-                    store(held[moved], row - n_wanted, 0, load(held[moved], row, 0))
+                    store_row(held[moved], row - n_wanted, load_row(held[moved], row))
+
+
+@njit
+def _filter_forwards(
+    rows: Any, coefficients: Any, state: Any, held: Any, at: int, first: int, stop: int, table: Any
+) -> None:
+    """Filter tiles from one up to another forwards, and keep the output from row `at` on."""
+    beside = tiles_beside(coefficients, _BESIDE_FORWARDS)
+    for tile in range(first, stop, beside):
+        other = min(tile + beside, stop) - 1  # the last of an odd number is its own neighbour: the same twice
+        s, t = load_state(coefficients, state[tile], 0), load_state(coefficients, state[other], 0)
+        own, next_own = held[tile], held[other]
+        for row in range(rows.shape[0]):
+            c = load_all(coefficients, table, 0)
+            y, s = cascade(load(rows, row, tile * LANES), c, s)
+            store_row(own, at + row, y)
+            if beside > 1:
+                y, t = cascade(load(rows, row, other * LANES), c, t)
+                store_row(next_own, at + row, y)
+        keep_state(state[tile], s)
+        if beside > 1:
+            keep_state(state[other], t)
 
 
 @njit
@@ -155,10 +165,10 @@ def backward_search(
         `search.Seek` and `search.SearchResult`.
     """
     keep_all(coefficients, found.table, 0)
-    beside = tiles_beside(coefficients)
+    beside = tiles_beside(coefficients, _BESIDE_BACKWARDS)
     for tile in range(0, state.shape[0], beside):
-        own = state[tile : tile + beside]
-        _search_backwards(held, n_rows, coefficients, 0, own, first_row, n_wanted, tile, seek, found)
+        own, after = held[tile : tile + beside], state[tile : tile + beside]
+        _search_backwards(own, n_rows, coefficients, 0, after, first_row, n_wanted, tile, seek, found)
 
 
 @njit
@@ -181,59 +191,95 @@ def _search_backwards(
     seek: Any,
     found: Any,
 ) -> None:
-    """Filter a tile and those beside it backwards from row `n_rows`, and look at their first `n_wanted` rows.
+    """Filter tiles beside one another, `held`, backwards from row `n_rows`, and look at their first `n_wanted` rows.
 
-    The coefficients stand in `found.table` from row `at` on.
+    The first is number `tile`. The coefficients stand in `found.table` from row `at` on.
     """
-    wave, table, beside = found.wave, found.table, tiles_beside(coefficients)
-    other = min(tile + beside - 1, held.shape[0] - 1)
-    own, next_own = held[tile], held[other]
-    s, t = load_state(coefficients, state[0], 0), load_state(coefficients, state[other - tile], 0)
+    table, beside = found.table, tiles_beside(coefficients, _BESIDE_BACKWARDS)
+    last = len(held) - 1
+    own, next_own = held[0], held[last]
+    s, t = load_state(coefficients, state[0], 0), load_state(coefficients, state[last], 0)
     for row in range(n_rows - 1, n_wanted - 1, -1):
         c = load_all(coefficients, table, at)
-        _y, s = cascade(load(own, row, 0), c, s)
+        _y, s = cascade(load_row(own, row), c, s)
         if beside > 1:
-            _y, t = cascade(load(next_own, row, 0), c, t)
-    for one in range(tile, other + 1):
+            _y, t = cascade(load_row(next_own, row), c, t)
+    for one in range(last + 1):
         for lane in range(LANES):
-            found.n_before[one - tile, lane] = found.n_under[one, lane]
+            found.n_before[one, lane] = found.n_under[tile + one, lane]
+    limits = _limits(tile, seek)
     for top in range(n_wanted, 0, -AT_ONCE):
-        n = min(AT_ONCE, top)
+        n, seen = min(AT_ONCE, top), _nothing()
         for row in range(n):
             c = load_all(coefficients, table, at)
-            y, s = cascade(load(own, top - 1 - row, 0), c, s)
-            store_row(wave, row, y)
+            y, s = cascade(load_row(own, top - 1 - row), c, s)
+            seen = _see(y, row, first_row + top - 1 - row, limits, tile, seen, seek, found)
             if beside > 1:
-                y, t = cascade(load(next_own, top - 1 - row, 0), c, t)
-                store_row(wave, AT_ONCE + row, y)
-        for one in range(tile, other + 1):
-            _look(n, (one - tile) * AT_ONCE, first_row + top - 1, -1, one, seek, found)
-    for one in range(tile, other + 1):
-        _put_in_order(found.n_before[one - tile], found.under[one], found.n_under[one])
+                y, t = cascade(load_row(next_own, top - 1 - row), c, t)
+                store_row(found.wave, AT_ONCE + row, y)
+        for one in range(last + 1):
+            _look(n, one * AT_ONCE, first_row + top - 1, -1, tile + one, seen, seek, found)
+    for one in range(last + 1):
+        _put_in_order(found.n_before[one], found.under[tile + one], found.n_under[tile + one])
+
+
+@njit(forceinline=True)
+def _limits(tile: int, seek: Any) -> Any:
+    """Return a tile's lower end of the bracket, and weakest threshold."""
+    return load(seek.low, tile, 0), load(seek.weakest, tile, 0)
+
+
+@njit(forceinline=True)
+def _nothing() -> Any:
+    """Return what was seen before the first row: how many rows wait in `found.excess`, sizes below the bracket."""
+    return 0, splat(np.float32(0))
+
+
+@njit(forceinline=True)
+def _see(y: Any, row: int, number: int, limits: Any, tile: int, seen: Any, seek: Any, found: Any) -> Any:
+    """Look at a row, of that number in the piece, as soon as it is filtered; with few registers, keep it for `_look`.
+
+    The look takes no time of its own: it is done while the filter waits for its state.
+    """
+    if not WIDE:
+        store_row(found.wave, row, y)
+        return seen
+    low, weakest = limits
+    _note_spikes(y, weakest, number, found.under[tile], found.n_under[tile])
+    if seek.measured[np.uint64(number)]:  # unsigned: no check for places from the end
+        return _measure(y, low, seen, found.excess)
+    return seen
 
 
 @njit
-def _look(n_rows: int, at: int, first_row: int, step: int, tile: int, seek: Any, found: Any) -> None:
+def _look(n_rows: int, at: int, first_row: int, step: int, tile: int, seen: Any, seek: Any, found: Any) -> None:
     """Look at the rows that wait in `found.wave` from `at` on, the first of which has that number in the piece.
 
-    The filter's loop does nothing else, so that the compiler unrolls it and the state stays where it is.
+    The filter's loop does nothing else, so that the compiler unrolls it and the state stays where it is. Where each row
+    was looked at, what was `seen` is kept.
     """
-    wave, excess, measured = found.wave, found.excess, seek.measured
-    low, weakest = load(seek.low, tile, 0), load(seek.weakest, tile, 0)
-    under, n_under = found.under[tile], found.n_under[tile]
-    for first in range(0, n_rows, TOGETHER):  # rows beyond the last are of earlier: they are not noted
-        if any_below(wave, at + first, weakest):
-            for row in range(first, min(first + TOGETHER, n_rows)):
-                _note_spikes(load_row(wave, at + row), weakest, first_row + step * row, under, n_under)
-    n, n_below = 0, splat(np.float32(0))
-    for row in range(-step * first_row % seek.every, n_rows, seek.every):
-        if measured[np.uint64(first_row + step * row)]:  # unsigned: no check for places from the end
-            y = load_row(wave, at + row)
-            n_below = one_more_where_below(n_below, magnitude(y), low)
-            store_excess(excess, n, y, low)
-            n += 1
-    _keep_inside(excess, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
+    if not WIDE:
+        wave, measured = found.wave, seek.measured
+        low, weakest = _limits(tile, seek)
+        under, n_under = found.under[tile], found.n_under[tile]
+        for first in range(0, n_rows, TOGETHER):  # rows beyond the last are of earlier: they are not noted
+            if any_below(wave, at + first, weakest):
+                for row in range(first, min(first + TOGETHER, n_rows)):
+                    _note_spikes(load_row(wave, at + row), weakest, first_row + step * row, under, n_under)
+        for row in range(-step * first_row % seek.every, n_rows, seek.every):
+            if measured[np.uint64(first_row + step * row)]:
+                seen = _measure(load_row(wave, at + row), low, seen, found.excess)
+    n, n_below = seen
+    _keep_inside(found.excess, n, seek.width[tile], found.inside[tile], found.n_inside[tile])
     _add_counts(n_below, found.n_below[tile])
+
+
+@njit(forceinline=True)
+def _measure(y: Any, low: Any, seen: Any, excess: Any) -> Any:
+    """Look where a row's sizes lie in the bracket."""
+    n, n_below = seen
+    store_excess(excess, n, y, low)
+    return n + 1, one_more_where_below(n_below, magnitude(y), low)
 
 
 @njit(forceinline=True)
@@ -288,82 +334,3 @@ def _put_in_order(n_before: Any, under: Any, n_under: Any) -> None:
             under[lane, last]["value"] = value
             first += 1
             last -= 1
-
-
-@njit
-def order_of_crossings(
-    found: Any,
-    n_found: Any,
-    kept: Any,
-    first_kept: Any,
-    threshold: Any,
-    is_under: Any,
-    bridged: Any,
-    n_rows: int,
-    rank: Any,
-    order: Any,
-) -> int:
-    """Find samples under the threshold that follow one which is not; give how many there are.
-
-    Parameters
-    ----------
-    found, n_found
-        `search.UNDER`, (n_tiles, LANES, n): by increasing row, of each channel all samples under the threshold among
-        them, and how many of each channel.
-    kept, first_kept
-        The same of channels whose own stand apart, one channel's after the other's, (n_kept,); where a channel's begin
-        there, (n_channels + 1,). Those without any are in `found`.
-    threshold
-        Of each channel, (n_channels,).
-    is_under
-        Whether the sample before row 0 was under its own threshold, bool, (n_channels,); then the same of the last row.
-    bridged
-        Rows that were not recorded, increasing: no crossings, and those on either side of them are neighbours.
-    n_rows
-        Of the piece.
-    rank
-        Place of each channel among those of one row, (n_channels,).
-    order
-        int64, as many as there are samples: filled with each crossing's row * n_channels + rank.
-    """
-    n_ordered, n_channels = 0, len(threshold)
-    for channel in range(n_channels):
-        last = -1 if is_under[channel] else -2
-        n_before = 0
-        under, first, end = found[channel // LANES, channel % LANES], 0, n_found[channel]
-        if first_kept[channel + 1] > first_kept[channel]:
-            under, first, end = kept, first_kept[channel], first_kept[channel + 1]
-        for place in range(first, end):
-            row = under[place]["row"]
-            while n_before < len(bridged) and bridged[n_before] < row:
-                n_before += 1
-            if n_before < len(bridged) and bridged[n_before] == row:
-                continue
-            if under[place]["value"] < threshold[channel]:
-                if row - n_before != last + 1:
-                    order[n_ordered] = row * n_channels + rank[channel]
-                    n_ordered += 1
-                last = row - n_before
-        is_under[channel] = last == n_rows - len(bridged) - 1
-    return n_ordered
-
-
-@njit
-def keep_late_enough(sample: Any, electrode: Any, last_kept: Any, apart: int, kept: Any) -> None:
-    """Mark every spike at least `apart` samples after the last one kept on its electrode; `last_kept` is carried on.
-
-    Parameters
-    ----------
-    sample, electrode
-        Crossings in order, (n,) each.
-    last_kept
-        Sample of the last one kept, by electrode, (65536,); carried on.
-    apart
-        Least distance in samples.
-    kept
-        bool, (n,); filled.
-    """
-    for place in range(len(sample)):
-        kept[place] = sample[place] - last_kept[electrode[place]] >= apart
-        if kept[place]:
-            last_kept[electrode[place]] = sample[place]
