@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import re
 import subprocess
@@ -18,7 +19,10 @@ PACKAGES: list[str] = CONFIGURATION["root_packages"]
 
 
 class Code(Mapping[str, ast.Module]):
-    """All files by name, each read as code when somebody asks for it: not whenever tests are collected."""
+    """All files by name, read as code when somebody asks for one: not whenever tests are collected.
+
+    All at once, and without a look for garbage in between: that takes three times as long as to read them.
+    """
 
     def __init__(self) -> None:
         paths = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
@@ -26,8 +30,12 @@ class Code(Mapping[str, ast.Module]):
         self._trees: dict[str, ast.Module] = {}
 
     def __getitem__(self, name: str) -> ast.Module:
-        if name not in self._trees:
-            self._trees[name] = ast.parse(self._names[name].read_text())
+        if not self._trees:
+            was = gc.isenabled()
+            gc.disable()
+            self._trees |= {each: ast.parse(path.read_text()) for each, path in self._names.items()}
+            if was:
+                gc.enable()
         return self._trees[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -44,8 +44,8 @@ def select(root: Path, record: Record) -> Selection:
     """Compare the files of a checkout with what passed."""
     tree = Tree(root)
     reach = Reach(tree)
-    surroundings = dict(tree.surroundings)
-    now = {**tree, **{name: surroundings[name] for name in surroundings}}
+    surroundings = tree.surroundings
+    now = tree.everything
     changed = (
         {path for path in {*now, *record.last} if now.get(path) != record.last.get(path)} if record.last else set()
     )

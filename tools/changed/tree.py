@@ -67,6 +67,11 @@ class Tree(Mapping[str, str]):
         }
         return outside | {path: digest for path, digest in self.items() if _is_everybodys(PurePosixPath(path))}
 
+    @property
+    def everything(self) -> dict[str, str]:
+        """Every file and what surrounds them."""
+        return {**self, **self.surroundings}
+
 
 def _is_everybodys(path: PurePosixPath) -> bool:
     """Whether a file's readers are unknown: no module, no prose, and in no package but the tests'."""
