@@ -22,6 +22,7 @@ def numbers(study: Path, *words: str) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow  # it waits for a whole study
 def test_a_finished_day_is_planned_from_those_before_it_alone(study_copy: Callable[[], Path]) -> None:
     study = study_copy()
     paths = StudyPaths(study)

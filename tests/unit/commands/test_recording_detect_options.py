@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,19 @@ def whole(file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.
     return read_arrays(out, SPIKES)
 
 
+@pytest.fixture(scope="module")
+def whole_by(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, np.ndarray]]:
+    """The whole recording by a definition, read once for all parts of it."""
+
+    @cache
+    def spikes(definition: str) -> dict[str, np.ndarray]:
+        out = tmp_path_factory.mktemp("whole") / "spikes.h5"
+        run(out, file, "--definition", definition)
+        return read_arrays(out, SPIKES)
+
+    return spikes
+
+
 def test_other_numbers_are_used_and_stored(file: Path, tmp_path: Path) -> None:
     out = tmp_path / "spikes.h5"
     said = run(out, file, "--threshold", "-4.5", "--band", "500", "5000", "--notch", "50")
@@ -122,11 +137,11 @@ def test_electrodes_are_chosen_by_number_range_and_label(
 @pytest.mark.parametrize("definition", ["dicarlo", "zero_phase_butter", "causal"])
 @pytest.mark.parametrize("time", ["11.5-13", "-3", "23.9-27.2", "30-"])
 def test_seconds_hold_what_the_whole_recording_has_there(
-    file: Path, tmp_path: Path, definition: str, time: str
+    file: Path, whole_by: Callable[[str], dict[str, np.ndarray]], tmp_path: Path, definition: str, time: str
 ) -> None:
-    run(tmp_path / "whole.h5", file, "--definition", definition)
+    whole = whole_by(definition)
     said = run(tmp_path / "part.h5", file, "--definition", definition, "--time", time)
-    whole, part = (read_arrays(tmp_path / f"{name}.h5", SPIKES) for name in ("whole", "part"))
+    part = read_arrays(tmp_path / "part.h5", SPIKES)
     first, stop = (float(edge) if edge else none for edge, none in zip(time.split("-"), (0.0, 1e9), strict=True))
     own = (whole["time_s"] >= first) & (whole["time_s"] < stop)
     for name in ("tick", "electrode_id", "epoch"):
