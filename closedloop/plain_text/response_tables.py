@@ -76,6 +76,7 @@ def _wide_table(
     *,
     name_of: Callable[[str], str],
     sessions: Sequence[tuple[str, ...]] = (),
+    is_numbered: bool = True,
 ) -> ResponseTable:
     _check_columns(path, names)
     if not body:
@@ -92,10 +93,10 @@ def _wide_table(
                 f"{row[1]!r}. Correct it."
             )
         if (shown := (name_of(row[0]), row[1], session)) in seen:
-            raise DocumentError(
-                f"{path}, line {line}: expected each repetition of an image once, found {row[1]} of {shown[0]} again. "
-                "Number the repetitions."
-            )
+            found = f"{row[1]} of {shown[0]} again. Number the repetitions."
+            if not is_numbered:
+                found = f"{shown[0]} again. Number them in a column repetition, behind image."
+            raise DocumentError(f"{path}, line {line}: expected each repetition of an image once, found {found}")
         seen.add(shown)
     rates = tuple(
         tuple(_value(path, line, cell, column=name) for name, cell in zip(names[2:], row[2:], strict=True))
@@ -173,7 +174,7 @@ def response_table(
         _check_one_line_each(path, body, name_of=name_of, sessions=sessions)
         with_repetition = [(line, [row[0], _AVERAGE, *row[1:]]) for line, row in body]
         first = [_IMAGE, _FIRST_COLUMNS[1], *names[1:]]
-        found = _wide_table(path, first, with_repetition, name_of=name_of, sessions=sessions)
+        found = _wide_table(path, first, with_repetition, name_of=name_of, sessions=sessions, is_numbered=False)
         return replace(found, about=said)
     if set(names) >= _OF_EXPORT:
         raise DocumentError(

@@ -127,3 +127,11 @@ def test_what_is_said_of_images_or_of_their_repetitions_counts_for_presentations
         found = read(tmp_path / name)
         np.testing.assert_array_equal(found.rates, rates.reshape(-1, 2)[used.reshape(-1) == 1])
         assert found.category == ("dog", "car", "dog", "car", "dog")
+
+
+def test_repetitions_that_nobody_numbered_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("image,a\nx,1\nx,2\n")
+    with pytest.raises(
+        DocumentError, match=r"line 3: .* found x again. Number them in a column repetition, behind image"
+    ):
+        read(tmp_path / "t.csv")
