@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,13 @@ from closedloop.artifacts.imported.laboratory import DatasetNames, LaboratoryRes
 from closedloop.errors import DocumentError, OptionError
 from closedloop.exchange.reading.exported import exported_responses, is_exported_table
 from closedloop.exchange.reading.nwb import nwb_responses
-from closedloop.exchange.reading.responses import FileResponses, SaidOfPresentations, assemble, which_count
+from closedloop.exchange.reading.responses import (
+    FileResponses,
+    SaidOfPresentations,
+    assemble,
+    say_left_out,
+    which_count,
+)
 from closedloop.plain_text.response_tables import read_words
 
 RESPONSE_WINDOW_MS = (70.0, 170.0)
@@ -187,19 +193,11 @@ def _of_laboratory(path: Path, found: LaboratoryResponses, categories: Mapping[s
         categories=categories,
     )
     no_sites = f"{', '.join(perhaps)}: taken for sites, by their place in the table. Take out what is none."
-    whole = replace(whole, notices=(*_left_out(about.get("left_out"), used), *((no_sites,) if perhaps else ())))
+    whole = replace(whole, notices=(*say_left_out(about.get("left_out"), used), *((no_sites,) if perhaps else ())))
     if found.pixels is None:
         return whole
     place = {name: number for number, name in enumerate(found.images)}
     return replace(whole, pixels=found.pixels[[place[name] for name in whole.images]])
-
-
-def _left_out(said: NDArray[Any] | None, used: NDArray[np.bool_] | None) -> Iterator[str]:
-    """Tell of presentations that people left out of a study's fit or evaluation: its reliability counts them."""
-    marked = np.array([bool(str(one)) for one in said.tolist()]) if said is not None else np.zeros(0, dtype=bool)
-    n = np.count_nonzero(marked & used) if used is not None and marked.size else np.count_nonzero(marked)
-    if n:
-        yield f"{n:,} presentations that people left out of fit or evaluation count here, as in a study's reliability."
 
 
 def _texts(values: NDArray[Any] | None) -> NDArray[np.str_] | None:

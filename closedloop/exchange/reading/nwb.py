@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from closedloop.artifacts.imported.nwb import NwbTables, read_nwb
 from closedloop.errors import DocumentError
-from closedloop.exchange.reading.responses import FileResponses, SaidOfPresentations, assemble, which_count
+from closedloop.exchange.reading.responses import (
+    FileResponses,
+    SaidOfPresentations,
+    assemble,
+    say_left_out,
+    which_count,
+)
 from closedloop.recording.counts import edge_ticks
 
 _IMAGES = ("image_hash", "stimulus_id", "stimulus_filename", "stimulus_name", "image_id", "stimulus_presented")
@@ -87,7 +93,8 @@ def nwb_responses(path: Path, *, window_ms: tuple[float, float], categories: Map
         said=said,
         categories=categories,
     )
-    return replace(found, notices=tuple(_notices(trials, start_s, unknown, nameless)))
+    left_out = say_left_out(trials.get("left_out"), used)
+    return replace(found, notices=(*_notices(trials, start_s, unknown, nameless), *left_out))
 
 
 def _notices(

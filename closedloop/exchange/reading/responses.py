@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -208,6 +208,22 @@ def which_count(said: Mapping[str, NDArray[Any]], *, path: Path) -> NDArray[np.b
         One of them says something else than yes or no.
     """
     return np.logical_and.reduce([_yes(one, path, name) for name, one in said.items()]) if said else None
+
+
+def say_left_out(said: NDArray[Any] | None, used: NDArray[np.bool_] | None) -> Iterator[str]:
+    """Tell of presentations that people left out of a study's fit or evaluation: its reliability counts them.
+
+    Parameters
+    ----------
+    said
+        Of what each was left out, (n_presentations,); None where the file says nothing.
+    used
+        Which count; None: all.
+    """
+    marked = np.array([bool(str(one)) for one in said.tolist()]) if said is not None else np.zeros(0, dtype=bool)
+    n = np.count_nonzero(marked & used) if used is not None and marked.size else np.count_nonzero(marked)
+    if n:
+        yield f"{n:,} presentations that people left out of fit or evaluation count here, as in a study's reliability."
 
 
 def _yes(said: NDArray[Any], path: Path, name: str) -> NDArray[np.bool_]:

@@ -283,3 +283,11 @@ def test_trials_without_an_image_are_left_out_and_another_onset_is_told(tmp_path
     with h5py.File(tmp_path / "s.nwb", "a") as file:
         file["intervals/trials/image_id"] = np.arange(12)
     assert by_name(read(changed(tmp_path / "s.nwb", image_hash=["none"] * 12)))[0] == "0"
+
+
+def test_trials_that_people_left_out_of_a_study_are_told(tmp_path: Path) -> None:
+    session(tmp_path / "s.nwb")
+    with h5py.File(tmp_path / "s.nwb", "a") as file:
+        file["intervals/trials/left_out"] = ["fit", *[""] * 4, "fit", *[""] * 6]  # the sixth counts for nothing
+    (notice,) = read(tmp_path / "s.nwb").notices
+    assert notice.startswith("1 presentations that people left out of fit or evaluation count here")
