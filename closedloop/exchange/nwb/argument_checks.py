@@ -13,6 +13,7 @@ from hdmf.term_set import TermSetWrapper
 
 _CHECK = "__parse_args"
 _COMPLAINTS = ("future_warnings", "type_errors", "value_errors", "syntax_errors")
+_NO_COMPLAINTS = dict.fromkeys(_COMPLAINTS, ())
 _BY_VALUE = {"shape", "enum"}  # what a specification can ask beside the type
 _UNCHANGING = (type(None), bool, int, float, str, bytes)
 
@@ -30,10 +31,12 @@ class _Passed:
     fresh: tuple[str, ...]
 
     def parse(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Parsed:
-        found = dict(zip(self.names, args, strict=False)) | self.defaults | dict(kwargs)
+        found = dict(zip(self.names, args, strict=False))
+        found.update(self.defaults)
+        found.update(kwargs)
         for name in self.fresh:
             found[name] = deepcopy(found[name])
-        return {"args": found, **{name: [] for name in _COMPLAINTS}}
+        return {"args": found, **_NO_COMPLAINTS}
 
 
 @contextmanager
@@ -58,12 +61,7 @@ def _remembering(check: Callable[..., Parsed]) -> Callable[..., Parsed]:
     passed = dict[Any, _Passed | None]()
 
     def parse(specification: Specification, args: Sequence[Any], kwargs: Mapping[str, Any], **asked: Any) -> Parsed:
-        key = (
-            id(specification),
-            *asked.values(),
-            *map(type, args),
-            *((name, type(value)) for name, value in kwargs.items()),
-        )
+        key = (id(specification), *map(type, args), *kwargs, *map(type, kwargs.values()))  # and `asked` is of it
         known = passed.get(key)
         if known is not None:
             return known.parse(args, kwargs)
