@@ -46,6 +46,10 @@ class LatticeBall:
         """Return what a change (n_items, n_values) leaves of each item's budget, (n_items,)."""
         return self.budget - squared(change)
 
+    def select(self, chosen: Tensor) -> LatticeBall:
+        """Return that of some items, by a bool mask (n_items,)."""
+        return LatticeBall(self.lowest[chosen], self.highest[chosen], self.budget[chosen], self.levels)
+
 
 def lattice_ball(clean: Tensor, radius: Sequence[float] | NDArray[np.floating], *, levels: int) -> LatticeBall:
     """Return the lattice around clean images.

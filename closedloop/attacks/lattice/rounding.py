@@ -12,7 +12,7 @@ optimum in place of g it is the projection onto the lattice. What is left of the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +26,9 @@ _BISECTIONS = 20
 
 _DOUBLINGS = 40
 """Growth of c while the box holds the norm below the budget; values 2 ** -40 times slower than the rest stay put."""
+
+_PLACE_BITS = 32
+"""Of a rank: more than an image has values."""
 
 
 def round_into(ball: LatticeBall, direction: Tensor, *, gain: Tensor) -> Tensor:
@@ -224,23 +227,53 @@ def _spend(ball: LatticeBall, change: Tensor, *, gain: Tensor) -> Tensor:
     Moves against a perturbation already made would earn budget instead; they are not taken: that far from the clean
     image, the float optimum knows better than its gradient.
     """
-    towards, size = gain.sign(), gain.abs()
+    spent, rows = change, torch.arange(len(change), device=change.device)
     while True:
-        left = ball.left(change).unsqueeze(1)
-        cost = 2 * towards * change + 1
-        moved = change + towards
-        inside = (moved >= ball.lowest) & (moved <= ball.highest)
-        is_open = (towards != 0) & (cost > 0) & (cost <= left) & inside
-        if not bool(is_open.any()):
-            return change
-        change = change + towards * _best_first(torch.where(is_open, size / cost, -1.0), cost, left)
+        moves = _open_moves(ball, change, gain=gain)
+        going_on = moves.cost.isfinite().any(1)
+        if not bool(going_on.any()):
+            return spent
+        if not bool(going_on.all()):  # an item that has spent all is done: others are not asked about it
+            moves, rows = moves.select(going_on), rows[going_on]
+            ball, change, gain = ball.select(going_on), change[going_on], gain[going_on]
+        change = change + gain.sign() * _best_first(moves)
+        spent = spent.index_copy(0, rows, change)
 
 
-def _best_first(score: Tensor, cost: Tensor, left: Tensor) -> Tensor:
-    """Mark the moves taken in the order of their score (-1: not to be taken) until one does not fit."""
-    ranked, order = score.sort(dim=1, descending=True, stable=True)
-    price = torch.where(ranked >= 0, cost.gather(1, order), torch.inf)
-    return torch.zeros_like(score).scatter(1, order, (price.cumsum(1, dtype=torch.float64) <= left).to(score.dtype))
+class _Moves(NamedTuple):
+    """Single-level moves: gain over cost and cost, infinite where it cannot be made, (n_items, n_values); budgets."""
+
+    score: Tensor
+    cost: Tensor
+    left: Tensor
+
+    def select(self, chosen: Tensor) -> _Moves:
+        return _Moves(self.score[chosen], self.cost[chosen], self.left[chosen])
+
+
+def _open_moves(ball: LatticeBall, change: Tensor, *, gain: Tensor) -> _Moves:
+    towards, left = gain.sign(), ball.left(change)
+    cost = 2 * towards * change + 1
+    moved = change + towards
+    inside = (moved >= ball.lowest) & (moved <= ball.highest)
+    is_open = (towards != 0) & (cost > 0) & (cost <= left.unsqueeze(1)) & inside
+    return _Moves(torch.where(is_open, gain.abs() / cost, 0), cost.where(is_open, torch.inf), left)
+
+
+def _best_first(moves: _Moves) -> Tensor:
+    """Mark the moves taken in the order of their score until one does not fit; of equal ones the first comes first.
+
+    A move costs a level at least, so that no more of the best are asked for than there is budget. What is ranked is the
+    score's bits, which order scores from 0 as numbers do, above the place: no two are equal, in whatever order the
+    largest are found.
+    """
+    n_values = moves.score.shape[1]
+    backwards = torch.arange(n_values - 1, -1, -1, device=moves.score.device)
+    ranked = (moves.score.view(torch.int32).to(torch.int64) << _PLACE_BITS) | backwards
+    ranked = torch.where(moves.cost.isfinite(), ranked, -1)
+    best = ranked.topk(min(n_values, int(moves.left.max())), dim=1).indices
+    fits = moves.cost.gather(1, best).cumsum(1, dtype=torch.float64) <= moves.left.unsqueeze(1)
+    return torch.zeros_like(moves.score).scatter(1, best, fits.to(moves.score.dtype))
 
 
 def _round(ball: LatticeBall, unit: Tensor, scale: Tensor) -> Tensor:

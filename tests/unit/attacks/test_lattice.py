@@ -89,6 +89,14 @@ def test_a_direction_of_equal_pixels_is_filled_one_level_at_a_time() -> None:
     assert sorted((shown.astype(int) - clean).ravel()) == [0] * 7 + [1] * 5
 
 
+def test_of_equal_moves_the_first_are_made_in_each_image_by_its_own_budget() -> None:
+    clean = np.full((3, 8, 8, 3), 100, dtype=np.uint8)
+    radius = np.sqrt([5.0, 0.0, 130.0]) * (1 + 1e-6) / 255
+    moved = to_lattice(clean, np.ones(clean.shape), radius=radius).reshape(3, -1).astype(int) - 100
+    for changes, n_moved in zip(moved, (5, 0, 130), strict=True):
+        assert changes.tolist() == [1] * n_moved + [0] * (192 - n_moved)
+
+
 def test_rounding_a_perturbation_that_is_on_the_lattice_changes_nothing() -> None:
     rng = np.random.default_rng(1)
     clean = rng.integers(60, 200, (3, 8, 8, 3), dtype=np.uint8)
