@@ -69,6 +69,21 @@ def test_an_images_rates_do_not_depend_on_its_neighbours() -> None:
     assert cortex().rates_hz(images[:0], day=0).shape == (0, 96)
 
 
+def test_what_was_answered_before_decides_no_answer() -> None:
+    subject, images = HiddenCortex(seed=3), clean_images()
+    first = subject.rates_hz(images[:130], day=0)
+    first[:] = 0.0  # whoever asked may change what they got
+    for asked, day in (
+        (images[:130], 0),
+        (images[:130], 1),
+        (images[64:130], 1),
+        (images[128:130], 0),
+        (images[64:], 0),
+    ):
+        expected = HiddenCortex(seed=3).rates_hz(asked, day=day)
+        assert np.array_equal(subject.rates_hz(asked, day=day), expected)
+
+
 def test_the_response_model_tells_the_same_truth() -> None:
     images = torch.from_numpy(np.moveaxis(clean_images()[:8], -1, 1) / np.float32(255))
     with torch.no_grad():
