@@ -271,9 +271,11 @@ def _time(source: SampleSource, segment: int, moment: NDArray[np.float64]) -> ND
 
 def _crossings(volts: NDArray[Any], armed: bool, *, middle: float, rearm: float) -> tuple[NDArray[np.int64], bool]:
     """Index of the first sample at or above `middle` after each one at or below `rearm`, and whether one is pending."""
-    state = np.where(volts >= middle, 1, np.where(volts <= rearm, -1, 0))
-    known = np.flatnonzero(state)
-    known = known[(known > 0) | (state[known] < 0)]  # the carried sample cannot be an edge itself
+    state = (volts >= middle).astype(np.int8)
+    state[volts <= rearm] = -1
+    state[:1] = np.minimum(state[:1], 0)  # the carried sample cannot be an edge itself
+    first = np.flatnonzero(np.diff(state, prepend=np.int8(0)))  # of the runs of one state: all else follows from them
+    known = first[state[first] != 0]
     before = np.concatenate([[-1 if armed else 1], state[known][:-1]]) if len(known) else np.zeros(0, np.int64)
     rising = known[(state[known] > 0) & (before < 0)]
     return rising, bool(state[known[-1]] < 0) if len(known) else armed

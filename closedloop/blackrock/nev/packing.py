@@ -138,7 +138,10 @@ class Packing:
         self, packets: NDArray[np.void], electrodes: NDArray[np.int64], waveforms: NDArray[np.int16]
     ) -> None:
         """Store each electrode's samples in its own width, from the first byte on."""
-        n_bytes = np.array([self.bytes_per_sample.get(int(electrode), 2) for electrode in electrodes], np.int64)
+        widths = np.full(max(LARGEST_CHANNEL, *self.bytes_per_sample, 0) + 1, 2)
+        for electrode, width in self.bytes_per_sample.items():
+            widths[electrode] = width
+        n_bytes = widths[electrodes]
         room = packets.view(np.uint8).reshape(len(packets), self.packet_bytes)
         first = self.layout.timestamp.itemsize + 4
         for width in np.unique(n_bytes):
