@@ -20,8 +20,7 @@ CIRCLES = "no circles between the modules of a room, nor between rooms"
 TORCH = "torch is at home in attacks, defenses, models, training, simulation and studies"
 NO_TORCH = "what looks at files and pages starts without torch, by whatever way it could come"
 NO_PAGES = "stages draw no pages: the loop does, when the day is over"
-ARROW = "pyarrow is at home in the documents"
-HDF5 = "h5py is at home in the documents, and where images of NWB files are written after hdmf's pattern"
+FILES = "h5py and pyarrow are at home in the documents"
 FIGURES = "matplotlib is at home in the report and in studies' figures"
 TEMPLATES = "jinja2 is at home in the report and on the live page"
 PAGE = "who answers requests is at home in the live page"
@@ -62,8 +61,7 @@ HOLES = [
     ("closedloop/alignment/clock.py", "import closedloop.attacks.balls", NO_TORCH),
     ("rig/machine/state.py", "import closedloop.models.site_model", NO_TORCH),
     ("closedloop/stages/plan.py", "import closedloop.report.pages", NO_PAGES),
-    ("closedloop/report/numbers.py", "import pyarrow", ARROW),
-    ("closedloop/exchange/nwb/pictures.py", "import h5py", HDF5),
+    ("closedloop/report/numbers.py", "import pyarrow", FILES),
     ("closedloop/analysis/psth.py", "import matplotlib.pyplot", FIGURES),
     ("closedloop/service/panels/stages.py", "import jinja2", TEMPLATES),
     ("closedloop/report/layout.py", "import starlette.responses", PAGE),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from closedloop.artifacts.commands.exported_files import ExportedFile
@@ -91,8 +92,8 @@ def export_session(
         if folder.zarr:
             write_zarr(file.content, working)
         else:
-            write_nwb(file.content, working)
-            add_images(working, pictures_of(session), after=file.images, identifier=identifier)
+            pictures = partial(add_images, pictures=pictures_of(session), after=file.images, identifier=identifier)
+            write_nwb(file.content, working, then=pictures)
         messages = findings(working)
         if made_from(session, folder, started=started) != key:
             _remove(working)

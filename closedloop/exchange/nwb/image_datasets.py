@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 from pynwb.base import Images
 
@@ -17,13 +16,13 @@ _ORDER = "order_of_images"
 _ID, _DESCRIPTION = "object_id", "description"
 
 
-def add_images(path: Path, pictures: Iterator[Picture], *, after: Images, identifier: str) -> None:
+def add_images(file: Any, pictures: Iterator[Picture], *, after: Images, identifier: str) -> None:
     """Write the images that follow the first, each with the attributes that hdmf gave to the first, and their order.
 
     Parameters
     ----------
-    path
-        The file that hdmf wrote with the first image alone.
+    file
+        The open file that hdmf wrote with the first image alone.
     pictures
         All images, in order.
     after
@@ -33,21 +32,19 @@ def add_images(path: Path, pictures: Iterator[Picture], *, after: Images, identi
     """
     (first,) = after.images.values()
     kind = f"{place_of(after)}/{type(first).__name__}:"
-    with h5py.File(path, "r+") as file:
-        folder = file[f"{_FOLDER}/{after.name}"]
-        same = {name: value for name, value in folder[first.name].attrs.items() if name not in (_ID, _DESCRIPTION)}
-        places = [folder[next(pictures).name].ref]
-        for one in pictures:
-            dataset = folder.create_dataset(one.name, data=one.pixels)
-            own = {_ID: object_id(identifier, f"{kind}{one.name}"), _DESCRIPTION: one.description}
-            dataset.attrs.update(same | own)
-            places.append(dataset.ref)
-        _set_order(folder, places)
+    folder = file[f"{_FOLDER}/{after.name}"]
+    same = {name: value for name, value in folder[first.name].attrs.items() if name not in (_ID, _DESCRIPTION)}
+    places = [folder[next(pictures).name].ref]
+    for one in pictures:
+        dataset = folder.create_dataset(one.name, data=one.pixels)
+        own = {_ID: object_id(identifier, f"{kind}{one.name}"), _DESCRIPTION: one.description}
+        dataset.attrs.update(same | own)
+        places.append(dataset.ref)
+    _set_order(folder, places)
 
 
-def _set_order(folder: h5py.Group, places: list[h5py.Reference]) -> None:
+def _set_order(folder: Any, places: list[Any]) -> None:
     """Put the order of all images in the place of the order of one."""
-    attributes = dict(folder[_ORDER].attrs)
+    attributes, dtype = dict(folder[_ORDER].attrs), folder[_ORDER].dtype
     del folder[_ORDER]
-    order = folder.create_dataset(_ORDER, data=np.array(places, h5py.ref_dtype))
-    order.attrs.update(attributes)
+    folder.create_dataset(_ORDER, data=np.array(places, dtype)).attrs.update(attributes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from pynwb import NWBHDF5IO, NWBFile, get_manager
 
 
-def write_nwb(file: NWBFile, path: Path) -> None:
+def write_nwb(file: NWBFile, path: Path, *, then: Callable[[Any], None] | None = None) -> None:
     """Write a file as HDF5.
 
     Parameters
@@ -19,9 +19,13 @@ def write_nwb(file: NWBFile, path: Path) -> None:
         What to write.
     path
         The file: new.
+    then
+        Called with the open file of h5py that hdmf has written, to write more into it.
     """
     with NWBHDF5IO(str(path), "w") as stream:
         stream.write(file, link_data=False)
+        if then is not None:
+            then(stream._file)
 
 
 def write_zarr(file: NWBFile, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 6, 3), dtype=np.uint8)
 PICTURES = [Picture(f"{9 - place}f", f"image {place} \u00b5", pixels) for place, pixels in enumerate(PIXELS)]
 
 
-def write(path: Path, pictures: list[Picture]) -> Images:
-    """Write a file of images as pynwb does."""
+def write(path: Path, pictures: list[Picture], *, others: list[Picture] | None = None) -> Images:
+    """Write a file of images as pynwb does, and the others without its objects."""
     images = [RGBImage(name=one.name, data=one.pixels, description=one.description) for one in pictures]
     held = Images(
         name="images",
@@ -36,7 +37,8 @@ def write(path: Path, pictures: list[Picture]) -> Images:
         name="shown", data=np.arange(5, dtype=np.uint32), unit="N/A", timestamps=np.arange(5.0), indexed_images=held
     )
     file.add_stimulus(shown)
-    write_nwb(file, path)
+    then = partial(add_images, pictures=iter(others), after=held, identifier="an identifier") if others else None
+    write_nwb(file, path, then=then)
     return held
 
 
@@ -61,7 +63,7 @@ def described(node: Any) -> dict[str, Any]:
 def test_images_are_written_as_hdmf_writes_them(tmp_path: Path) -> None:
     whole, own = tmp_path / "whole.nwb", tmp_path / "own.nwb"
     reference = write(whole, PICTURES)
-    add_images(own, iter(PICTURES), after=write(own, PICTURES[:1]), identifier="an identifier")
+    write(own, PICTURES[:1], others=PICTURES)
     assert content(own) == content(whole)
     assert len(content(own)) == len(PICTURES) + 2
     with h5py.File(own) as file:
