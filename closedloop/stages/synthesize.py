@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day_responses import read_day_responses
@@ -26,7 +27,7 @@ from closedloop.attacks.synthesis.items import AttackItem, SynthesisResult, no_a
 from closedloop.attacks.synthesis.sources import site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import load_site_model
-from closedloop.models.ensemble import SiteEnsemble
+from closedloop.models.ensemble import DayModel, SiteEnsemble
 from closedloop.models.site_model import freeze_for_attack, predict
 from closedloop.stages.arms.asked import ArmSearch
 from closedloop.stages.arms.images import make_arms, predict_all
@@ -95,8 +96,8 @@ def run(context: StageContext) -> None:
     for member in members:
         freeze_for_attack(member)
     columns = _stimulus_columns(plan, attacks, images, again=again)
-    if probes is not None or len(members) > 1:
-        of_members = np.stack([predict(member, images) for member in members])
+    of_members = _of_members(members, images) if probes is not None or len(members) > 1 else None
+    if of_members is not None:
         context.write(catalog.MEMBER_PREDICTIONS, {"predicted": of_members})
         columns = _with_probes(columns, plan, images, predicted=of_members.mean(axis=0))
     stimuli = StimuliSoFar(columns, _audit_columns(columns, images, attacks, probed), images)
@@ -202,9 +203,18 @@ def run(context: StageContext) -> None:
         (catalog.IMAGES, {"images": stimuli.images}),
         (catalog.STIMULI, stimuli.columns),
         (catalog.AUDIT, stimuli.audit),
-        (catalog.PREDICTIONS, {"predicted": predict(model, plan.clean)}),
+        (catalog.PREDICTIONS, {"predicted": _predicted_clean(model, plan.clean, of_members)}),
     ):
         context.write(file, content)
+
+
+def _of_members(members: Sequence[nn.Module], images: ImageBytes) -> NDArray[np.float32]:
+    return np.stack([predict(member, images) for member in members])
+
+
+def _predicted_clean(model: DayModel, clean: ImageBytes, of_members: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return the model's predictions for the clean images, the first of those that its members were asked about."""
+    return predict(model, clean) if of_members is None else np.asarray(of_members[:, : len(clean)].mean(axis=0))
 
 
 @dataclass(frozen=True)
