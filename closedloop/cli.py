@@ -20,13 +20,13 @@ from closedloop.commands.exchange.app import model_app
 from closedloop.commands.exchange.export_app import export_app
 from closedloop.commands.exchange.import_app import import_app
 from closedloop.commands.extras import INSTALL, require_extra
+from closedloop.commands.listed.sections import SECTIONS
 from closedloop.commands.looks import looks_app
 from closedloop.commands.new.app import MetadataFile, new_app
 from closedloop.commands.planned.app import plan_app
 from closedloop.commands.recording_files.app import recording_app
 from closedloop.commands.rehearse.app import rehearse_app
 from closedloop.commands.replay.app import replay_app
-from closedloop.commands.sections import SECTIONS
 from closedloop.commands.serve.app import serve_app
 from closedloop.commands.sweep.app import sweep_app
 from closedloop.errors import OptionError, visible

@@ -11,7 +11,7 @@ import typer
 
 import rig.cli
 from closedloop import cli
-from closedloop.commands.sections import SECTIONS
+from closedloop.commands.listed.sections import SECTIONS
 from closedloop.terminal.help import plain_help
 from tests.unit.forked import command
 

@@ -1,0 +1,1 @@
+"""How `closedloop --help` lists the commands."""
