@@ -74,7 +74,7 @@ def _draw_tests(axes: Axes, tests: Columns) -> None:
         _with_bars(axes, x, rate, low, high, name=f"{key[0]}{at(key[1])}", look=look)
     if keys:
         drawing.day_axis(axes, days)
-        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
 def _with_bars(

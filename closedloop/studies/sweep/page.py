@@ -97,7 +97,9 @@ def _plates(estimates: Columns, tests: Columns) -> tuple[Plate, ...]:
         covered = plate(
             coverage_figure(estimates),
             "Coverage",
-            caption="Part of the published 95 % intervals that hold the truth, all days, with its own 95 % interval.",
+            caption="Part of the published 95 % intervals that hold the truth, all days, with its own 95 % interval. "
+            "Cross-fitted ones are held against the mean size of the change, below which their expectation lies where "
+            "noise turns signs: the shorter the study, the further they miss it.",
             least_width_px=640,
         )
         found = plate(
