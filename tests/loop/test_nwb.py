@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pynwb
 import pytest
+from hdmf_zarr.nwb import NWBZarrIO
 from nwbinspector import inspect_nwbfile, load_config
 
 from closedloop.access.files import PublishedFiles, published_files
@@ -27,6 +28,7 @@ from tests.equipment.processes import Child
 from tests.equipment.two_heads import wait_until
 from tests.loop.real_study import PROTOCOL, RealStudy, make_real_study
 from tests.loop.studies import ENVIRONMENT, closedloop, command
+from tests.unit.blackrock.nsx.nsx_files import ReadByNeo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -48,7 +50,9 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> RealStudy:
     folder = tmp_path_factory.mktemp("nwb")
     text = PROTOCOL.read_text()
     (folder / "two_arrays.yaml").write_text(
-        text.replace("  n_electrodes: 8\n", "  n_electrodes: 8\n  n_processors: 2\n")
+        text.replace("  n_electrodes: 8\n", "  n_electrodes: 8\n  n_processors: 2\n").replace(
+            "  raw_electrodes: 1\n  raw_days: [1]\n", "  raw_electrodes: 2\n  raw_days: [0]\n"
+        )
     )
     arrays = ("front=array1*", "back=array2*")
     study = make_real_study(folder / "study", protocol=folder / "two_arrays.yaml", arrays=arrays)
@@ -371,3 +375,37 @@ def test_two_exports_do_not_write_into_one_folder_at_once(undisturbed: Path, tmp
         refused = closedloop(*words)
         assert (refused.returncode, "expected no other export into this folder" in refused.stderr) == (1, True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_zarr_store_with_the_voltage_holds_what_the_file_holds_and_the_recorded_bits(
+    real: RealStudy, told: Path, content: pynwb.NWBFile, tmp_path: Path
+) -> None:
+    done = closedloop("export", "nwb", real.root, "--subject", told, "--voltage", "--zarr", "--out", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "inspected and validated without a message" in done.stdout
+    with warnings.catch_warnings(), NWBZarrIO(str(next(tmp_path.rglob("*.nwb.zarr"))), "r") as stream:
+        warnings.simplefilter("ignore")
+        found = stream.read()
+        for name in content.trials.colnames:
+            np.testing.assert_array_equal(values(found.trials, name), values(content.trials, name), err_msg=name)
+        spikes = [one.units["spike_times"].target.data[:] for one in (found, content)]
+        np.testing.assert_array_equal(*spikes)
+        images = content.stimulus_template["images"].images
+        for name, image in found.stimulus_template["images"].images.items():
+            np.testing.assert_array_equal(image.data[:], images[name].data[:])
+        assert len(images) == len(found.stimulus_template["images"].images) > 10
+        assert_voltage(found, real)
+
+
+def assert_voltage(found: pynwb.NWBFile, real: RealStudy) -> None:
+    """Each processor's series are what its .ns6 has of its electrodes, by neo."""
+    assert any(name.startswith("voltage") for name in found.acquisition)
+    for number in (1, 2):
+        series = [one for name, one in found.acquisition.items() if name.startswith(f"voltage_processor{number}")]
+        recorded = ReadByNeo(real.root / f"day-00/recording/array{number}", 6)
+        assert len(series) in (0, len(recorded.segments))
+        labels = recorded.channels["name"].tolist()
+        for bits, one in zip(recorded.segments, sorted(series, key=lambda series: series.starting_time), strict=False):
+            rows = one.electrodes.data[:]
+            wanted = [labels.index(values(found.electrodes, "label")[row]) for row in rows]
+            np.testing.assert_array_equal(one.data[:].reshape(len(bits), -1), bits[:, wanted])
