@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from closedloop.errors import DocumentError
-from closedloop.plain_text.response_tables import TableRow, read_rows
+from closedloop.plain_text.csv_tables import TableRow, read_rows
 
 _IMAGE, _ACCEPTED = "image", ("accepted", "fixation")
 _CLOCK_SEGMENT = "clock_segment"

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day_responses import read_day_responses
@@ -28,7 +27,7 @@ from closedloop.attacks.synthesis.sources import site_model_file
 from closedloop.attacks.synthesis.synthesize import synthesize
 from closedloop.models.checkpoints import load_site_model
 from closedloop.models.ensemble import DayModel, SiteEnsemble
-from closedloop.models.site_model import freeze_for_attack, predict
+from closedloop.models.site_model import SiteModel, freeze_for_attack, predict
 from closedloop.stages.arms.asked import ArmSearch
 from closedloop.stages.arms.images import make_arms, predict_all
 from closedloop.stages.arms.models import ArmFiles
@@ -208,7 +207,7 @@ def run(context: StageContext) -> None:
         context.write(file, content)
 
 
-def _of_members(members: Sequence[nn.Module], images: ImageBytes) -> NDArray[np.float32]:
+def _of_members(members: Sequence[SiteModel], images: ImageBytes) -> NDArray[np.float32]:
     return np.stack([predict(member, images) for member in members])
 
 

@@ -240,27 +240,27 @@ def _spend(ball: LatticeBall, change: Tensor, *, gain: Tensor) -> Tensor:
         spent = spent.index_copy(0, rows, change)
 
 
-class _Moves(NamedTuple):
+class _LevelMoves(NamedTuple):
     """Single-level moves: gain over cost and cost, infinite where it cannot be made, (n_items, n_values); budgets."""
 
     score: Tensor
     cost: Tensor
     left: Tensor
 
-    def select(self, chosen: Tensor) -> _Moves:
-        return _Moves(self.score[chosen], self.cost[chosen], self.left[chosen])
+    def select(self, chosen: Tensor) -> _LevelMoves:
+        return _LevelMoves(self.score[chosen], self.cost[chosen], self.left[chosen])
 
 
-def _open_moves(ball: LatticeBall, change: Tensor, *, gain: Tensor) -> _Moves:
+def _open_moves(ball: LatticeBall, change: Tensor, *, gain: Tensor) -> _LevelMoves:
     towards, left = gain.sign(), ball.left(change)
     cost = 2 * towards * change + 1
     moved = change + towards
     inside = (moved >= ball.lowest) & (moved <= ball.highest)
     is_open = (towards != 0) & (cost > 0) & (cost <= left.unsqueeze(1)) & inside
-    return _Moves(torch.where(is_open, gain.abs() / cost, 0), cost.where(is_open, torch.inf), left)
+    return _LevelMoves(torch.where(is_open, gain.abs() / cost, 0), cost.where(is_open, torch.inf), left)
 
 
-def _best_first(moves: _Moves) -> Tensor:
+def _best_first(moves: _LevelMoves) -> Tensor:
     """Mark the moves taken in the order of their score until one does not fit; of equal ones the first comes first.
 
     A move costs a level at least, so that no more of the best are asked for than there is budget. What is ranked is the

@@ -11,11 +11,10 @@ from closedloop.artifacts.commands.exported_files import ExportedFile
 from closedloop.errors import RecordingError, StudyError
 from closedloop.exchange.nwb.argument_checks import remembered_checks
 from closedloop.exchange.nwb.assembling import AssembledFile, assemble
-from closedloop.exchange.nwb.image_datasets import add_images
 from closedloop.exchange.nwb.inspection import findings
 from closedloop.exchange.nwb.kept import ExportFolder, bytes_of, made_from, note_file
 from closedloop.exchange.nwb.naming import file_name, session_id
-from closedloop.exchange.nwb.pictures import pictures_of
+from closedloop.exchange.nwb.pictures import add_images, pictures_of
 from closedloop.exchange.nwb.session import ExportedSession
 from closedloop.exchange.nwb.tables import Storage
 from closedloop.exchange.nwb.writing import write_nwb, write_zarr

@@ -14,16 +14,20 @@ from pynwb.image import IndexSeries, RGBImage
 
 from closedloop.artifacts import catalog
 from closedloop.artifacts.files.session_images import read_session_images
+from closedloop.exchange.nwb.naming import object_id, place_of
 from closedloop.exchange.nwb.session import ExportedSession
 from closedloop.exchange.nwb.tables import Storage
 from closedloop.exchange.nwb.trials import shown_rows
 
 _WORDS = ("kind", "role", "category", "image_id")
 _READ_AT_ONCE = 1 << 24  # bytes
+_FOLDER = "stimulus/templates"
+_ORDER = "order_of_images"
+_ID, _DESCRIPTION = "object_id", "description"
 
 
 @dataclass(frozen=True)
-class Picture:
+class ExportedImage:
     """An image, and what is said of it.
 
     Attributes
@@ -41,7 +45,7 @@ class Picture:
     pixels: NDArray[np.uint8]
 
 
-def pictures_of(session: ExportedSession) -> Iterator[Picture]:
+def pictures_of(session: ExportedSession) -> Iterator[ExportedImage]:
     """Yield the images of a session, in the order of its tables."""
     path = session.files.path(catalog.SESSION_IMAGES, session.block.day)
     names = session.stimuli["stimulus_id"]
@@ -49,7 +53,7 @@ def pictures_of(session: ExportedSession) -> Iterator[Picture]:
     for first in range(0, len(names), at_once):
         rows = list(range(first, min(first + at_once, len(names))))
         for row, pixels in zip(rows, read_session_images(path, rows), strict=True):
-            yield Picture(str(names[row]), _words(session, row), pixels)
+            yield ExportedImage(str(names[row]), _words(session, row), pixels)
 
 
 def images_of(session: ExportedSession, storage: Storage) -> Images:
@@ -71,6 +75,40 @@ def images_of(session: ExportedSession, storage: Storage) -> Images:
         f"{session.document.screen.image_scale} screen pixels a pixel.",
         order_of_images=ImageReferences(name="order_of_images", data=pictures),
     )
+
+
+def add_images(file: Any, pictures: Iterator[ExportedImage], *, after: Images, identifier: str) -> None:
+    """Write the images that follow the first, each with the attributes that hdmf gave to the first, and their order.
+
+    Parameters
+    ----------
+    file
+        The open file that hdmf wrote with the first image alone.
+    pictures
+        All images, in order.
+    after
+        The images that hdmf wrote: the first.
+    identifier
+        Of the file.
+    """
+    (first,) = after.images.values()
+    kind = f"{place_of(after)}/{type(first).__name__}:"
+    folder = file[f"{_FOLDER}/{after.name}"]
+    same = {name: value for name, value in folder[first.name].attrs.items() if name not in (_ID, _DESCRIPTION)}
+    places = [folder[next(pictures).name].ref]
+    for one in pictures:
+        dataset = folder.create_dataset(one.name, data=one.pixels)
+        own = {_ID: object_id(identifier, f"{kind}{one.name}"), _DESCRIPTION: one.description}
+        dataset.attrs.update(same | own)
+        places.append(dataset.ref)
+    _set_order(folder, places)
+
+
+def _set_order(folder: Any, places: list[Any]) -> None:
+    """Put the order of all images in the place of the order of one."""
+    attributes, dtype = dict(folder[_ORDER].attrs), folder[_ORDER].dtype
+    del folder[_ORDER]
+    folder.create_dataset(_ORDER, data=np.array(places, dtype)).attrs.update(attributes)
 
 
 def index_series_of(session: ExportedSession, images: Images) -> IndexSeries:

@@ -21,7 +21,7 @@ from closedloop.exchange.reading.responses import (
     say_left_out,
     which_count,
 )
-from closedloop.plain_text.response_tables import read_words
+from closedloop.plain_text.csv_tables import read_words
 
 RESPONSE_WINDOW_MS = (70.0, 170.0)
 _NAMES = ("stimulus_id", "image_id", "image", "filename", "stimulus_filename", "image_hash")

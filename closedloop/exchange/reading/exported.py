@@ -17,7 +17,7 @@ from closedloop.errors import DocumentError
 from closedloop.exchange.reading.responses import FileResponses, SaidOfPresentations, assemble
 from closedloop.exchange.responses.places import beside
 from closedloop.exchange.responses.tables import KIND
-from closedloop.plain_text.response_tables import read_rows
+from closedloop.plain_text.csv_tables import read_rows
 from closedloop.storage import sha256_file
 
 _TRUTH = {"true": True, "false": False}

@@ -18,7 +18,7 @@ from closedloop.artifacts.imported.documents import LEFT_OUT, MISSING, ImportedR
 from closedloop.artifacts.imported.laboratory import DatasetNames, LaboratoryResponses
 from closedloop.errors import DocumentError, ImageError, OptionError, StudyError
 from closedloop.execution.progress import ProgressCallback
-from closedloop.plain_text.response_tables import read_pairs
+from closedloop.plain_text.csv_tables import read_pairs
 from closedloop.stimuli.decoding import load_square
 from closedloop.storage import sha256_file
 

@@ -13,16 +13,15 @@ from pynwb import NWBHDF5IO, NWBFile, validate
 from pynwb.base import ImageReferences, Images
 from pynwb.image import IndexSeries, RGBImage
 
-from closedloop.exchange.nwb.image_datasets import add_images
 from closedloop.exchange.nwb.naming import object_id, place_of
-from closedloop.exchange.nwb.pictures import Picture
+from closedloop.exchange.nwb.pictures import ExportedImage, add_images
 from closedloop.exchange.nwb.writing import write_nwb
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 6, 3), dtype=np.uint8)
-PICTURES = [Picture(f"{9 - place}f", f"image {place} \u00b5", pixels) for place, pixels in enumerate(PIXELS)]
+PICTURES = [ExportedImage(f"{9 - place}f", f"image {place} \u00b5", pixels) for place, pixels in enumerate(PIXELS)]
 
 
-def write(path: Path, pictures: list[Picture], *, others: list[Picture] | None = None) -> Images:
+def write(path: Path, pictures: list[ExportedImage], *, others: list[ExportedImage] | None = None) -> Images:
     """Write a file of images as pynwb does, and the others without its objects."""
     images = [RGBImage(name=one.name, data=one.pixels, description=one.description) for one in pictures]
     held = Images(
