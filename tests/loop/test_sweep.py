@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 import closedloop as library
+from closedloop.commands.sweep.run import run_sweep
 from closedloop.commands.sweep.subject import SweepPiece, leave_subject
+from closedloop.errors import OptionError
 from closedloop.studies.sweep.documents import SweptSubject
 from closedloop.studies.sweep.judging import judge_study
+from closedloop.terminal.store_option import with_store
 from tests.loop.brought import one_day
 from tests.loop.studies import closedloop
 
@@ -43,20 +46,27 @@ def test_a_study_is_judged_by_the_truth_of_its_own_pairs(undisturbed: Path) -> N
     assert {test.day for test in tests} == {0, 1}
 
 
-def test_subjects_are_swept_and_a_second_time_remembered(tmp_path: Path) -> None:
-    asked = ("sweep", one_day(tmp_path), "--subjects", "2", "--out", tmp_path / "out", "--workers", "2")
-    first = closedloop(*asked)
-    assert first.returncode == 0, first.stderr
-    assert "Published 95 % intervals that hold the truth" in first.stdout
-    assert not list((tmp_path / "out" / "studies").iterdir())  # the studies are gone
-    shards = sorted((tmp_path / "out" / "shards").iterdir())
-    assert [json.loads(path.read_text())["kind"] for path in shards] == ["swept_subject"] * 2
-    written = {path: path.read_bytes() for path in (tmp_path / "out").glob("*.*")}
-    times = [path.stat().st_mtime_ns for path in shards]
+def test_subjects_are_swept_through_a_store_and_a_second_time_remembered(tmp_path: Path) -> None:
+    (store := tmp_path / "store").mkdir()
+    protocol, out = one_day(tmp_path), tmp_path / "out"
+    through = with_store("dask:2", store.as_uri())
+    with pytest.raises(OptionError, match="expected workers that see"):
+        run_sweep([str(protocol)], out, n_subjects=2, keep=True, workers=through)
+    said = run_sweep([str(protocol)], out, n_subjects=2, keep=False, workers=through)
+    assert "Published 95 % intervals that hold the truth" in "\n".join(said)
+    assert not [path for path in store.rglob("*") if path.is_file()]  # nothing stays there
+    made = {path: path.stat().st_mtime_ns for path in (out / "shards").iterdir()}
+    asked = ("sweep", protocol, "--subjects", "3", "--out", out, "--workers", "2")  # one more, on this machine
+    more = closedloop(*asked)
+    assert more.returncode == 0, more.stderr
+    assert not list((out / "studies").iterdir())  # the studies are gone
+    shards = sorted((out / "shards").iterdir())
+    assert [json.loads(path.read_text())["kind"] for path in shards] == ["swept_subject"] * 3
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    written = {path: path.read_bytes() for path in out.glob("*.*")}
     rows = json.loads(closedloop(*asked, "--json").stdout)
-    assert {row["n_subjects"] for row in rows["estimates"]} == {2}
-    assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*.*")} == written
-    assert [path.stat().st_mtime_ns for path in shards] == times
+    assert {row["n_subjects"] for row in rows["estimates"]} == {3}
+    assert {path: path.read_bytes() for path in out.glob("*.*")} == written
 
 
 def test_a_subject_without_reliable_electrodes_is_noted_and_stops_nobody(tmp_path: Path) -> None:

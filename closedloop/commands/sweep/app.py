@@ -10,6 +10,7 @@ import typer
 from closedloop.commands.completion import complete_protocol
 from closedloop.commands.extras import require_extra
 from closedloop.plain_text.printed import printed
+from closedloop.terminal.store_option import StoreOption, with_store
 
 sweep_app = typer.Typer(rich_markup_mode=None)
 
@@ -36,6 +37,7 @@ def sweep(
             help="N or local:N processes, dask:N, tcp://HOST:PORT or slurm:FILE  [default: this machine]",
         ),
     ] = None,
+    store: StoreOption = None,
 ) -> None:
     """Measure how often what a study publishes is right: run a protocol whole around many simulated subjects.
 
@@ -46,7 +48,7 @@ def sweep(
     require_extra("lab")
     from closedloop.commands.sweep.run import run_sweep  # noqa: PLC0415
 
-    lines = run_sweep(protocols, out, n_subjects=subjects, keep=keep, workers=workers)
+    lines = run_sweep(protocols, out, n_subjects=subjects, keep=keep, workers=with_store(workers, store))
     if not json:
         typer.echo(printed(lines))
         return

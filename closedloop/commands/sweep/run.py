@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from closedloop import __version__
@@ -13,6 +12,7 @@ from closedloop.commands.sweep.subject import SweepPiece, leave_subject
 from closedloop.errors import OptionError
 from closedloop.execution.progress import bar
 from closedloop.execution.run import run_pieces
+from closedloop.execution.stored.piece import shard_piece
 from closedloop.execution.workers import parse_workers
 from closedloop.plain_text.printed import command_line
 from closedloop.storage import read_bytes, resolved
@@ -55,6 +55,11 @@ def run_sweep(protocols: Sequence[str], out: Path, *, n_subjects: int, keep: boo
     from closedloop.attacks.engine.devices import own_workers  # noqa: PLC0415 - torch, once all that can be is checked
 
     who = own_workers() if workers is None else parse_workers(workers)
+    if keep and who.store:
+        raise OptionError(
+            f"sweep --keep: expected workers that see {out}, found a store, through which each subject's results come "
+            "back and its study does not. Leave out --keep, or --store where they see the same folders."
+        )
     with interruptible(_STOPPED), alone_in(out, "sweep"), bar("sweep") as progress:
         left = [piece for piece in pieces if not piece.path.exists() or (piece.study.exists() and not keep)]
 
@@ -62,7 +67,7 @@ def run_sweep(protocols: Sequence[str], out: Path, *, n_subjects: int, keep: boo
             progress(len(pieces) - len(left) + n_done, len(pieces))
 
         report(0)
-        run_pieces([partial(leave_subject, piece) for piece in left], who, report)
+        run_pieces([shard_piece(leave_subject, piece) for piece in left], who, report)
         swept = [SweptSubject.read(piece.path) for piece in pieces]
         settings = SweepSettings(
             simulated=True,
