@@ -141,15 +141,19 @@ class _StudyNow:
         return found[0]
 
     def array(self, name: str) -> str:
-        """Return an array's name."""
-        known = dict.fromkeys(
-            [*self.document.arrays, *(one.neuroid_id.rpartition("-")[0] for one in self._sites_or_none())]
-        )
-        if not known:
+        """Return the name that an array's sites have: `init` may have been told another beside its files' pattern."""
+        processors = {one.neuroid_id.rpartition("-")[0]: one.processor for one in self._sites_or_none()}
+        told = [one.name for one in self.document.array_files]
+        known = dict.fromkeys([*self.document.arrays, *processors])
+        if not known or (name in told and not processors):
             self.sites()  # which says that day 0 names the arrays
         if name not in known:
             raise OptionError(f"--array: expected one of {', '.join(known)}, found {name}. Correct it.")
-        return name
+        number = told.index(name) + 1 if name in told and name not in processors else None
+        found = [one for one, processor in processors.items() if processor == number] if number else [name]
+        if not found:
+            raise OptionError(f"--array: expected one of {', '.join(processors)}, found {name}: no sites. Correct it.")
+        return found[0]
 
     def _sites_or_none(self) -> tuple[Site, ...]:
         return self.sites() if self._has("ingest", FIRST) else ()
@@ -275,7 +279,7 @@ def include(
         It is not left out.
     """
     one = _StudyNow(paths, study, protocol)
-    things = _things(one, wanted)
+    things = _things(one, wanted, as_left_out=exclusions(read_amendments(paths.amendments)))
 
     def decision(amendments: tuple[Amendment, ...]) -> Decision:
         standing = exclusions(amendments)
@@ -314,7 +318,9 @@ def _is_fitted_before(thing: Exclusion, session: Block) -> bool:
     return (thing.from_day, thing.block or 1) < session
 
 
-def _things(one: _StudyNow, wanted: Things) -> tuple[Exclusion, ...]:
+def _things(one: _StudyNow, wanted: Things, *, as_left_out: Sequence[Exclusion] = ()) -> tuple[Exclusion, ...]:
+    """Return what is named; an array by the name that it was left out by, where it was."""
+    by_name = {thing.name for thing in as_left_out if thing.thing == "array"}
     days = {"from_day": wanted.from_day, "to_day": wanted.to_day}
     for option, day in (("--day", wanted.day), ("--from-day", wanted.from_day), ("--to-day", wanted.to_day)):
         if day is not None:
@@ -324,7 +330,8 @@ def _things(one: _StudyNow, wanted: Things) -> tuple[Exclusion, ...]:
     found = list[dict[str, object]]()
     found += [{"thing": "site", "name": one.site(name), **days} for name in wanted.sites]
     found += [{"thing": "site", "name": one.electrode(name), **days} for name in wanted.electrodes]
-    found += [{"thing": "array", "name": one.array(name), **days} for name in wanted.arrays]
+    arrays = [name if name in by_name else one.array(name) for name in wanted.arrays]
+    found += [{"thing": "array", "name": name, **days} for name in arrays]
     if wanted.day is not None:
         if wanted.block is not None:
             one.refuse_other_sessions(wanted.day, wanted.block)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from closedloop.artifacts.amended.exclusions import not_attacked
+from closedloop.artifacts.amended.exclusions import left_out, not_attacked
 from closedloop.artifacts.catalog import SITES
 from closedloop.artifacts.day.responses import Site, SiteTable
 from closedloop.artifacts.protocol.evolution.section import Evolution
 from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.sequence import Block
-from closedloop.errors import StudyError
-from closedloop.study.amending.exclusions import Things, exclude
+from closedloop.artifacts.study import ArrayFiles
+from closedloop.errors import OptionError, StudyError
+from closedloop.study.amending.exclusions import Things, exclude, include
 from closedloop.study.loop import read_identity
 from tests.unit.messages import refused
 from tests.unit.study.amending.decided_labs import scheduled, skip
@@ -89,6 +90,33 @@ def test_it_is_said_that_evolving_images_of_a_site_end_where_there_are_any(made:
     assert ends not in said
 
 
+def test_an_array_that_init_was_told_by_its_files_is_left_out_by_that_name(made: Lab) -> None:
+    """Its sites are named by the processor: the name that people know must reach them."""
+    document, protocol = read_identity(made.paths)
+    files = tuple(ArrayFiles(name=name, files=f"{name}*") for name in ("left", "right"))
+    named = document.model_copy(update={"arrays": ("left", "right"), "array_files": files})
+
+    def leave_out_array(name: str) -> list[str]:
+        wanted = Things(arrays=(name,), parts=("fit",))
+        return exclude(made.paths, named, protocol, wanted, by="ada", why="broken", keep_attacking=False)
+
+    with pytest.raises(OptionError, match="found right: no sites"):
+        leave_out_array("right")
+    assert leave_out_array("left")[0] == "array array1: left out of the fit."
+    (out,) = left_out(read_amendments(made.paths.amendments), "fit", until=Block(1))
+    assert all(out.covers_site(name) for name in NAMES)
+
+
+def test_an_array_that_an_older_version_left_out_by_the_told_name_is_taken_in_by_it(made: Lab) -> None:
+    document, protocol = read_identity(made.paths)
+    wanted = Things(arrays=("left",), parts=("fit",))
+    before = document.model_copy(update={"arrays": ("left",)})
+    exclude(made.paths, before, protocol, wanted, by="ada", why="broken", keep_attacking=False)
+    named = before.model_copy(update={"array_files": (ArrayFiles(name="left", files="L*"),)})
+    assert include(made.paths, named, protocol, wanted, by="ada", why="found again")
+    assert left_out(read_amendments(made.paths.amendments), "fit", until=Block(1)) == ()
+
+
 def test_a_skipped_day_without_a_plan_is_not_the_first_to_be_planned(tmp_path: Path) -> None:
     made = scheduled(tmp_path / "study", day=1)
     write_sites(made)
@@ -100,6 +128,10 @@ def test_before_day_0_chose_the_sites_neither_these_nor_arrays_are_known(tmp_pat
     made = lab(tmp_path / "study", simulated=False)
     document, protocol = read_identity(made.paths)
     unnamed = document.model_copy(update={"arrays": ()})
+    told = document.model_copy(update={"arrays": ("left",), "array_files": (ArrayFiles(name="left", files="L*"),)})
+    with refused(StudyError, made.paths.root, "expected sites, which day 0 chooses"):
+        wanted = Things(arrays=("left",), parts=("fit",))
+        exclude(made.paths, told, protocol, wanted, by="ada", why="dead", keep_attacking=False)
     for wanted in (Things(sites=("0",), parts=("fit",)), Things(arrays=("array1",), parts=("fit",))):
         with refused(StudyError, made.paths.root, "expected sites, which day 0 chooses"):
             exclude(made.paths, unnamed, protocol, wanted, by="ada", why="dead", keep_attacking=False)
