@@ -102,7 +102,8 @@ class NeoPart:
         """Return the stream of raw voltage, if there is one."""
         if self.samples is not None:
             numbers = {segment.clock_segment for segment in self.own_segments}
-            yield Voltage(self.samples, {number: self.first_clock_segment + number for number in sorted(numbers)})
+            to = {number: self.first_clock_segment + number for number in sorted(numbers)}
+            yield Voltage(self.samples, to, *self.samples.uv)
 
     def mean_waveforms(self) -> tuple[MeanWaveform, ...]:
         """Return nothing: formats store waveforms in many ways, or none."""

@@ -155,7 +155,8 @@ class RecordingPart:
             contacts = [channel.channel_id for channel in samples.channels if channel.is_electrode]
             own = [contact for contact in contacts if contact not in seen]
             if own and samples.rate_hz >= _RAW_HZ:
-                yield Voltage(_columns(samples, own), self.clock_segment_of(samples))
+                chosen = _columns(samples, own)
+                yield Voltage(chosen, self.clock_segment_of(samples), *chosen.uv)
             seen.update(own)
 
     def mean_waveforms(self) -> tuple[MeanWaveform, ...]:

@@ -50,10 +50,15 @@ class RecordedSamples(SampleSource, Protocol):
 
 @dataclass(frozen=True)
 class Voltage:
-    """The electrodes' samples in one file; `clock_segment_of` gives the device's clock segment by the file's own."""
+    """The electrodes' samples in one file; `clock_segment_of` gives the device's clock segment by the file's own.
+
+    A bit of what `samples` reads is `uv_per_bit`, bit zero `uv_at_zero`, by column.
+    """
 
     samples: RecordedSamples
     clock_segment_of: dict[int, int]
+    uv_per_bit: tuple[float, ...]
+    uv_at_zero: tuple[float, ...]
 
     @property
     def electrode_ids(self) -> tuple[int, ...]:

@@ -54,6 +54,19 @@ class NeoSamples:
         """Columns of what `read` gives."""
         return len(self.columns)
 
+    @property
+    def uv(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Microvolts per bit of what `read` gives, and at bit zero, by column; of an unknown unit, one."""
+        stored = np.dtype(self.stream.dtype)
+        if stored not in (np.int16, np.uint16):
+            return (_MICROVOLTS_A_BIT,) * self.n_channels, (0.0,) * self.n_channels
+        middle = _MIDDLE if stored == np.uint16 else 0
+        channels = [self.stream.channels[column] for column in self.columns]
+        return (
+            tuple(one.gain * one.microvolts_per_unit for one in channels),
+            tuple((one.offset + middle * one.gain) * one.microvolts_per_unit for one in channels),
+        )
+
     def fingerprint(self) -> tuple[str, ...]:
         """Return what must be the same for the samples to be the same: the files as they are now, and the columns."""
         return repr(self.stream), repr(self.columns), repr(self.pieces)

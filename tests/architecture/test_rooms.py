@@ -43,7 +43,7 @@ KNOWS: dict[str, set[str]] = {  # room of closedloop -> rooms that it may import
     "report": {*GROUND, "alignment", "analysis", "artifacts", "eyelink", "plain_text", "recording"},
     "exchange": {
         *GROUND,
-        *("access", "artifacts", "blackrock", "devices", "execution", "plain_text", "recording", "stimuli"),
+        *("access", "artifacts", "devices", "execution", "plain_text", "recording", "stimuli"),
     },
     "studies": {
         *GROUND,

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from closedloop.blackrock.channel_kinds import ChannelKind
+from closedloop.blackrock.channel_kinds import ChannelKind, uv_in
 from closedloop.blackrock.header_fields import read_into, room_to_read
 from closedloop.blackrock.nsx.channels import find_channels
 from closedloop.blackrock.nsx.header import NsxChannel, NsxHeader, read_nsx_header
@@ -71,6 +71,15 @@ class NsxSamples:
     def offset(self) -> NDArray[np.float64]:
         """Units at bit zero, shape (n_channels,)."""
         return np.array([channel.offset for channel in self.channels])
+
+    @property
+    def uv(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Microvolts per bit, and at bit zero, by column; of an unknown unit, one."""
+        factors = [uv_in(channel.units) or 1.0 for channel in self.channels]
+        return (
+            tuple(factor * channel.scale for factor, channel in zip(factors, self.channels, strict=True)),
+            tuple(factor * channel.offset for factor, channel in zip(factors, self.channels, strict=True)),
+        )
 
     @property
     def electrode_ids(self) -> tuple[int, ...]:

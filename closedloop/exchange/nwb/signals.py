@@ -12,7 +12,6 @@ from pynwb import NWBFile
 from pynwb.base import TimeSeries
 from pynwb.ecephys import ElectricalSeries
 
-from closedloop.blackrock.nsx.samples import NsxSamples
 from closedloop.devices.device import Device
 from closedloop.devices.part import RecordingPart
 from closedloop.devices.photodiode import find_photodiode
@@ -80,7 +79,7 @@ def add_voltage(file: NWBFile, session: ExportedSession, rows: Sequence[Electrod
         for voltage in device.voltages:
             samples = voltage.samples
             places = [place_of[device.processor, electrode] for electrode in voltage.electrode_ids]
-            volts, offsets = _scale(samples)
+            volts, offsets = ([1e-6 * one for one in uv] for uv in (voltage.uv_per_bit, voltage.uv_at_zero))
             for place, start_s, rate_hz in _periods(device, voltage.clock_segment_of, samples, session.clock):
                 number += 1
                 region = DynamicTableRegion(
@@ -105,17 +104,6 @@ def add_voltage(file: NWBFile, session: ExportedSession, rows: Sequence[Electrod
                         description=f"raw voltage, from {samples.file.name}; bits",
                     )
                 )
-
-
-def _scale(samples: SampleSource) -> tuple[list[float], list[float]]:
-    """Return volts a bit, and at bit zero, of each column."""
-    if not isinstance(samples, NsxSamples):
-        return [1e-6] * samples.n_channels, [0.0] * samples.n_channels
-    unit = [_VOLTS.get(_unit(channel.units), 1e-6) for channel in samples.channels]
-    return (
-        [one * float(scale) for one, scale in zip(unit, samples.scale, strict=True)],
-        [one * float(offset) for one, offset in zip(unit, samples.offset, strict=True)],
-    )
 
 
 def _unit(text: str) -> str:
@@ -148,12 +136,12 @@ def _data(samples: SampleSource, place: int, *, columns: int, rows: int, storage
     return storage.dataset(
         _read(samples, place, rows, flat=columns == 1),
         shape=shape,
-        dtype=np.int16,
+        dtype=samples.read(place, 0, 1).dtype.type,
         chunks=(rows,) if columns == 1 else (rows, min(columns, 16)),
     )
 
 
-def _read(samples: SampleSource, place: int, rows: int, *, flat: bool) -> Iterator[NDArray[np.int16]]:
+def _read(samples: SampleSource, place: int, rows: int, *, flat: bool) -> Iterator[NDArray[Any]]:
     n_samples = samples.segments[place].n_samples
     for start in range(0, n_samples, rows):
         found = samples.read(place, start, min(start + rows, n_samples))

@@ -13,6 +13,9 @@ from closedloop.devices.device import Device
 from closedloop.devices.neo_device import read_neo_devices
 from closedloop.errors import RecordingError
 from closedloop.neo_files.sample_numbers import read_npy
+from closedloop.neo_files.samples import NeoSamples
+from closedloop.neo_files.source import NeoSource
+from closedloop.neo_files.streams import NeoChannel, NeoStream
 from closedloop.neo_files.wiring import CodeWiring, NeoWiring, PhotodiodeWiring, RawWiring
 from tests.unit.messages import refused
 from tests.unit.neo_files.open_ephys_files import STREAM, ttl_of_codes, write_open_ephys
@@ -38,6 +41,28 @@ def test_samples_are_the_bits_that_were_written_in_any_part_and_process(tmp_path
     np.testing.assert_array_equal(samples.read(0, 0, 30_000), VOLTS)
     np.testing.assert_array_equal(samples.read(0, 12_345, 12_350), VOLTS[12_345:12_350])
     assert samples.read(0, 0, 0).shape == (0, 4)
+
+
+def test_a_bit_is_as_many_microvolts_as_the_file_says(tmp_path: Path) -> None:
+    write_open_ephys(tmp_path, VOLTS, ttl=TTL, bit_volts=0.195)
+    (voltage,) = read(tmp_path).voltages
+    assert (voltage.uv_per_bit, voltage.uv_at_zero) == ((0.195,) * 4, (0.0,) * 4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "units", "gain", "offset", "uv"),
+    [
+        ("int16", "mV", 0.002, 0.5, (2.0, 500.0)),
+        ("uint16", "uV", 0.195, -0.195 * 32_768, (0.195, 0.0)),  # Intan: its zero is the middle, as `read` has it
+        ("float32", "V", 1.0, 0.0, (0.25, 0.0)),  # `read` scales them
+    ],
+)
+def test_microvolts_are_those_of_the_bits_that_are_read(
+    dtype: str, units: str, gain: float, offset: float, uv: tuple[float, float]
+) -> None:
+    channels = (NeoChannel("A-000", units, gain, offset),)
+    stream = NeoStream(NeoSource(Path("day.rhd"), "Intan", ""), 0, "amplifiers", 30_000.0, dtype, channels)
+    assert NeoSamples(stream, (0,), (1,), 30_000, ()).uv == ((uv[0],), (uv[1],))
 
 
 def test_missing_sample_numbers_are_a_gap_on_one_clock_and_the_codes_keep_their_ticks(tmp_path: Path) -> None:
