@@ -12,12 +12,15 @@ import pytest
 from closedloop.artifacts import catalog
 from closedloop.artifacts.day.quality import IngestQuality
 from closedloop.artifacts.recorder import RecorderDescription
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyDocument
 from closedloop.blackrock.nsx.header import read_nsx_header
 from closedloop.blackrock.nsx.writer import write_nsx
 from closedloop.errors import RecordingError
 from closedloop.simulation.mark import SIMULATED_APPLICATION
 from closedloop.stages.context import StageContext
+from closedloop.storage import sha256_file
+from tests.loop.nwb_files import assert_as_published, export, n_counted_otherwise, session_of
 from tests.loop.other_makers import (
     OPEN_EPHYS,
     SPIKE_GLX,
@@ -148,6 +151,24 @@ def test_codes_on_other_lines_belong_to_another_session(smoke: Path, day: Heard,
     assert "\n" not in str(caught.value)
 
 
+def test_the_spikes_that_count_are_the_units_of_the_sites_and_the_recorders_those_of_other_electrodes(
+    smoke: Path, tmp_path: Path
+) -> None:
+    export(smoke, tmp_path, "--day", "0")
+    with session_of(smoke, tmp_path, Block(0)) as (file, files):
+        assert_as_published(file, files, 0)
+        assert set(n_counted_otherwise(file, files, 0).values()) == {0}
+        chosen = {site.neuroid_id for site in files.read(catalog.SITES, 0).chosen()}
+        are = {
+            name: are.partition(",")[0]
+            for name, are in zip(file.units["neuroid_id"].data[:], file.units["spikes_are"].data[:], strict=True)
+        }
+        assert are == {
+            one.neuroid_id: "what counts" if one.neuroid_id in chosen else "the recorder's threshold crossings (NEV)"
+            for one in files.read(catalog.SITES, 0).sites
+        }
+
+
 def test_a_real_study_of_another_recorder_waits_for_its_files_and_goes_on_with_them(tmp_path: Path) -> None:
     """A simulated array records the day; only what Open Ephys would have written of it is brought."""
     protocol = tmp_path / "raw.yaml"
@@ -176,3 +197,18 @@ def test_a_real_study_of_another_recorder_waits_for_its_files_and_goes_on_with_t
     found = catalog.QUALITY.read(catalog.QUALITY.published(real.paths, 0))
     assert not found.simulated
     assert found.n_used > 0.95 * found.n_presented
+    export(real.root, tmp_path / "nwb", "--voltage")
+    with session_of(real.root, tmp_path / "nwb", Block(0)) as (file, files):
+        assert_as_published(file, files, 0)
+        assert set(n_counted_otherwise(file, files, 0).values()) == {0}
+        assert (
+            file.units.description == "Not sorted: what counts, found in raw voltage by zero_phase_butter, a row an "
+            "electrode."
+        )
+        voltage = file.acquisition["voltage"]
+        np.testing.assert_array_equal(voltage.data[:], day.volts)
+        assert (voltage.conversion, voltage.channel_conversion, voltage.rate) == (0.25e-6, None, 30_000)
+        source = file.processing["misc"]["source_files"]
+        named = dict(zip(source["path"].data[:], source["sha256"].data[:], strict=True))
+        (raw,) = folder.rglob("continuous.dat")
+        assert named[real.paths.relative(raw)] == sha256_file(raw)

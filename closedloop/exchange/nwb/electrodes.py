@@ -13,14 +13,18 @@ from pynwb import NWBFile
 from pynwb.core import VectorData
 from pynwb.misc import Units
 
+from closedloop.artifacts import catalog
 from closedloop.artifacts.day.responses import Site
 from closedloop.devices.device import Device
 from closedloop.exchange.nwb.clock import SessionClock
 from closedloop.exchange.nwb.session import ExportedSession
 from closedloop.exchange.nwb.tables import Described, Storage
 from closedloop.recording.gaps import cut_out
+from closedloop.recording.segments import Segment
+from closedloop.recording.spikes import Spikes
 
 _WRITTEN_AT_ONCE = 1 << 17  # spikes
+_READ_AT_ONCE = 1 << 20
 _MANUFACTURERS = {"blackrock": "Blackrock Neurotech"}
 
 
@@ -126,6 +130,43 @@ def _columns(rows: Sequence[ElectrodeRow]) -> dict[str, Described]:
     }
 
 
+@dataclass(frozen=True)
+class _SpikeOrigin:
+    """Spikes of a processor that were found in one way, and when its electrodes were looked at."""
+
+    device: Device
+    are: str
+    electrode_ids: NDArray[np.int64]
+    spikes: Iterator[Spikes]
+    segments: Sequence[Segment]
+
+
+def _found_on(session: ExportedSession) -> Iterator[_SpikeOrigin]:
+    """Yield the spikes that counts and rasters are made from, and the recorder's own on the other electrodes."""
+    recording = session.files.protocol_of(session.block.day).recording
+    for device in session.devices:
+        own = np.array(sorted({electrode for part in device.parts for electrode in part.spike_electrodes}), np.int64)
+        if recording.spikes_from == "raw":
+            voltage = {electrode for one in device.voltages for electrode in one.electrode_ids}
+            sites = {one.electrode_id for one in session.sites.chosen() if one.processor == device.processor}
+            counted = np.array(sorted(sites & voltage), np.int64)
+            if len(counted):
+                are = f"what counts, found in raw voltage by {recording.detection}"
+                yield _SpikeOrigin(device, are, counted, _counted(session, device), device.segments)
+                own = np.setdiff1d(own, counted)
+        are = " and ".join(sorted({part.spikes_are for part in device.parts}))
+        spikes = (part.on_any(own.tolist()) for part in device.spikes())
+        yield _SpikeOrigin(device, are, own, spikes, cut_out(device.segments, device.spike_gaps()))
+
+
+def _counted(session: ExportedSession, device: Device) -> Iterator[Spikes]:
+    """Yield the published spikes of the model's sites on a processor, part by part."""
+    found = session.files.read(catalog.spikes(device.processor), session.block.day)
+    columns = [found[name] for name in ("epoch", "tick", "electrode_id")]
+    for start in range(0, len(columns[0]), _READ_AT_ONCE):
+        yield Spikes(*(column[start : start + _READ_AT_ONCE] for column in columns))
+
+
 @dataclass
 class _DeviceSpikes:
     """A processor's spikes on the session's axis, part by part, each in order of electrode and then of time."""
@@ -161,7 +202,9 @@ class SessionUnits:
 def units_of(
     session: ExportedSession, rows: Sequence[ElectrodeRow], file: NWBFile, storage: Storage
 ) -> SessionUnits | None:
-    """Return the spikes that the recorder found, a row an electrode; None where it found none at all.
+    """Return the spikes of each electrode, a row each; None where nobody found any at all.
+
+    They are the recorder's own; of a session that is counted from raw voltage those that count, at the model's sites.
 
     Parameters
     ----------
@@ -177,17 +220,18 @@ def units_of(
     place_of = {(row.processor, row.electrode_id): place for place, row in enumerate(rows)}
     spikes: list[_DeviceSpikes] = []
     observed: list[NDArray[np.float64]] = []
-    for device in session.devices:
-        own = _spikes_of(device, session.clock)
+    found = tuple(_found_on(session))
+    for one in found:
+        own = _spikes_of(one, session.clock)
         spikes.append(own)
-        observed.append(_observed(device, session.clock, own))
+        observed.append(_observed(one, session.clock, own))
     counts = np.concatenate([own.n_by_electrode for own in spikes]) if spikes else np.zeros(0, np.int64)
     if not counts.sum():
         return None
     owners = [
-        (device.processor, int(electrode), intervals)
-        for device, own, intervals in zip(session.devices, spikes, observed, strict=True)
-        for electrode in own.electrode_ids
+        (one.device.processor, int(electrode), intervals)
+        for one, intervals in zip(found, observed, strict=True)
+        for electrode in one.electrode_ids
     ]
     places = [place_of[processor, electrode] for processor, electrode, _ in owners]
     names = [rows[place].site.neuroid_id if rows[place].site is not None else "" for place in places]  # type: ignore[union-attr]
@@ -202,24 +246,27 @@ def units_of(
         ),
         *_electrode_columns(places, file),
     ]
-    said = {part.spikes_are for device in session.devices for part in device.parts}
+    said = sorted({one.are for one in found if len(one.electrode_ids)})
+    if len(said) > 1:
+        are = [one.are for one in found for _ in one.electrode_ids]
+        columns.append(VectorData(name="spikes_are", description="how the spikes were found", data=are))
     table = Units(
         name="units",
-        description=f"Not sorted: {' and '.join(sorted(said))}, a row an electrode.",
+        description=f"Not sorted: {' and '.join(said)}, a row an electrode.",
         columns=columns,
-        colnames=["neuroid_id", "spike_times", "obs_intervals", "electrodes"],
+        colnames=["neuroid_id", "spike_times", "obs_intervals", "electrodes", *["spikes_are"][: len(said) - 1]],
         resolution=1 / min(device.tick_hz for device in session.devices),
     )
     return SessionUnits(table, int(counts.sum()), sum(own.n_unplaced for own in spikes))
 
 
-def _spikes_of(device: Device, clock: SessionClock) -> _DeviceSpikes:
+def _spikes_of(wanted: _SpikeOrigin, clock: SessionClock) -> _DeviceSpikes:
     """Read a processor's spikes in one pass, in 8 bytes a spike."""
-    ids = np.array(sorted({electrode for part in device.parts for electrode in part.spike_electrodes}), np.int64)
+    ids = wanted.electrode_ids
     found = _DeviceSpikes(ids)
-    for part in device.spikes():
+    for part in wanted.spikes:
         place = np.searchsorted(ids, part.electrode_id)
-        seconds = clock.seconds(device.processor, part.clock_segment, part.tick)
+        seconds = clock.seconds(wanted.device.processor, part.clock_segment, part.tick)
         known = np.isfinite(seconds)
         found.n_unplaced += int((~known).sum())
         seconds, place = seconds[known], place[known]
@@ -233,12 +280,12 @@ def _spikes_of(device: Device, clock: SessionClock) -> _DeviceSpikes:
     return found
 
 
-def _observed(device: Device, clock: SessionClock, spikes: _DeviceSpikes) -> NDArray[np.float64]:
+def _observed(found: _SpikeOrigin, clock: SessionClock, spikes: _DeviceSpikes) -> NDArray[np.float64]:
     """Return when a processor was recorded, (n, 2); a .nev that goes on after the voltage was recorded, too."""
-    segments = cut_out(device.segments, device.spike_gaps())
+    segments = found.segments
     numbers = np.array([one.clock_segment for one in segments])
     bounds = [
-        clock.seconds(device.processor, numbers, np.array([getattr(one, name) for one in segments]))
+        clock.seconds(found.device.processor, numbers, np.array([getattr(one, name) for one in segments]))
         for name in ("first_tick", "end_tick")
     ]
     intervals = np.stack(bounds, axis=1)
