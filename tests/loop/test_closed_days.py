@@ -11,9 +11,11 @@ from closedloop.artifacts import catalog
 from closedloop.artifacts.day.journal import accepted, journal_bytes, read_journal
 from closedloop.artifacts.day.journal_rows import PresentationBegun
 from closedloop.artifacts.manifest import read_manifest
+from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import StudyPaths
 from closedloop.errors import SessionError
 from closedloop.study.verification.study import verify_study
+from tests.loop.nwb_files import assert_as_published, export, session_of
 from tests.loop.real_study import PROTOCOL, RealStudy, make_real_study
 from tests.loop.studies import closedloop
 from tests.unit.messages import refused
@@ -105,7 +107,7 @@ def kill_within_a_trial(study: RealStudy, day: int) -> int:
 
 
 def test_a_session_whose_rig_was_killed_is_closed_by_its_journal_and_the_next_day_runs(
-    real_study: RealStudy,
+    real_study: RealStudy, tmp_path: Path
 ) -> None:
     present = real_study.present(stops=(12,), for_good=True)
     n_shown = kill_within_a_trial(real_study, 0)
@@ -122,4 +124,8 @@ def test_a_session_whose_rig_was_killed_is_closed_by_its_journal_and_the_next_da
     assert quality.n_used == n_shown
     page = (real_study.paths.report / "index.html").read_text()
     assert f"Day 0 ended early: {n_shown} of " in page
+    export(real_study.root, tmp_path / "nwb", "--day", "0")
+    with session_of(real_study.root, tmp_path / "nwb", Block(0)) as (file, files):
+        assert_as_published(file, files, 0)
+        assert file.notes.startswith(f"Day 0 ended early: {n_shown} of ")
     assert verify_study(real_study.paths).faults == ()

@@ -10,7 +10,9 @@ import pytest
 from closedloop.artifacts import catalog
 from closedloop.artifacts.gates.report import GateReport, gate_report_path
 from closedloop.artifacts.records.amendments import read_amendments
+from closedloop.artifacts.records.sequence import Block
 from closedloop.study.verification.study import verify_study
+from tests.loop.nwb_files import assert_as_published, export, session_of
 from tests.loop.real_study import PROTOCOL, RealStudy, make_real_study
 from tests.loop.studies import closedloop
 
@@ -93,4 +95,14 @@ def test_a_lost_array_holds_the_study_until_it_is_left_out_and_nothing_is_approv
     assert "Not attacked on day 3: array array2 from day 2 on" in page
     pairs = catalog.PAIRS.read(catalog.PAIRS.published(study.paths, 3))
     assert np.isfinite(pairs["change"]).any()
+    assert_exported(study, tmp_path / "nwb")
     assert verify_study(study.paths).faults == ()
+
+
+def assert_exported(study: RealStudy, out: Path) -> None:
+    """Days with the array, and without it, are files of NWB."""
+    assert "left out by people, and marked: array array2 from day 2 on" in export(study.root, out)
+    for day, arrays in enumerate([{"front", "back"}, {"front", "back"}, {"front"}, {"front"}]):
+        with session_of(study.root, out, Block(day)) as (file, files):
+            assert_as_published(file, files, day)
+            assert set(file.electrode_groups) == arrays

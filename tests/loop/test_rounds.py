@@ -25,6 +25,7 @@ from closedloop.studies.category_preference.measure import find_preferences
 from closedloop.studies.image_sensitivity.gather import gather_pairs
 from closedloop.study.verification.study import verify_study
 from tests.equipment.processes import Child
+from tests.loop.nwb_files import assert_as_published, export, session_of
 from tests.loop.real_study import PROTOCOL, RealStudy, make_real_study
 from tests.loop.studies import ENVIRONMENT, closedloop, command, run_once, sensitivity
 
@@ -118,6 +119,18 @@ def test_the_day_is_evaluated_of_all_its_rounds(simulated: Path) -> None:
     assert verify_study(StudyPaths(simulated)).faults == ()
     assert "All 2 days are done." in "\n".join(status_lines(read_status(simulated)))
     assert {"day-01.html", "day-01.2.html"} <= {page.name for page in (simulated / "report").glob("*.html")}
+
+
+def test_a_round_as_an_nwb_file_says_that_its_estimates_are_of_the_day_so_far(simulated: Path, tmp_path: Path) -> None:
+    last = SESSIONS[-1]
+    export(simulated, tmp_path, "--day", "1", "--session", "2")
+    with session_of(simulated, tmp_path, last) as (file, files):
+        assert_as_published(file, files, last.day)
+        misc = file.processing["misc"]
+        own, pairs = set(misc["stimuli"]["stimulus_id"].data[:]), set(misc["pairs"]["stimulus_id"].data[:])
+        assert pairs - own  # attacked in the round before
+        for name in ("pairs", "sensitivity"):
+            assert misc[name].description.endswith("Of all sessions of the day up to this one.")
 
 
 def test_studies_of_it_have_the_images_of_all_rounds(simulated: Path) -> None:

@@ -121,6 +121,7 @@ def _described(session: ExportedSession, started: datetime, identifier: str) -> 
         "224 px).",
         keywords=[*_KEYWORDS, *(["simulation"] if session.simulated else [])],
         data_collection=_clock_words(session),
+        notes=session.said_of_its_end,
         source_script=f"closedloop {__version__}",
         source_script_file_name="closedloop export nwb",
         subject=_subject(session, metadata),

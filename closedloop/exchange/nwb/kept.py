@@ -79,6 +79,7 @@ def made_from(session: ExportedSession, folder: ExportFolder, *, started: dateti
     told.append(session.metadata.model_dump_json(exclude={"rig"}))
     told += [f"started {started.isoformat()}"] if started is not None else []
     told += [f"left out: {line}" for line in session.said_of_left_out]
+    told += [f"ended early: {session.said_of_its_end}"] if session.said_of_its_end else []
     for place, manifest in session.manifests():
         if line := missing_line(place, simulated=session.simulated):
             raise ManifestError(line)

@@ -61,9 +61,10 @@ def result_tables(session: ExportedSession) -> Iterator[DynamicTable]:
         (catalog.PAIRS, "pairs", "Each changed image beside its clean one, at each site."),
     ):
         columns = _measured(file, session)
+        so_far = " Of all sessions of the day up to this one." if session.block.number > 1 else ""
         if columns is not None and len(next(iter(columns.values()))) > 1:
             mark = SIMULATED + "With the hidden cortex's truth. " if session.truth else ""
-            yield dynamic_table(name, mark + text, described(file.layout.columns, columns))
+            yield dynamic_table(name, mark + text + so_far, described(file.layout.columns, columns))
 
 
 def _measured(file: TableFile, session: ExportedSession) -> Columns | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from closedloop.access.files import PublishedFiles, in_words_of_parts
 from closedloop.artifacts import catalog
+from closedloop.artifacts.amended.closing import closed_day
 from closedloop.artifacts.amended.exclusions import PARTS, said_of_all
 from closedloop.artifacts.arrays import Arrays
 from closedloop.artifacts.day.journal import Journal
@@ -20,6 +21,7 @@ from closedloop.artifacts.day.journal_rows import JournalRow, LaunchOpened, Pres
 from closedloop.artifacts.day.responses import SiteTable
 from closedloop.artifacts.day.session import SessionDocument
 from closedloop.artifacts.manifest import MANIFEST_NAME, Manifest, read_manifest
+from closedloop.artifacts.records.amendments import read_amendments
 from closedloop.artifacts.records.metadata import ImplantedArray, StudyMetadata
 from closedloop.artifacts.records.sequence import Block
 from closedloop.artifacts.study import STAGES
@@ -27,6 +29,7 @@ from closedloop.artifacts.tables import Columns
 from closedloop.devices.device import Device
 from closedloop.errors import DocumentError
 from closedloop.exchange.nwb.clock import ClockOnsets, RigTimes, SessionClock, session_clock, session_start
+from closedloop.plain_text.printed import capitalized
 
 SIMULATED = "SIMULATED: no animal was recorded. "
 
@@ -128,6 +131,12 @@ class ExportedSession:
         names = [site.neuroid_id for site in self.sites.sites[: self.counts["counts"].shape[1]]]
         found = {part: self.files.is_left_out(part, self.block.day, ordinals, names) for part in PARTS}
         return in_words_of_parts(found, axis=1), in_words_of_parts(found, axis=0)
+
+    @property
+    def said_of_its_end(self) -> str | None:
+        """How much of it was shown, where people closed it early; None where it was not."""
+        closed = closed_day(read_amendments(self.files.paths.amendments), self.block)
+        return f"{capitalized(closed.said)}." if closed else None
 
     @property
     def said_of_left_out(self) -> tuple[str, ...]:
