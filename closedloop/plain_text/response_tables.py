@@ -87,10 +87,15 @@ def _wide_table(
                 f"{row[1]!r}. Correct it."
             )
         if (shown := (name_of(row[0]), row[1], session)) in seen:
-            found = f"{row[1]} of {shown[0]} again. Number the repetitions."
             if not is_numbered:
-                found = f"{shown[0]} again. Number them in a column repetition, behind image."
-            raise DocumentError(f"{path}, line {line}: expected each repetition of an image once, found {found}")
+                raise DocumentError(
+                    f"{path}, line {line}: expected one line for each image, as there is no column repetition behind "
+                    f"image, found {shown[0]:.80} again. Add the column, with the number of each repetition."
+                )
+            raise DocumentError(
+                f"{path}, line {line}: expected each repetition of an image once, found {row[1]} of {shown[0]} again. "
+                "Number the repetitions."
+            )
         seen.add(shown)
     rates = tuple(
         tuple(_value(path, line, cell, column=name) for name, cell in zip(names[2:], row[2:], strict=True))
@@ -165,7 +170,6 @@ def response_table(
         found = _wide_table(path, [*_FIRST_COLUMNS, *names[2:]], body, name_of=name_of, sessions=sessions)
         return replace(found, about=said)
     if names[:1] == [_IMAGE]:
-        _check_one_line_each(path, body, name_of=name_of, sessions=sessions)
         with_repetition = [(line, [row[0], _AVERAGE, *row[1:]]) for line, row in body]
         first = [_IMAGE, _FIRST_COLUMNS[1], *names[1:]]
         found = _wide_table(path, first, with_repetition, name_of=name_of, sessions=sessions, is_numbered=False)
@@ -179,20 +183,6 @@ def response_table(
         f"or image, site, repetition and response, found {', '.join(names)[:120] or 'none'}. Name and order "
         "the columns so."
     )
-
-
-def _check_one_line_each(
-    path: Path, body: Sequence[TableRow], *, name_of: Callable[[str], str], sessions: Sequence[tuple[str, ...]]
-) -> None:
-    """Refuse an image that comes again in a session of a table that does not number its repetitions."""
-    seen = set[tuple[str, tuple[str, ...]]]()
-    for (line, row), session in zip(body, sessions, strict=True):
-        if (shown := (name_of(row[0]), session)) in seen:
-            raise DocumentError(
-                f"{path}, line {line}: expected one line for each image, as there is no column repetition behind "
-                f"image, found {shown[0]:.80} again. Add the column, with the number of each repetition."
-            )
-        seen.add(shown)
 
 
 def _apart(

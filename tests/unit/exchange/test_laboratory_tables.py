@@ -132,6 +132,6 @@ def test_what_is_said_of_images_or_of_their_repetitions_counts_for_presentations
 def test_repetitions_that_nobody_numbered_are_refused_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("image,a\nx,1\nx,2\n")
     with pytest.raises(
-        DocumentError, match=r"line 3: .* found x again. Number them in a column repetition, behind image"
+        DocumentError, match=r"line 3: expected one line for each image.* found x again. Add the column"
     ):
         read(tmp_path / "t.csv")
