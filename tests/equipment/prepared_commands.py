@@ -34,7 +34,7 @@ _START_S = 300.0
 
 
 class PreparedCommands:
-    """The process that has imported everything; begun when it is first needed, and again when it has been ended."""
+    """The process that has imported everything; begun when it is first needed, and again when it has ended."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,6 +67,8 @@ class PreparedCommands:
         return None if answer is None else int(answer)
 
     def _begun(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is not None:
+            self.end()  # somebody else's doing: no command was under way
         if self._process is None:
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}
             words = [sys.executable, "-m", "tests.equipment.prepared_commands"]
