@@ -37,6 +37,12 @@ def export(study: Path, out: Path, *options: str) -> str:
     return done.stdout
 
 
+def values(table: pynwb.core.DynamicTable, name: str) -> np.ndarray:
+    """Return a column of a table, texts as texts."""
+    found = np.asarray(table[name].data[:])
+    return found.astype(str) if found.dtype.kind == "O" else found
+
+
 @contextmanager
 def session_of(study: Path, out: Path, block: Block) -> Iterator[tuple[pynwb.NWBFile, PublishedFiles]]:
     """Open the file of a session, with the study seen from it."""

@@ -21,11 +21,11 @@ from closedloop.artifacts.day.journal_rows import TrialEnded
 from closedloop.artifacts.manifest import read_manifest
 from closedloop.artifacts.tables import Columns
 from closedloop.commands.exchange.nwb_asked import check_request
-from closedloop.exchange.nwb.kept import ExportFolder, made_from
 from closedloop.exchange.nwb.results import result_tables
-from closedloop.storage import folder_held_alone, sha256_file
+from closedloop.storage import sha256_file
 from tests.equipment.processes import Child
 from tests.equipment.two_heads import wait_until
+from tests.loop.nwb_files import values
 from tests.loop.real_study import PROTOCOL, RealStudy, make_real_study
 from tests.loop.studies import ENVIRONMENT, closedloop, command
 from tests.unit.blackrock.nsx.nsx_files import ReadByNeo
@@ -90,11 +90,6 @@ def content(exported: Path) -> Iterator[pynwb.NWBFile]:
 @pytest.fixture(scope="module")
 def files(real: RealStudy) -> PublishedFiles:
     return published_files(real.root)
-
-
-def values(table: pynwb.core.DynamicTable, name: str) -> np.ndarray:
-    found = np.asarray(table[name].data[:])
-    return found.astype(str) if found.dtype.kind == "O" else found
 
 
 def assert_table(table: pynwb.core.DynamicTable, published: Columns) -> None:
@@ -334,47 +329,6 @@ def test_a_simulated_study_says_so_and_keeps_its_truth_unless_asked(undisturbed:
     assert "true_change" in with_truth["pairs"].colnames
     assert with_truth["sensitivity"]["truth"].data.any()
     assert with_truth["pairs"].description.startswith("SIMULATED")
-
-
-def test_what_people_left_out_is_marked_and_the_file_is_made_again(undisturbed: Path, tmp_path: Path) -> None:
-    study, out = Path(shutil.copytree(undisturbed, tmp_path / "study")), tmp_path / "out"
-    words = ("export", "nwb", study, "--day", "1", "--out", out)
-    before = closedloop(*words)
-    assert (before.returncode, "left out by people" in before.stdout) == (0, False), before.stderr
-    site = catalog.SITES.read(published_files(study).path(catalog.SITES, 1)).chosen()[1].neuroid_id
-    decided = (("--site", site, "--from", "both"), ("--day", "1", "--presentations", "3-4", "--from", "fit"))
-    for decision in decided:
-        assert closedloop("exclude", study, *decision, "--why", "noise").returncode == 0
-    done = closedloop(*words)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"left out by people, and marked: site {site}: left out of the fit and the evaluation" in done.stdout
-    with warnings.catch_warnings(), pynwb.NWBHDF5IO(str(next(out.rglob("*.nwb"))), "r") as stream:
-        warnings.simplefilter("ignore")
-        file = stream.read()
-        marks = dict(zip(values(file.electrodes, "neuroid_id"), values(file.electrodes, "left_out"), strict=True))
-        assert {name for name, mark in marks.items() if mark} == {site}
-        marked = values(file.trials, "left_out") == "fit"
-        assert set(values(file.trials, "ordinal")[marked].tolist()) <= {3, 4}
-        assert marked.any()
-
-
-def test_another_start_that_a_person_tells_makes_another_file(undisturbed: Path) -> None:
-    keys = {
-        made_from(asked.sessions[0], ExportFolder(asked.out), started=asked.started)
-        for asked in (
-            check_request(undisturbed, day=1, started=started)
-            for started in (None, "2026-11-30T09:00:00+00:00", "2026-11-29T09:00:00+00:00")
-        )
-    }
-    assert len(keys) == 3
-
-
-def test_two_exports_do_not_write_into_one_folder_at_once(undisturbed: Path, tmp_path: Path) -> None:
-    words = ("export", "nwb", undisturbed, "--day", "1", "--out", tmp_path)
-    with folder_held_alone(tmp_path, refusal=AssertionError(), leaves_lock=False):
-        refused = closedloop(*words)
-        assert (refused.returncode, "expected no other export into this folder" in refused.stderr) == (1, True)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_zarr_store_with_the_voltage_holds_what_the_file_holds_and_the_recorded_bits(
