@@ -131,8 +131,22 @@ def _columns(rows: Sequence[ElectrodeRow]) -> dict[str, Described]:
 
 
 @dataclass(frozen=True)
-class _SpikeOrigin:
-    """Spikes of a processor that were found in one way, and when its electrodes were looked at."""
+class SpikeOrigin:
+    """Spikes of a processor that were found in one way, and when its electrodes were looked at.
+
+    Attributes
+    ----------
+    device
+        The processor.
+    are
+        What they are, in words.
+    electrode_ids
+        Whose, in order, (n_electrodes,).
+    spikes
+        Part by part, to be read once.
+    segments
+        In which they would have been found.
+    """
 
     device: Device
     are: str
@@ -141,8 +155,14 @@ class _SpikeOrigin:
     segments: Sequence[Segment]
 
 
-def _found_on(session: ExportedSession) -> Iterator[_SpikeOrigin]:
-    """Yield the spikes that counts and rasters are made from, and the recorder's own on the other electrodes."""
+def spike_origins(session: ExportedSession) -> Iterator[SpikeOrigin]:
+    """Yield the spikes that counts and rasters are made from, and the recorder's own on the other electrodes.
+
+    Parameters
+    ----------
+    session
+        Whose.
+    """
     recording = session.files.protocol_of(session.block.day).recording
     for device in session.devices:
         own = np.array(sorted({electrode for part in device.parts for electrode in part.spike_electrodes}), np.int64)
@@ -152,11 +172,16 @@ def _found_on(session: ExportedSession) -> Iterator[_SpikeOrigin]:
             counted = np.array(sorted(sites & voltage), np.int64)
             if len(counted):
                 are = f"what counts, found in raw voltage by {recording.detection}"
-                yield _SpikeOrigin(device, are, counted, _counted(session, device), device.segments)
+                yield SpikeOrigin(device, are, counted, _counted(session, device), device.segments)
                 own = np.setdiff1d(own, counted)
         are = " and ".join(sorted({part.spikes_are for part in device.parts}))
-        spikes = (part.on_any(own.tolist()) for part in device.spikes())
-        yield _SpikeOrigin(device, are, own, spikes, cut_out(device.segments, device.spike_gaps()))
+        yield SpikeOrigin(device, are, own, _recorded(device, own), cut_out(device.segments, device.spike_gaps()))
+
+
+def _recorded(device: Device, electrode_ids: NDArray[np.int64]) -> Iterator[Spikes]:
+    """Yield the recorder's own spikes on some electrodes, part by part."""
+    for part in device.spikes():
+        yield part.on_any(electrode_ids.tolist())
 
 
 def _counted(session: ExportedSession, device: Device) -> Iterator[Spikes]:
@@ -220,7 +245,7 @@ def units_of(
     place_of = {(row.processor, row.electrode_id): place for place, row in enumerate(rows)}
     spikes: list[_DeviceSpikes] = []
     observed: list[NDArray[np.float64]] = []
-    found = tuple(_found_on(session))
+    found = tuple(spike_origins(session))
     for one in found:
         own = _spikes_of(one, session.clock)
         spikes.append(own)
@@ -260,7 +285,7 @@ def units_of(
     return SessionUnits(table, int(counts.sum()), sum(own.n_unplaced for own in spikes))
 
 
-def _spikes_of(wanted: _SpikeOrigin, clock: SessionClock) -> _DeviceSpikes:
+def _spikes_of(wanted: SpikeOrigin, clock: SessionClock) -> _DeviceSpikes:
     """Read a processor's spikes in one pass, in 8 bytes a spike."""
     ids = wanted.electrode_ids
     found = _DeviceSpikes(ids)
@@ -280,7 +305,7 @@ def _spikes_of(wanted: _SpikeOrigin, clock: SessionClock) -> _DeviceSpikes:
     return found
 
 
-def _observed(found: _SpikeOrigin, clock: SessionClock, spikes: _DeviceSpikes) -> NDArray[np.float64]:
+def _observed(found: SpikeOrigin, clock: SessionClock, spikes: _DeviceSpikes) -> NDArray[np.float64]:
     """Return when a processor was recorded, (n, 2); a .nev that goes on after the voltage was recorded, too."""
     segments = found.segments
     numbers = np.array([one.clock_segment for one in segments])
